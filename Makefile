@@ -1,0 +1,31 @@
+# make demo | test | lint | help. The first call makes the virtual environment.
+
+VENV ?= .venv
+PYTHON ?= python3
+EXTRAS ?= cpu,dev
+BIN := $(VENV)/bin
+# The environment is renewed only when what it is made from has changed.
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test lint
+
+help:
+	@echo "make demo   the whole method on small made-up videos, a few minutes on two CPU cores"
+	@echo "make test   the tests"
+	@echo "make lint   ruff and mypy"
+	@echo "VENV=$(VENV) is made when missing; EXTRAS=$(EXTRAS) (gpu,dev on a machine with CUDA)"
+
+demo: $(STAMP)
+	$(BIN)/python tools/demo.py
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+$(STAMP): setup.py pyproject.toml requirements/constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -c requirements/constraints.txt -e ".[$(EXTRAS)]"
+	touch $@

@@ -1,0 +1,44 @@
+# UCF101 split 1, laid out as MMAction2's users have it (data/ucf101/...).
+data_root = "data/ucf101/videos"
+ann_file_train = "data/ucf101/ucf101_train_split_1_videos.txt"
+ann_file_test = "data/ucf101/ucf101_val_split_1_videos.txt"
+
+train_pipeline = [
+    dict(type="DecordInit"),
+    dict(type="SampleViewFrames", clip_len=16),
+    dict(type="DecordDecode"),
+    dict(type="ClipRandomResizedCrop", size=128, area_range=(0.25, 1.0)),
+    dict(type="ClipFlip", prob=0.5),
+    dict(
+        type="ClipColorJitter", brightness=0.5, contrast=0.5, saturation=0.5, hue=0.5, prob=0.8
+    ),
+    dict(type="ClipGrayscale", prob=0.2),
+    dict(type="ClipGaussianBlur", kernel_size=15, sigma=2.0, prob=0.2),
+    dict(type="FormatShape", input_format="NCTHW"),
+    dict(type="PackActionInputs"),
+]
+# The centre clip, which is clustered.
+embed_pipeline = [
+    dict(type="DecordInit"),
+    dict(type="SampleFrames", clip_len=16, frame_interval=1, num_clips=1, test_mode=True),
+    dict(type="DecordDecode"),
+    dict(type="Resize", scale=(-1, 128)),
+    dict(type="CenterCrop", crop_size=128),
+    dict(type="FormatShape", input_format="NCTHW"),
+    dict(type="PackActionInputs"),
+]
+
+train_dataloader = dict(
+    batch_size=32,  # over all GPUs: with W of them set 32 / W
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type="DefaultSampler", shuffle=True),
+    dataset=dict(
+        type="ClusterAwareDataset",
+        p_same_video=0.2,
+        dataset=dict(
+            type="VideoDataset", ann_file=ann_file_train, data_prefix=dict(video=data_root)
+        ),
+        pipeline=train_pipeline,
+    ),
+)

@@ -1,0 +1,99 @@
+"""Links of FINCH's first-neighbour graph, their weights, lengths and connected components."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import cdist
+
+from .embeddings import renumber
+
+_BLOCK_ELEMENTS = 1 << 20
+
+# Ends (i, j) of links and the weighted length of each: three arrays of one size.
+Links = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def weighted_links(points: np.ndarray, neighbors: np.ndarray, metric: str) -> Iterator[Links]:
+    """All links of the first-neighbour graph, with distance times weight, in bounded blocks.
+
+    FINCH's adjacency is ``(F + I)(F + I)^T`` without its diagonal, F being the one-hot matrix of
+    first neighbours (Sarfraz et al., CVPR 2019, eq. 1). An entry is 2 for points that are each
+    other's first neighbour, 1 for a one-way link, and 1 for two points with the same first
+    neighbour. The last kind grows with the square of a hub's in-degree, so blocks are handed out
+    one by one and never kept.
+
+    Args:
+        points: (N, D) float64; unit or zero rows for the cosine metric.
+        neighbors: (N,) int64 first neighbours.
+        metric: ``'cosine'`` or ``'euclidean'``.
+
+    Yields:
+        Blocks of links, every unordered pair once.
+    """
+    index = np.arange(len(points))
+    mutual = neighbors[neighbors] == index
+    once = index[~mutual | (index < neighbors)]
+    step = max(1, _BLOCK_ELEMENTS // points.shape[1])
+    for start in range(0, len(once), step):
+        i = once[start:start + step]
+        j = neighbors[i]
+        yield i, j, _paired(points[i], points[j], metric) * np.where(mutual[i], 2.0, 1.0)
+
+    order = np.argsort(neighbors, kind='stable')
+    starts = np.flatnonzero(np.r_[True, np.diff(neighbors[order]) > 0])
+    for members in np.split(order, starts[1:]):
+        step = max(1, _BLOCK_ELEMENTS // len(members))
+        for start in range(0, len(members) - 1, step):
+            first, second = members[start:start + step], members[start:]
+            i, j = np.triu_indices(len(first), 1, len(second))
+            lengths = _crossed(points[first], points[second], metric)
+            yield first[i], second[j], lengths[i, j]
+
+
+def _paired(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
+    if metric == 'cosine':
+        return 1 - np.einsum('nd,nd->n', x, y)
+    return np.linalg.norm(x - y, axis=1)
+
+
+def _crossed(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
+    return 1 - x @ y.T if metric == 'cosine' else cdist(x, y)
+
+
+def components(points: np.ndarray, neighbors: np.ndarray, metric: str,
+               threshold: float | None) -> np.ndarray:
+    """Weakly connected components of the first-neighbour graph.
+
+    Args:
+        points: As for :func:`weighted_links`.
+        neighbors: (N,) int64 first neighbours.
+        metric: ``'cosine'`` or ``'euclidean'``.
+        threshold: Links of a greater weighted length are removed first; None keeps all.
+
+    Returns:
+        (N,) int64 labels from 0, in order of first appearance.
+    """
+    index = np.arange(len(neighbors))
+    if threshold is None:
+        # Two points with one first neighbour are connected through it.
+        return renumber(_join(index, [(index, neighbors)]))
+    labels, waiting, size = index, [], 0
+    for i, j, length in weighted_links(points, neighbors, metric):
+        keep = length <= threshold
+        waiting.append((i[keep], j[keep]))
+        size += int(keep.sum())
+        if size > 4 * _BLOCK_ELEMENTS:
+            labels, waiting, size = _join(labels, waiting), [], 0
+    return renumber(_join(labels, waiting))
+
+
+def _join(labels: np.ndarray, links: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Merge the components that links connect."""
+    if not links:
+        return labels
+    i, j = (labels[np.concatenate(ends)] for ends in zip(*links))
+    graph = coo_matrix((np.ones(len(i), dtype=np.int8), (i, j)), shape=(len(labels),) * 2)
+    return connected_components(graph, directed=False)[1][labels]

@@ -1,0 +1,51 @@
+"""Everything that is broken in the released upstreams, and its repair.
+
+No other part of the package knows about these defects. Each repair is made only where its
+defect is present, so a repaired upstream release (or a maintained fork) is left alone. One
+file, one defect:
+
+=============================  ===================================================
+``mmcv_install``               mmcv missing, installed twice, or of a refused version
+``missing_modules``            modules that upstream imports but nothing installs:
+                               ``mmaction.models.localizers.drn`` (mmaction2 issue 2714),
+                               and ``importlib_metadata``
+``installed_packages``         ``_base_ = 'mmaction::...'`` without ``pkg_resources``
+``checkpoints``                checkpoints that torch >= 2.6 refuses (mmengine issue 1655)
+``cpu_ranks``                  ``launcher='pytorch'`` where there is no GPU
+=============================  ===================================================
+"""
+
+from __future__ import annotations
+
+import functools
+
+from .missing_modules import stand_in_for_missing_modules
+from .mmcv_install import check_mmcv
+
+__all__ = ["apply"]
+
+
+@functools.cache
+def apply() -> tuple[str, ...]:
+    """Make every repair that this installation needs; must run before mmaction is imported.
+
+    A second call does nothing and returns what the first one returned.
+
+    Returns:
+        The names of the repairs made, in the order made; empty for a sound installation.
+
+    Raises:
+        ImportError: The installed mmcv cannot work; the message carries the command that helps.
+    """
+    check_mmcv()
+    repairs = stand_in_for_missing_modules()
+
+    # These import mmengine and torch, seconds of work: not before the quick checks have passed.
+    from .checkpoints import repair_checkpoint_loading
+    from .cpu_ranks import repair_cpu_ranks
+    from .installed_packages import repair_installed_packages
+
+    repairs += ["installed_packages"] if repair_installed_packages() else []
+    repairs += ["checkpoints"] if repair_checkpoint_loading() else []
+    repairs += ["cpu_ranks"] if repair_cpu_ranks() else []
+    return tuple(repairs)

@@ -1,0 +1,111 @@
+"""Checkpoint loading under torch >= 2.6, without running code from the file.
+
+Since torch 2.6 ``torch.load`` reads plain weights only, and mmengine's checkpoints hold more
+(mmengine issue 1655): resume, ``load_from`` and testing all fail. The way around that most
+people take, ``weights_only=False``, runs whatever program a stranger put into the file. Here
+the reading stays ``weights_only=True`` and gains the few stand-ins of ``safe_pickles``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+import pickle
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from mmengine.runner import checkpoint as upstream
+from mmengine.runner.checkpoint import CheckpointLoader
+from mmengine.utils import digit_version
+from torch.serialization import safe_globals
+
+from .safe_pickles import ALLOWED
+
+_mmengine_load_from_local = upstream.load_from_local
+_mmengine_load_url = upstream.load_url
+
+
+def repair_checkpoint_loading() -> bool:
+    """Make mmengine read checkpoints from files and addresses safely (mmengine issue 1655).
+
+    Left alone: torch < 2.6, an mmengine whose loader passes ``weights_only`` itself, and a
+    loader that somebody else has registered for local files.
+
+    Returns:
+        Whether mmengine's loader needed it.
+    """
+    if digit_version(torch.__version__) < digit_version("2.6.0"):
+        return False
+    if "weights_only" in inspect.getsource(_mmengine_load_from_local):
+        return False
+    if CheckpointLoader._schemes.get("") is not _mmengine_load_from_local:
+        return False
+    CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
+    upstream.load_url = load_url
+    return True
+
+
+def load_from_local(filename: str, map_location: Any) -> Any:
+    """Load a checkpoint file; code in it is never run.
+
+    Args:
+        filename: Path; ``~`` is expanded.
+        map_location: As for ``torch.load``.
+
+    Returns:
+        The object saved, usually a dict.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged, or holds something other than tensors, plain values,
+            numeric arrays and mmengine's histories.
+    """
+    filename = os.path.expanduser(filename)
+    if not os.path.isfile(filename):
+        raise FileNotFoundError(f"The checkpoint {filename} does not exist.")
+    with _reading(filename):
+        return torch.load(filename, map_location=map_location, weights_only=True)
+
+
+def load_url(url: str, *args: Any, **kwargs: Any) -> Any:
+    """Download a checkpoint once and load it like a local one; arguments as ``torch.hub``'s.
+
+    Raises:
+        ValueError: See :func:`load_from_local`.
+    """
+    with _reading(url):
+        return _mmengine_load_url(url, *args, **kwargs, weights_only=True)
+
+
+@contextlib.contextmanager
+def _reading(source: str) -> Iterator[None]:
+    """Admit the stand-ins while reading, and turn torch's pages of advice into one sentence."""
+    try:
+        with safe_globals([*ALLOWED]):
+            yield
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"The checkpoint {source} was not loaded: {_reason(str(error))}; "
+            "save only tensors, numbers, strings and containers of them, or, if you trust where "
+            "it comes from, admit that name with torch.serialization.add_safe_globals."
+        ) from None
+    except OSError:
+        raise  # a missing permission or an unreachable address speaks for itself
+    except Exception as error:  # damage can show anywhere in torch's reader
+        raise ValueError(
+            f"The checkpoint {source} cannot be read ({type(error).__name__}: "
+            f"{str(error).splitlines()[0] if str(error) else 'the file ends too early'}); "
+            "copy it again if it is cut off."
+        ) from error
+
+
+def _reason(message: str) -> str:
+    """Take from the message of torch's reader the part that says what was refused."""
+    found = re.search(r"(?:Unsupported global: GLOBAL|unsupported GLOBAL) (\S+)", message)
+    if found:
+        return f"it asks for {found.group(1)}, which could run code"
+    own = re.search(r"WeightsUnpickler error:\s*(.+)", message)
+    return own.group(1).strip().rstrip(".") if own else message.splitlines()[0]

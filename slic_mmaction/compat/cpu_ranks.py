@@ -1,0 +1,103 @@
+"""Several CPU processes under ``launcher='pytorch'``.
+
+mmengine 0.10.7 takes for granted that a rank has a GPU: it calls ``torch.cuda.set_device``,
+starts ``nccl`` and gives ``DistributedDataParallel`` device numbers. On a machine without a
+GPU each of the three fails, so a distributed run cannot be tried on a laptop or in CI.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+from typing import Any
+
+import torch.distributed
+from mmengine.device import get_device
+from mmengine.dist import utils as dist_utils
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper, revert_sync_batchnorm
+from mmengine.registry import MODEL_WRAPPERS
+from mmengine.runner import Runner
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+_mmengine_wrap_model = Runner.wrap_model
+
+
+def repair_cpu_ranks() -> bool:
+    """Let the Runner start and wrap models on ranks without an accelerator.
+
+    Left alone where mmengine sees a GPU (or another accelerator).
+
+    Returns:
+        Whether there is no accelerator.
+    """
+    if get_device() != "cpu":
+        return False
+    dist_utils._init_dist_pytorch = init_gloo
+    Runner.wrap_model = wrap_model
+    return True
+
+
+def init_gloo(backend: str, init_backend: str = "torch", **kwargs: Any) -> None:
+    """Start the process group of CPU ranks; stands in for ``mmengine.dist``'s.
+
+    Args:
+        backend: From ``env_cfg.dist_cfg``; nccl needs GPUs, so gloo takes its place.
+        init_backend: 'torch'; the others (deepspeed, colossalai) need GPUs.
+        **kwargs: As for ``torch.distributed.init_process_group``.
+
+    Raises:
+        ValueError: ``init_backend`` needs GPUs.
+    """
+    if init_backend != "torch":
+        raise ValueError(
+            f"dist_cfg.init_backend={init_backend!r} needs GPUs and none is visible: use 'torch'."
+        )
+    torch.distributed.init_process_group("gloo" if backend == "nccl" else backend, **kwargs)
+    atexit.register(_end_process_group)
+
+
+def _end_process_group() -> None:
+    """Stop gloo's threads: left running at exit, they abort some finished runs (signal 6)."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+@functools.wraps(_mmengine_wrap_model)
+def wrap_model(
+    runner: Runner, model_wrapper_cfg: dict[str, Any] | None, model: nn.Module
+) -> nn.Module:
+    """Wrap without device numbers, and with BatchNorm where SyncBatchNorm needs a GPU.
+
+    Args:
+        runner: The Runner.
+        model_wrapper_cfg: As in the config; its own ``device_ids`` are respected.
+        model: The model to wrap.
+
+    Returns:
+        The wrapped model, or the model itself in a run of one process.
+    """
+    if not runner.distributed or is_model_wrapper(model):
+        return _mmengine_wrap_model(runner, model_wrapper_cfg, model)
+
+    model = _without_sync_batchnorm(runner, model)
+    if model_wrapper_cfg is None:  # mmengine's defaults, spelled out to add device_ids
+        model_wrapper_cfg = dict(
+            broadcast_buffers=False,
+            find_unused_parameters=runner.cfg.get("find_unused_parameters", False),
+        )
+    wrapper = MODEL_WRAPPERS.get(model_wrapper_cfg.get("type", "MMDistributedDataParallel"))
+    if wrapper is not None and issubclass(wrapper, DistributedDataParallel):
+        model_wrapper_cfg = {"device_ids": None, **model_wrapper_cfg}
+    return _mmengine_wrap_model(runner, model_wrapper_cfg, model)
+
+
+def _without_sync_batchnorm(runner: Runner, model: nn.Module) -> nn.Module:
+    wanted = runner.cfg.get("sync_bn") is not None
+    present = any(isinstance(module, nn.SyncBatchNorm) for module in model.modules())
+    if wanted or present:
+        runner.cfg.sync_bn = None
+        print_log("SyncBatchNorm needs GPUs: these CPU ranks use BatchNorm.", logger="current")
+        model = revert_sync_batchnorm(model)
+    return model

@@ -1,0 +1,53 @@
+"""Says what is wrong with the installed mmcv before mmaction's own import fails on it.
+
+``mmcv`` and ``mmcv-lite`` both install the module ``mmcv``: the files of the two mix, and
+removing one breaks the other. ``mmaction/__init__.py`` (1.2.0) asserts
+``2.0.0rc4 <= mmcv < 2.2.0``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from importlib import metadata
+
+#: Distributions that install the module ``mmcv`` (the last two: mmcv 1.x, a maintained fork).
+_PROVIDERS = ("mmcv", "mmcv-lite", "mmcv-full", "onedl-mmcv")
+_INSTALL = 'pip install "mmcv-lite>=2.0.1,<2.2"'
+
+
+def check_mmcv() -> None:
+    """Check that exactly one mmcv is installed and that mmaction accepts its version.
+
+    Raises:
+        ImportError: mmcv is missing, installed twice, or outside 2.0 <= version < 2.2.
+    """
+    if importlib.util.find_spec("mmcv") is None:
+        raise ImportError(f"mmcv is not installed: run `{_INSTALL}`.")
+    installed = [name for name in _PROVIDERS if _is_distribution(name)]
+    reinstall = f"pip uninstall -y {' '.join(installed or ['mmcv'])} && {_INSTALL}"
+    if len(installed) > 1:
+        raise ImportError(
+            f"{' and '.join(installed)} are both installed and overwrite each other's files: "
+            f"run `{reinstall}`."
+        )
+    version = str(importlib.import_module("mmcv").__version__)
+    if _release(version) < (2, 0) or _release(version) >= (2, 2):
+        raise ImportError(
+            f"mmcv {version} is installed and mmaction2 accepts 2.0 <= mmcv < 2.2: "
+            f"run `{reinstall}`."
+        )
+
+
+def _is_distribution(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _release(version: str) -> tuple[int, int]:
+    """Return (major, minor); mmcv's versions always carry both as plain numbers."""
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)

@@ -1,0 +1,6 @@
+"""Datasets for pretraining and retrieval, and the pseudo-labels they share."""
+
+from .cluster_aware_dataset import ClusterAwareDataset
+from .label_store import PseudoLabelStore
+
+__all__ = ["ClusterAwareDataset", "PseudoLabelStore"]

@@ -1,0 +1,93 @@
+"""Training samples of SLIC around any MMAction2 dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from mmaction.registry import DATASETS
+from mmengine.dataset import BaseDataset, Compose
+
+from ..transforms.view_frames import ANCHOR, POSITIVE
+from .draws import sample_seed, seeded_draws
+from .label_store import PseudoLabelStore
+from .videos import build_videos, video_info
+
+
+@DATASETS.register_module()
+class ClusterAwareDataset:
+    """Anchor, positive and second anchor view for each video (METHOD "Training sample").
+
+    The positive comes from the same video with probability ``p_same_video``, else from
+    another video of the same cluster. Each video of a sample is opened once: the
+    pipeline runs on all views of a video together, with the key ``views`` saying which.
+    True labels never enter the pipeline.
+
+    A sample is a function of the run's seed, the epoch and its index alone;
+    :class:`PseudoLabelHook` sets the first two and the pseudo-labels.
+
+    Args:
+        dataset (dict | BaseDataset): An MMAction2 dataset or its config. Its own
+            pipeline is not used.
+        pipeline (Sequence[dict | Callable]): Transforms from file name to packed
+            inputs, with :class:`SampleViewFrames` in the place of ``SampleFrames``.
+        p_same_video (float): Probability p of a positive from the same video.
+            Defaults to 0.2, the paper's for UCF101 (0.5 for Kinetics-400).
+
+    Raises:
+        ValueError: If p is not in 0..1 or the dataset is empty.
+    """
+
+    def __init__(
+        self,
+        dataset: dict | BaseDataset,
+        pipeline: Sequence[dict | Callable],
+        p_same_video: float = 0.2,
+    ) -> None:
+        if not 0 <= p_same_video <= 1:
+            raise ValueError(
+                f"ClusterAwareDataset needs p_same_video in 0..1, but got {p_same_video}."
+            )
+        self.p_same_video = p_same_video
+        self.videos: BaseDataset = build_videos(dataset)
+        self.pipeline = Compose(pipeline)
+        self.store = PseudoLabelStore(len(self.videos))
+
+    @property
+    def metainfo(self) -> dict:
+        """Meta information of the wrapped dataset."""
+        return self.videos.metainfo
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, index: int) -> dict:
+        """Draw the sample of video ``index`` in the current epoch.
+
+        Returns:
+            dict: ``inputs`` (3, C, T, H, W), the views anchor, positive, second
+            anchor; ``data_samples`` with ``pseudo_label`` (1,), ``video_indices`` (3,)
+            and the metainfo ``draw_seed``.
+        """
+        seed = sample_seed(self.store.seed, self.store.epoch, index)
+        with seeded_draws(seed):
+            same_video = np.random.random() < self.p_same_video
+            partner = index if same_video else self.store.mate(index)
+            if partner == index:
+                sample = self._clips(index, (ANCHOR, POSITIVE, ANCHOR))
+            else:
+                sample = self._clips(index, (ANCHOR, ANCHOR))
+                positive = self._clips(partner, (POSITIVE,))["inputs"]
+                first, second = sample["inputs"].split(1)
+                sample["inputs"] = torch.cat([first, positive, second])
+        element = sample["data_samples"]
+        element.set_field(self.store.labels[index : index + 1].clone(), "pseudo_label")
+        element.set_field(torch.tensor([index, partner, index]), "video_indices")
+        element.set_metainfo(dict(draw_seed=seed))
+        return sample
+
+    def _clips(self, index: int, views: tuple[str, ...]) -> dict:
+        info = video_info(self.videos, index)
+        return self.pipeline(dict(info, views=views))
+

@@ -1,0 +1,63 @@
+"""What SLIC reads from an MMAction2 dataset: its list of videos."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from mmaction.datasets import BaseActionDataset
+from mmaction.registry import DATASETS
+from mmengine.dataset import BaseDataset
+
+
+def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
+    """Build an MMAction2 dataset that only lists videos, without a pipeline of its own.
+
+    Args:
+        dataset (dict | BaseDataset): The dataset or its config.
+
+    Returns:
+        BaseDataset: The dataset, fully initialised.
+
+    Raises:
+        ValueError: If it lists no video.
+    """
+    if isinstance(dataset, dict):
+        options = dict(dataset, lazy_init=True)
+        if issubclass(DATASETS.get(options["type"]), BaseActionDataset):
+            options["pipeline"] = []
+        dataset = DATASETS.build(options)
+    try:
+        dataset.full_init()
+    except ValueError as error:
+        # MMEngine cannot serialise an empty list, and says so in NumPy's words.
+        if getattr(dataset, "data_list", True):
+            raise
+        raise ValueError(f"The annotation file {dataset.ann_file} lists no video.") from error
+    return dataset
+
+
+def video_info(videos: BaseDataset, index: int) -> dict[str, Any]:
+    """What a pipeline may know of a video: everything but its true label."""
+    info = videos.get_data_info(index)
+    info.pop("label", None)
+    return info
+
+
+def video_name(videos: BaseDataset, index: int) -> str:
+    """Path by which a video is known across runs."""
+    info = videos.get_data_info(index)
+    return str(info.get("filename", info.get("frame_dir")))
+
+
+def true_labels(videos: BaseDataset) -> np.ndarray | None:
+    """True labels, for logging only.
+
+    Returns:
+        np.ndarray | None: (N,) int64, or None if a video has no single label (-1 is
+        MMAction2's mark of an unlabelled video).
+    """
+    labels = [videos.get_data_info(i).get("label", -1) for i in range(len(videos))]
+    if not all(isinstance(label, (int, np.integer)) and label >= 0 for label in labels):
+        return None
+    return np.asarray(labels, dtype=np.int64)

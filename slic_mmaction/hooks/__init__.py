@@ -1,0 +1,5 @@
+"""MMEngine hooks of SLIC."""
+
+from .pseudo_label_hook import PseudoLabelHook
+
+__all__ = ["PseudoLabelHook"]

@@ -1,0 +1,185 @@
+"""The hook that clusters the training videos while a model is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmaction.registry import HOOKS, TASK_UTILS
+from mmengine.dataset import DefaultSampler, pseudo_collate
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from ..clustering.quality import cluster_quality
+from ..datasets.cluster_aware_dataset import ClusterAwareDataset
+from ..datasets.embedding_dataset import EmbeddingDataset
+from ..datasets.videos import true_labels, video_name
+from .embedding import embed_videos
+from .label_files import match_labels, save_labels
+from .sanity import check_embeddings, degenerate_clustering
+
+CHECKPOINT_KEY = "pseudo_labels"
+
+
+@HOOKS.register_module()
+class PseudoLabelHook(Hook):
+    """Embed, cluster and hand out pseudo-labels before every ``interval``-th epoch.
+
+    Each rank embeds its share of the videos; rank 0 clusters and sends the labels to
+    all. They are written into the store that the loader workers read, into
+    ``work_dir/pseudo_labels/epoch_E.npz`` and into checkpoints, so that a resumed run
+    continues with them. True labels are used for the logged NMI, AMI and purity only.
+
+    The hook also sets the clock (seed, epoch) on which every draw of
+    :class:`ClusterAwareDataset` depends, so pretraining without clustering needs it
+    too, with ``clusterer=None``.
+
+    Args:
+        clusterer (dict, optional): Config of a clusterer in TASK_UTILS, which maps
+            (N, D) embeddings to (N,) labels. None leaves every video a cluster of
+            its own.
+        pipeline (Sequence[dict | Callable]): Evaluation pipeline whose clips are
+            embedded (the centre clip in the paper). Not needed without a clusterer.
+        interval (int): Epochs between two clusterings. Defaults to 5.
+        begin (int): First epoch (0-based) that is clustered. Defaults to 0.
+        batch_size (int): Videos embedded at once on each rank. Defaults to 32.
+        num_workers (int): Loader workers for embedding. Defaults to 2.
+
+    Raises:
+        ValueError: If interval or begin make no sense, or the pipeline is missing.
+        TypeError: If the training set is not a :class:`ClusterAwareDataset` or the loop
+            does not run by epoch.
+    """
+
+    # Before the logger, whose line of the epoch then comes after the clustering's.
+    priority = "NORMAL"
+
+    def __init__(
+        self,
+        clusterer: dict | None,
+        pipeline: Sequence[dict | Callable] = (),
+        interval: int = 5,
+        begin: int = 0,
+        batch_size: int = 32,
+        num_workers: int = 2,
+    ) -> None:
+        if interval < 1 or begin < 0:
+            raise ValueError(
+                "PseudoLabelHook needs interval >= 1 and begin >= 0, "
+                f"but got interval={interval} and begin={begin}."
+            )
+        if clusterer is not None and not pipeline:
+            raise ValueError("PseudoLabelHook needs a pipeline to embed the videos it clusters.")
+        self.clusterer = None if clusterer is None else TASK_UTILS.build(clusterer)
+        self.pipeline = pipeline
+        self.interval = interval
+        self.begin = begin
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self._resumed: dict | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Check the training set, prepare the loader and take over resumed labels."""
+        dataset = runner.train_dataloader.dataset
+        if not isinstance(dataset, ClusterAwareDataset):
+            raise TypeError(
+                "PseudoLabelHook needs train_dataloader.dataset of type ClusterAwareDataset, "
+                f"but it is {type(dataset).__name__}."
+            )
+        if runner.train_loop.__class__.__name__ == "IterBasedTrainLoop":
+            raise TypeError(
+                "PseudoLabelHook clusters between epochs: set train_cfg.by_epoch=True."
+            )
+        self._dataset = dataset
+        self._videos = [video_name(dataset.videos, i) for i in range(len(dataset))]
+        self._true_labels = true_labels(dataset.videos)
+        if self.clusterer is not None:
+            self._loader = self._build_loader(dataset)
+        self._must_cluster = False
+        if self._resumed is not None:
+            self._restore(runner, self._resumed)
+            self._resumed = None
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Advance the clock; cluster where this epoch is due."""
+        self._dataset.store.start_epoch(runner.seed, runner.epoch)
+        since_begin = runner.epoch - self.begin
+        due = since_begin >= 0 and since_begin % self.interval == 0
+        if self.clusterer is not None and (due or self._must_cluster):
+            self._cluster(runner)
+            self._must_cluster = False
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Put the pseudo-labels and the videos' names into the checkpoint."""
+        checkpoint[CHECKPOINT_KEY] = dict(
+            labels=self._dataset.store.labels.clone(), videos=self._videos
+        )
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Keep the pseudo-labels of a run that is resumed for :meth:`before_train`."""
+        # load_from starts another run with these weights: its labels are its own.
+        if runner._resume:
+            self._resumed = checkpoint.get(CHECKPOINT_KEY, {})
+
+    def _build_loader(self, dataset: ClusterAwareDataset) -> DataLoader:
+        clips = EmbeddingDataset(dataset.videos, self.pipeline)
+        return DataLoader(
+            clips,
+            batch_size=self.batch_size,
+            sampler=DefaultSampler(clips, shuffle=False, round_up=False),
+            num_workers=self.num_workers,
+            collate_fn=pseudo_collate,
+        )
+
+    def _restore(self, runner: Runner, saved: dict) -> None:
+        if not saved:
+            runner.logger.warning(
+                "The checkpoint carries no pseudo-labels: clustering before the first epoch."
+            )
+            self._must_cluster = runner.epoch >= self.begin
+            return
+        labels = saved["labels"].cpu().numpy()
+        labels, unknown = match_labels(labels, saved["videos"], self._videos)
+        if unknown or len(saved["videos"]) != len(self._videos):
+            runner.logger.warning(
+                f"The training set has changed since the checkpoint ({len(saved['videos'])} videos "
+                f"then, {len(self._videos)} now): {unknown} new videos have no pseudo-label until "
+                "the next clustering and are their own positives."
+            )
+        self._dataset.store.update(labels)
+
+    def _cluster(self, runner: Runner) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        embeddings = embed_videos(model, self._loader, len(self._videos)).cpu().numpy()
+        check_embeddings(embeddings, self._videos, runner.logger)
+        # An error on rank 0 alone would leave the others waiting: it is sent along.
+        message: list[np.ndarray | Exception | None] = [None]
+        if is_main_process():
+            try:
+                message[0] = self.clusterer(embeddings)
+            except Exception as error:
+                message[0] = error
+        broadcast_object_list(message)
+        if isinstance(message[0], Exception):
+            raise message[0]
+        previous = self._dataset.store.labels.clone().numpy()
+        self._dataset.store.update(message[0])
+        if is_main_process():
+            self._report(runner, message[0], previous)
+
+    def _report(self, runner: Runner, labels: np.ndarray, previous: np.ndarray) -> None:
+        path = Path(runner.work_dir) / "pseudo_labels" / f"epoch_{runner.epoch}.npz"
+        save_labels(path, labels, self._videos, runner.epoch)
+        quality = cluster_quality(labels, self._true_labels)
+        figures = "  ".join(f"{name}: {value:.4g}" for name, value in quality.items())
+        runner.logger.info(f"Clustering before epoch {runner.epoch + 1}: {figures}")
+        warning = degenerate_clustering(labels)
+        if warning:
+            runner.logger.warning(warning)
+        scalars = {f"cluster/{name}": value for name, value in quality.items()}
+        runner.visualizer.add_scalars(scalars, step=runner.epoch)

@@ -1,0 +1,134 @@
+"""The head that turns clip features into embeddings and embeddings into losses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from .pooling import pool_clips
+
+FEATURES = ("projection", "backbone")
+
+
+@MODELS.register_module()
+class SLICHead(BaseModule):
+    """Projection head of SLIC, in the place of a recognizer's ``cls_head``.
+
+    Pooled feature -> Linear -> BatchNorm -> ReLU -> Linear, with no normalisation at
+    the end: distances are cosine (METHOD "Network"). The linear layers keep torch's
+    initialisation, as in the authors' code; Kaiming is for the convolutions.
+
+    Args:
+        in_channels (int): Width of the pooled backbone feature.
+        losses (Sequence[dict]): Configs of losses. Each is called with embeddings
+            (N, V, D), pseudo-labels (N,) and a generator, and returns named scalars,
+            of which those with ``loss`` in the name are summed.
+        hidden_channels (int): Width of the hidden layer. Defaults to 2048.
+        out_channels (int): Width D of the embedding. Defaults to 128.
+        feature (str): What :meth:`predict` returns: ``'projection'`` (D) or the pooled
+            ``'backbone'`` feature (in_channels). Defaults to ``'projection'``.
+        init_cfg (dict, optional): Initialisation config of MMEngine.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        losses: Sequence[dict],
+        hidden_channels: int = 2048,
+        out_channels: int = 128,
+        feature: str = "projection",
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if feature not in FEATURES:
+            raise ValueError(f"SLICHead's feature is one of {FEATURES}, but got {feature!r}.")
+        self.in_channels = in_channels
+        self.feature = feature
+        self.projection = nn.Sequential(
+            nn.Linear(in_channels, hidden_channels),
+            nn.BatchNorm1d(hidden_channels),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden_channels, out_channels),
+        )
+        self.losses = nn.ModuleList(MODELS.build(loss) for loss in losses)
+
+    def forward(self, feats: Tensor | Sequence[Tensor], **kwargs: object) -> Tensor:
+        """Embed clips.
+
+        Args:
+            feats (Tensor | Sequence[Tensor]): Output of the backbone for M clips.
+            **kwargs: What recognizers pass to any head; not used.
+
+        Returns:
+            Tensor: (M, D) embeddings.
+        """
+        return self.projection(self._pool(feats))
+
+    def loss(
+        self,
+        feats: Tensor | Sequence[Tensor],
+        data_samples: Sequence[ActionDataSample],
+        **kwargs: object,
+    ) -> dict[str, Tensor]:
+        """Losses and counters of a batch of N samples with V views each.
+
+        Mining draws from a generator seeded by the batch's samples, so it depends on
+        (seed, epoch, index) only and a resumed run mines the same negatives.
+
+        Args:
+            feats (Tensor | Sequence[Tensor]): Backbone output of N * V clips, the views
+                of a sample in a row.
+            data_samples (Sequence[ActionDataSample]): N samples of
+                :class:`ClusterAwareDataset`.
+            **kwargs: What recognizers pass to any head; not used.
+
+        Returns:
+            dict[str, Tensor]: Scalars by name.
+        """
+        embeddings = self(feats).unflatten(0, (len(data_samples), -1))
+        labels = torch.cat([sample.pseudo_label for sample in data_samples])
+        generator = torch.Generator(embeddings.device)
+        generator.manual_seed(data_samples[0].draw_seed)
+        scalars: dict[str, Tensor] = {}
+        for loss in self.losses:
+            scalars.update(loss(embeddings, labels, generator))
+        return scalars
+
+    def predict(
+        self,
+        feats: Tensor | Sequence[Tensor],
+        data_samples: Sequence[ActionDataSample],
+        **kwargs: object,
+    ) -> Sequence[ActionDataSample]:
+        """Write each video's embedding, the mean over its clips, on its data sample.
+
+        Args:
+            feats (Tensor | Sequence[Tensor]): Backbone output of N * clips, the clips of
+                a video in a row.
+            data_samples (Sequence[ActionDataSample]): N samples.
+            **kwargs: What recognizers pass to any head; not used.
+
+        Returns:
+            Sequence[ActionDataSample]: The samples with ``embedding`` (D,) float32 and
+            the metainfo ``feature``.
+        """
+        clips = self(feats) if self.feature == "projection" else self._pool(feats)
+        videos = clips.float().unflatten(0, (len(data_samples), -1)).mean(dim=1)
+        for sample, embedding in zip(data_samples, videos):
+            sample.set_field(embedding, "embedding")
+            sample.set_metainfo(dict(feature=self.feature))
+        return data_samples
+
+    def _pool(self, feats: Tensor | Sequence[Tensor]) -> Tensor:
+        pooled = pool_clips(feats)
+        if pooled.shape[1] != self.in_channels:
+            raise ValueError(
+                f"SLICHead was built with in_channels={self.in_channels}, but the backbone's "
+                f"feature has {pooled.shape[1]} channels: set cls_head.in_channels to that."
+            )
+        return pooled

@@ -1,0 +1,36 @@
+"""Running the command-line tools that ship inside an installed MMAction2."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import mmaction
+
+
+def stock_tool(name: str) -> Path:
+    """Path of a tool of the installed MMAction2.
+
+    Args:
+        name (str): Its name without ``.py``, for example ``'train'``.
+
+    Returns:
+        Path: The script.
+
+    Raises:
+        FileNotFoundError: If this installation of MMAction2 carries no tools.
+    """
+    package = Path(mmaction.__file__).parent
+    # A wheel carries .mim; an editable installation has tools/ beside the package.
+    for script in (package / ".mim" / "tools" / f"{name}.py", package.parent / "tools" / f"{name}.py"):
+        if script.is_file():
+            return script
+    raise FileNotFoundError(
+        f"MMAction2 at {package} has no tools/{name}.py; install it with "
+        "'pip install mmaction2==1.2.0'."
+    )
+
+
+def run_stock_tool(name: str) -> None:
+    """Run a tool of the installed MMAction2 with this process's command line."""
+    runpy.run_path(str(stock_tool(name)), run_name="__main__")

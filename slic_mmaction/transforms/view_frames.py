@@ -1,0 +1,105 @@
+"""Which frames the views of a SLIC training sample show."""
+
+from __future__ import annotations
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmaction.registry import TRANSFORMS
+
+ANCHOR = "anchor"
+POSITIVE = "positive"
+
+
+def positive_start_range(num_frames: int, span: int) -> tuple[int, int]:
+    """First and last 0-based frame at which a positive clip may start.
+
+    A positive starts at least one clip after the beginning, so that it does not
+    overlap the anchor (the first ``span`` frames), wherever the video is long
+    enough: uniform in ``[min(L - span, span), L - span]`` (METHOD "Training
+    sample"). A video no longer than a clip leaves one start, frame 0.
+
+    Args:
+        num_frames (int): Number of frames ``L`` of the video, at least 1.
+        span (int): Number of frames that a clip stretches over.
+
+    Returns:
+        tuple[int, int]: Lowest and highest start, both inclusive.
+    """
+    last = max(num_frames - span, 0)
+    return min(last, span), last
+
+
+def clip_frames(start: int, clip_len: int, frame_interval: int, num_frames: int) -> np.ndarray:
+    """Frame numbers of one clip; a video shorter than the clip is looped.
+
+    Args:
+        start (int): 0-based first frame.
+        clip_len (int): Number of frames in the clip.
+        frame_interval (int): Distance between two frames of the clip.
+        num_frames (int): Number of frames of the video.
+
+    Returns:
+        np.ndarray: (clip_len,) int64, every entry in ``[0, num_frames)``.
+    """
+    return (start + np.arange(clip_len) * frame_interval) % num_frames
+
+
+@TRANSFORMS.register_module()
+class SampleViewFrames(BaseTransform):
+    """Sample one clip for each view that :class:`ClusterAwareDataset` asks for.
+
+    An anchor is the beginning of the video, a positive starts at random (see
+    :func:`positive_start_range`).
+
+    Required Keys:
+
+    - total_frames
+    - start_index
+    - views (Sequence[str]): ``'anchor'`` or ``'positive'``, one for each clip.
+
+    Added Keys: frame_inds (V * clip_len,), clip_len, frame_interval, num_clips.
+
+    Args:
+        clip_len (int): Frames in a clip. Defaults to 16, as in the paper.
+        frame_interval (int): Distance between the frames. Defaults to 1.
+
+    Raises:
+        ValueError: If a video has no frame, or a view has an unknown name.
+    """
+
+    def __init__(self, clip_len: int = 16, frame_interval: int = 1) -> None:
+        if clip_len < 1 or frame_interval < 1:
+            raise ValueError(
+                f"SampleViewFrames needs clip_len and frame_interval of at least 1, "
+                f"but got {clip_len} and {frame_interval}."
+            )
+        self.clip_len = clip_len
+        self.frame_interval = frame_interval
+
+    def transform(self, results: dict) -> dict:
+        """Add the frame numbers of all views, one clip after the other."""
+        num_frames = results["total_frames"]
+        if num_frames < 1:
+            name = results.get("filename", results.get("frame_dir"))
+            raise ValueError(f"The video {name} has no frames; remove it from the annotation file.")
+        starts = [self._start(view, num_frames) for view in results["views"]]
+        clips = [clip_frames(s, self.clip_len, self.frame_interval, num_frames) for s in starts]
+        results["frame_inds"] = np.concatenate(clips).astype(np.int32) + results["start_index"]
+        results["clip_len"] = self.clip_len
+        results["frame_interval"] = self.frame_interval
+        results["num_clips"] = len(clips)
+        return results
+
+    def _start(self, view: str, num_frames: int) -> int:
+        if view == ANCHOR:
+            return 0
+        if view == POSITIVE:
+            low, high = positive_start_range(num_frames, self.clip_len * self.frame_interval)
+            return int(np.random.randint(low, high + 1))
+        raise ValueError(f"Unknown view {view!r}: views are {ANCHOR!r} and {POSITIVE!r}.")
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(clip_len={self.clip_len}, "
+            f"frame_interval={self.frame_interval})"
+        )

@@ -1,0 +1,266 @@
+"""Checkpoints: what mmengine writes is read back whole, and nothing in a file is run."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmengine.hooks import Hook
+from mmengine.logging import HistoryBuffer
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import CheckpointLoader, load_checkpoint, load_from_http
+from torch.utils.data import Dataset
+
+from slic_mmaction import compat
+from slic_mmaction.compat import checkpoints
+
+compat.apply()
+pytestmark = pytest.mark.skipif(
+    "checkpoints" not in compat.apply(), reason="this torch and mmengine read their checkpoints"
+)
+
+
+class Line(Dataset):
+    """Points on y = 2 x."""
+
+    def __init__(self) -> None:
+        self.metainfo = dict(name="line", scale=np.array([2.0]))
+
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        x = torch.tensor([index / 8.0])
+        return dict(x=x, y=2 * x)
+
+
+class Linear(BaseModel):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(1, 1)
+        torch.nn.init.constant_(self.layer.weight, 0.5)
+        torch.nn.init.constant_(self.layer.bias, 0.1)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor, mode: str) -> dict[str, torch.Tensor]:
+        return dict(loss=((self.layer(x) - y) ** 2).mean())
+
+
+class NumPyScore(Hook):
+    """Puts into the hub what mmaction's metrics put there: NumPy scalars and arrays."""
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        runner.message_hub.update_info("best_score", np.float32(0.5))
+        checkpoint["message_hub"]["runtime_info"]["best_score"] = np.float32(0.5)
+        checkpoint["message_hub"]["resumed_keys"]["best_score"] = True
+
+
+def make_runner(work_dir: Path, name: str, **options: Any) -> Runner:
+    return Runner(
+        Linear(),
+        str(work_dir),
+        train_dataloader=dict(
+            dataset=Line(),
+            batch_size=4,
+            sampler=dict(type="DefaultSampler", shuffle=False),
+            collate_fn=dict(type="default_collate"),
+        ),
+        train_cfg=dict(by_epoch=True, max_epochs=4),
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9)),
+        param_scheduler=dict(type="StepLR", step_size=1, gamma=0.5, by_epoch=True),
+        default_hooks=dict(logger=dict(type="LoggerHook", interval=1)),
+        custom_hooks=[NumPyScore()],
+        randomness=dict(seed=3),
+        experiment_name=name,
+        log_level="ERROR",
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Runner, Path]:
+    """A Runner after four epochs, and the checkpoint it wrote after two."""
+    work_dir = tmp_path_factory.mktemp("trained")
+    runner = make_runner(work_dir, name="compat_trained")
+    runner.train()
+    return runner, work_dir / "epoch_2.pth"
+
+
+def assert_equal_states(left: Any, right: Any) -> None:
+    """Compare nested containers of tensors and plain values."""
+    assert type(left) is type(right)
+    if isinstance(left, dict):
+        assert left.keys() == right.keys()
+        for key in left:
+            assert_equal_states(left[key], right[key])
+    elif isinstance(left, (list, tuple)):
+        assert len(left) == len(right)
+        for a, b in zip(left, right):
+            assert_equal_states(a, b)
+    elif isinstance(left, torch.Tensor):
+        assert torch.equal(left, right)
+    else:
+        assert left == right
+
+
+def test_resumed_run_is_the_uninterrupted_run(
+    trained: tuple[Runner, Path], tmp_path: Path
+) -> None:
+    whole, path = trained
+    resumed = make_runner(tmp_path, "compat_resumed", resume=True, load_from=str(path))
+    resumed.train()
+    assert resumed.epoch == whole.epoch == 4
+    assert_equal_states(resumed.model.state_dict(), whole.model.state_dict())
+    assert_equal_states(resumed.optim_wrapper.state_dict(), whole.optim_wrapper.state_dict())
+    for mine, theirs in zip(resumed.param_schedulers, whole.param_schedulers):
+        assert_equal_states(mine.state_dict(), theirs.state_dict())
+    for name in ("train/loss", "train/lr"):
+        mine, theirs = (r.message_hub.get_scalar(name) for r in (resumed, whole))
+        np.testing.assert_array_equal(mine.data, theirs.data)
+        assert mine.data[0].size == 8  # 4 epochs of 2 iterations: the first two from the file
+    assert resumed.message_hub.get_info("best_score") == np.float32(0.5)
+
+
+def test_load_from_takes_the_weights_only(trained: tuple[Runner, Path], tmp_path: Path) -> None:
+    _, path = trained
+    fresh = make_runner(tmp_path, "compat_load_from", load_from=str(path))
+    fresh.load_or_resume()
+    assert fresh.epoch == 0
+    saved = torch.load(path, weights_only=False)["state_dict"]  # our own file
+    assert_equal_states(fresh.model.state_dict(), saved)
+
+
+def test_histories_are_mmengines_own_and_can_be_saved_again(
+    trained: tuple[Runner, Path], tmp_path: Path
+) -> None:
+    loaded = CheckpointLoader.load_checkpoint(str(trained[1]), "cpu")
+    history = loaded["message_hub"]["log_scalars"]["train/loss"]
+    assert type(history) is HistoryBuffer
+    assert type(history.data[0]) is np.ndarray
+    assert history.statistics("mean", 2) == history.data[0][-2:].mean()
+    torch.save(loaded, tmp_path / "again.pth")
+    again = CheckpointLoader.load_checkpoint(str(tmp_path / "again.pth"), "cpu")
+    np.testing.assert_array_equal(
+        again["message_hub"]["log_scalars"]["train/loss"].data, history.data
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.arange(6).reshape(2, 3).T,
+        np.array([True, False]),
+        np.array([1.5], ">f4"),
+        np.zeros((0, 2)),
+    ],
+    ids=["fortran", "bool", "big_endian", "empty"],
+)
+def test_numeric_arrays_survive(value: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "array.pth"
+    torch.save(dict(value=value, scalar=value.dtype.type(1)), path)
+    loaded = checkpoints.load_from_local(str(path), "cpu")
+    expected = pickle.loads(pickle.dumps(value, protocol=2))
+    np.testing.assert_array_equal(loaded["value"], expected, strict=True)
+    assert loaded["scalar"] == value.dtype.type(1)
+    # Written again it is a plain array: no checkpoint comes to depend on this package.
+    assert pickle.dumps(loaded["value"]) == pickle.dumps(expected)
+
+
+def test_plain_state_dicts_of_both_formats(tmp_path: Path) -> None:
+    model = Linear()
+    for zipped in (True, False):
+        path = tmp_path / f"weights_{zipped}.pth"
+        torch.save(OrderedDict(model.state_dict()), path, _use_new_zipfile_serialization=zipped)
+        target = Linear()
+        load_checkpoint(target, str(path), map_location="cpu", strict=True)
+        assert_equal_states(target.state_dict(), model.state_dict())
+
+
+def test_map_location_is_respected(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save(dict(weight=torch.ones(2)), path)
+    assert checkpoints.load_from_local(str(path), "meta")["weight"].is_meta
+
+
+def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    torch.save(dict(epoch=1), tmp_path / "c.pth")
+    assert checkpoints.load_from_local("~/c.pth", None) == dict(epoch=1)
+
+
+def test_addresses_are_read_as_safely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    source = tmp_path / "remote.pth"
+    torch.save(dict(history=HistoryBuffer([1.0], [1]), weight=torch.ones(1)), source)
+    assert load_from_http(source.as_uri(), "cpu")["history"].current() == 1.0
+
+    trace = tmp_path / "trace"
+    bad = tmp_path / "bad.pth"
+    torch.save(dict(state_dict=RunsCode(f"touch {trace}")), bad)
+    with pytest.raises(ValueError, match=r"bad\.pth was not loaded: it asks for posix\.system"):
+        load_from_http(bad.as_uri(), "cpu")
+    assert not trace.exists()
+
+
+class RunsCode:
+    """Runs a shell command when it is unpickled."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> Any:
+        return os.system, (self.command,)
+
+
+@pytest.mark.parametrize("keep", [0, 10, 0.5, 0.99])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_truncated_file_is_one_sentence(keep: float, zipped: bool, tmp_path: Path) -> None:
+    path = tmp_path / "cut.pth"
+    torch.save(
+        dict(state_dict=Linear().state_dict()), path, _use_new_zipfile_serialization=zipped
+    )
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(keep * len(whole)) if keep < 1 else int(keep)])
+    with pytest.raises(ValueError, match=r"cut\.pth") as error:
+        checkpoints.load_from_local(str(path), "cpu")
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.pth does not exist"):
+        checkpoints.load_from_local(str(tmp_path / "none.pth"), "cpu")
+
+
+def upstream_loader(filename: str, map_location: Any) -> Any:
+    """An mmengine loader that has been repaired upstream."""
+    return torch.load(filename, map_location=map_location, weights_only=False)
+
+
+@pytest.mark.parametrize("sound", ["old_torch", "repaired_mmengine", "own_loader"])
+def test_a_working_install_is_left_alone(sound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = checkpoints._mmengine_load_from_local
+    monkeypatch.setattr(CheckpointLoader, "_schemes", {"": original})
+    if sound == "old_torch":
+        monkeypatch.setattr(torch, "__version__", "2.5.1")
+    elif sound == "repaired_mmengine":
+        monkeypatch.setattr(checkpoints, "_mmengine_load_from_local", upstream_loader)
+        monkeypatch.setattr(CheckpointLoader, "_schemes", {"": upstream_loader})
+    else:
+        monkeypatch.setattr(CheckpointLoader, "_schemes", {"": len})
+    before = dict(CheckpointLoader._schemes)
+    assert not checkpoints.repair_checkpoint_loading()
+    assert before == CheckpointLoader._schemes
+
+
+def test_a_broken_install_is_repaired(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        CheckpointLoader, "_schemes", {"": checkpoints._mmengine_load_from_local}
+    )
+    assert checkpoints.repair_checkpoint_loading()
+    assert CheckpointLoader._schemes[""] is checkpoints.load_from_local

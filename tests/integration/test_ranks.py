@@ -1,0 +1,38 @@
+"""Two CPU processes with gloo."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+HERE = Path(__file__).parent
+
+
+def test_two_ranks_end_with_the_same_labels_and_weights(tiny_config, tmp_path: Path) -> None:
+    cfg = tiny_config()
+    cfg.train_cfg.max_epochs = 1
+    # Nine videos would be uneven, too: eight over two ranks with batches of three are.
+    cfg.train_dataloader.batch_size = 3
+    cfg.custom_hooks[0].batch_size = 3
+    cfg.dump(str(tmp_path / "config.py"))
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
+    command += ["--master_port=29611", str(HERE / "train_rank.py")]
+    done = subprocess.run(
+        [*command, str(tmp_path / "config.py"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=dict(os.environ, OMP_NUM_THREADS="1"),
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = (torch.load(tmp_path / f"rank_{r}.pt", weights_only=True) for r in (0, 1))
+    assert first["gradient_ranks"] == 2
+    assert torch.equal(first["labels"], second["labels"])
+    assert first["labels"].unique().numel() < 8
+    for name, value in first["weights"].items():
+        if "running_" not in name:  # BatchNorm statistics are each rank's own
+            assert torch.equal(value, second["weights"][name]), name

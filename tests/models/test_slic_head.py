@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from slic_mmaction.losses import pseudo_label_triplet_loss, temporal_discrimination_loss
+from slic_mmaction.models import SLICHead
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = np.load(ROOT / "tests" / "data" / "r3d18.npz")
+LOSSES = [dict(type="PseudoLabelTripletLoss"), dict(type="TemporalDiscriminationLoss")]
+
+
+def samples(labels: list[int], draw_seed: int = 1) -> list[ActionDataSample]:
+    out = []
+    for label in labels:
+        sample = ActionDataSample(metainfo=dict(draw_seed=draw_seed))
+        sample.pseudo_label = torch.tensor([label])
+        out.append(sample)
+    return out
+
+
+@pytest.fixture
+def head() -> SLICHead:
+    torch.manual_seed(0)
+    return SLICHead(in_channels=6, hidden_channels=10, out_channels=4, losses=LOSSES)
+
+
+@pytest.fixture(scope="module")
+def r3d18() -> torch.nn.Module:
+    init_default_scope("mmaction")
+    cfg = Config.fromfile(ROOT / "configs" / "_base_" / "models" / "slic_r3d18.py")
+    return MODELS.build(cfg.model)
+
+
+def test_r3d18_has_the_authors_parameters(r3d18) -> None:
+    ours = sorted(str(tuple(p.shape)) for p in r3d18.parameters())
+    theirs = sorted(
+        str(tuple(int(n) for n in shape.strip("()").split(",") if n.strip()))
+        for shape in GOLDEN["full/param_shapes"]
+    )
+    assert ours == theirs
+    assert sum(p.numel() for p in r3d18.parameters()) == GOLDEN["full/n_params"] == 34520896
+    count = sum(p.numel() for p in r3d18.backbone.parameters())
+    assert count == GOLDEN["full/n_params_backbone"] == 33203904
+
+
+def test_r3d18_has_the_authors_layer_shapes(r3d18) -> None:
+    shapes = {}
+    for name in ("layer1", "layer2", "layer3", "layer4"):
+        getattr(r3d18.backbone, name).register_forward_hook(
+            lambda _, __, out, name=name: shapes.update({name: tuple(out.shape)})
+        )
+    with torch.no_grad():
+        r3d18.backbone(torch.zeros(*GOLDEN["full/input_shape"].tolist()))
+    assert shapes == {n: tuple(GOLDEN[f"full/{n}_shape"].tolist()) for n in shapes}
+    assert len(shapes) == 4
+
+
+def test_loss_is_the_sum_of_its_parts_on_the_right_views(head) -> None:
+    feats = torch.randn(5 * 3, 6, 2, 3, 3)
+    labels = [0, 0, 1, 2, 1]
+    scalars = head.loss(feats, samples(labels))
+    embeddings = head(feats).reshape(5, 3, 4)
+    anchor, positive, second = embeddings.unbind(1)
+    temporal = temporal_discrimination_loss(anchor, second, positive)
+    torch.testing.assert_close(scalars["loss_temporal"], temporal)
+    triplet = pseudo_label_triplet_loss(
+        torch.cat([anchor, positive]),
+        torch.tensor(labels * 2),
+        generator=torch.Generator().manual_seed(1),
+    )
+    torch.testing.assert_close(scalars["loss_triplet"], triplet)
+    assert {name for name in scalars if "loss" in name} == {"loss_triplet", "loss_temporal"}
+
+
+def test_mining_depends_on_the_samples_seed_only(head) -> None:
+    feats = torch.randn(8 * 3, 6)
+    labels = [0, 0, 0, 0, 1, 1, 1, 1]
+
+    def triplet(draw_seed: int, global_seed: int) -> float:
+        torch.manual_seed(global_seed)
+        return float(head.loss(feats, samples(labels, draw_seed))["loss_triplet"])
+
+    head.eval()
+    assert triplet(1, 0) == triplet(1, 99)
+    assert len({triplet(seed, 0) for seed in range(20)}) > 1
+
+
+@pytest.mark.parametrize(("feature", "width"), [("projection", 4), ("backbone", 6)])
+def test_predict_writes_the_mean_over_clips(feature: str, width: int) -> None:
+    head = SLICHead(6, LOSSES, hidden_channels=10, out_channels=4, feature=feature).eval()
+    feats = torch.randn(2 * 5, 6, 1, 2, 2)
+    out = head.predict(feats, [ActionDataSample(), ActionDataSample()])
+    clips = feats.mean((2, 3, 4))
+    clips = head.projection(clips) if feature == "projection" else clips
+    for sample, expected in zip(out, clips.reshape(2, 5, width).mean(1)):
+        torch.testing.assert_close(sample.embedding, expected)
+        assert sample.feature == feature
+
+
+def test_bad_settings_are_named(head) -> None:
+    with pytest.raises(ValueError, match="one of .*'projection', 'backbone'"):
+        SLICHead(6, LOSSES, feature="pooled")
+    with pytest.raises(ValueError, match=r"in_channels=6, but the backbone's feature has 9"):
+        head(torch.zeros(2, 9))
