@@ -8,6 +8,7 @@ loop: pairs are mined without gradient and only the chosen triplets enter the gr
     python benchmarks/triplet_loss.py --out triplet_loss.json
     python benchmarks/triplet_loss.py --device cuda
 """
+
 from __future__ import annotations
 
 import argparse
@@ -26,8 +27,7 @@ from torch import Tensor
 from slic_mmaction.losses import pairwise_distance, pseudo_label_triplet_loss
 
 
-def mined_pairs(distances: Tensor, labels: Tensor,
-                margin: float) -> Iterator[tuple[int, int, int]]:
+def mined_pairs(distances: Tensor, labels: Tensor, margin: float) -> Iterator[tuple[int, int, int]]:
     """Each (anchor, positive, negative), found pair by pair."""
     for label in labels.unique():
         members = (labels == label).nonzero().flatten().tolist()
@@ -47,8 +47,10 @@ def mined_pairs(distances: Tensor, labels: Tensor,
 def autograd_loop(embeddings: Tensor, labels: Tensor, margin: float = 0.2) -> Tensor:
     """The loss of :func:`pseudo_label_triplet_loss`, one graph node per pair."""
     distances = pairwise_distance(embeddings, embeddings)
-    terms = [(distances[i, j] - distances[i, n] + margin).relu()
-             for i, j, n in mined_pairs(distances.detach(), labels, margin)]
+    terms = [
+        (distances[i, j] - distances[i, n] + margin).relu()
+        for i, j, n in mined_pairs(distances.detach(), labels, margin)
+    ]
     return torch.stack(terms).mean()
 
 
@@ -73,14 +75,15 @@ def seconds(loss: Callable[[Tensor, Tensor], Tensor], embeddings: Tensor, labels
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--batch', type=int, default=512, help='videos: 2 embeddings each')
-    parser.add_argument('--dim', type=int, default=128)
-    parser.add_argument('--clusters', type=int, default=64)
-    parser.add_argument('--repeats', type=int, default=5)
-    parser.add_argument('--device', default='cpu')
-    parser.add_argument('--out', help='also write the result to this JSON file')
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--batch", type=int, default=512, help="videos: 2 embeddings each")
+    parser.add_argument("--dim", type=int, default=128)
+    parser.add_argument("--clusters", type=int, default=64)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", help="also write the result to this JSON file")
     args = parser.parse_args()
 
     torch.manual_seed(0)
@@ -96,24 +99,31 @@ def main() -> None:
     ours, autograd, detached = (statistics.median(times) for times in zip(*rounds))
     sizes = labels.bincount()
     result = {
-        'embeddings': 2 * args.batch, 'dim': args.dim, 'clusters': args.clusters,
-        'pairs': int((sizes * (sizes - 1) // 2).sum()),
-        'device': torch.cuda.get_device_name() if args.device.startswith('cuda') else
-        f'{platform.processor() or platform.machine()}, {torch.get_num_threads()} thread(s)',
-        'torch': torch.__version__,
-        'ours_ms': 1e3 * ours,
-        'autograd_loop_ms': 1e3 * autograd, 'autograd_loop_ratio': autograd / ours,
-        'detached_loop_ms': 1e3 * detached, 'detached_loop_ratio': detached / ours,
+        "embeddings": 2 * args.batch,
+        "dim": args.dim,
+        "clusters": args.clusters,
+        "pairs": int((sizes * (sizes - 1) // 2).sum()),
+        "device": torch.cuda.get_device_name()
+        if args.device.startswith("cuda")
+        else f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} thread(s)",
+        "torch": torch.__version__,
+        "ours_ms": 1e3 * ours,
+        "autograd_loop_ms": 1e3 * autograd,
+        "autograd_loop_ratio": autograd / ours,
+        "detached_loop_ms": 1e3 * detached,
+        "detached_loop_ratio": detached / ours,
     }
-    print(f"{result['embeddings']} embeddings, {result['pairs']} pairs on {result['device']}: "
-          f"ours {1e3 * ours:.1f} ms; autograd loop {1e3 * autograd:.1f} ms "
-          f"({autograd / ours:.1f} times as long); detached loop {1e3 * detached:.1f} ms "
-          f"({detached / ours:.1f} times as long)")
+    print(
+        f"{result['embeddings']} embeddings, {result['pairs']} pairs on {result['device']}: "
+        f"ours {1e3 * ours:.1f} ms; autograd loop {1e3 * autograd:.1f} ms "
+        f"({autograd / ours:.1f} times as long); detached loop {1e3 * detached:.1f} ms "
+        f"({detached / ours:.1f} times as long)"
+    )
     if args.out:
-        with open(args.out + '.tmp', 'w', encoding='utf-8') as file:
+        with open(args.out + ".tmp", "w", encoding="utf-8") as file:
             json.dump(result, file, indent=2)
-        os.replace(args.out + '.tmp', args.out)
+        os.replace(args.out + ".tmp", args.out)
 
 
-if __name__ == '__main__':
+if __name__ == "__main__":
     main()

@@ -5,6 +5,25 @@ from .version import __version__
 
 compat.apply()
 
-from . import clustering, datasets, hooks, losses, models, transforms  # noqa: E402
+# Only now can MMAction2 be imported: compat repairs what keeps a released one from it.
+from . import (  # noqa: E402
+    clustering,
+    datasets,
+    evaluation,
+    hooks,
+    losses,
+    models,
+    transforms,
+)
 
-__all__ = ["__version__", "compat"]
+__all__ = [
+    "__version__",
+    "clustering",
+    "compat",
+    "datasets",
+    "evaluation",
+    "hooks",
+    "losses",
+    "models",
+    "transforms",
+]

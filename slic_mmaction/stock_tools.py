@@ -22,7 +22,10 @@ def stock_tool(name: str) -> Path:
     """
     package = Path(mmaction.__file__).parent
     # A wheel carries .mim; an editable installation has tools/ beside the package.
-    for script in (package / ".mim" / "tools" / f"{name}.py", package.parent / "tools" / f"{name}.py"):
+    for script in (
+        package / ".mim" / "tools" / f"{name}.py",
+        package.parent / "tools" / f"{name}.py",
+    ):
         if script.is_file():
             return script
     raise FileNotFoundError(

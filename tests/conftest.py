@@ -61,13 +61,14 @@ def tiny_config(video_set: Path, tmp_path: Path) -> Callable[..., Config]:
             (dataset, "train"),
             (cfg.val_dataloader.dataset.gallery, "train"),
             (cfg.val_dataloader.dataset.query, "test"),
+            (cfg.test_dataloader.dataset.gallery, "train"),
+            (cfg.test_dataloader.dataset.query, "test"),
         ):
             part.ann_file = str(root / f"{split}.txt")
             part.data_prefix = dict(video=str(root))
         cfg.work_dir = str(work_dir or tmp_path / "work")
         # MMEngine keeps one message hub for each name, and its own names change each second only.
         cfg.experiment_name = f"{tmp_path.name}-{next(counter)}"
-        cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None; cfg.test_dataloader = cfg.test_evaluator = cfg.test_cfg = None  # TEMP
         cfg.merge_from_dict({key.replace("__", "."): value for key, value in options.items()})
         return cfg
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -23,8 +24,7 @@ def requirements(extra: str = "") -> dict[str, Requirement]:
     return {
         r.name: r
         for r in wanted
-        if r.marker is None
-        or r.marker.evaluate({"extra": extra, "platform_machine": "x86_64"})
+        if r.marker is None or r.marker.evaluate({"extra": extra, "platform_machine": "x86_64"})
     }
 
 
@@ -88,25 +88,16 @@ def test_wheel_carries_configs_and_tools(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
     # A copy without links and leftovers: building in the work tree would write into it.
     source = tmp_path / "source"
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
-    for name in listed:
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_bytes((ROOT / name).read_bytes())
+    left_out = (".*", "__pycache__", "build", "dist", "work_dirs", "*.egg-info")
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*left_out))
+    files = [str(f.relative_to(source)) for f in source.rglob("*") if f.is_file()]
     subprocess.run([*command, "-w", str(tmp_path), str(source)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("slic_mmaction-*.whl")
     inside = set(zipfile.ZipFile(wheel).namelist())
-    for name in listed:
-        shipped = name.startswith(("configs/", "tools/")) and (ROOT / name).is_file()
-        if shipped:
+    for name in files:
+        if name.startswith(("configs/", "tools/")):
             assert f"slic_mmaction/.mim/{name}" in inside
-        elif name.startswith("slic_mmaction/") and name.endswith(".py"):
+        elif name.startswith("slic_mmaction/"):
             assert name in inside
     top = {name.split("/")[0] for name in inside}
     assert {t for t in top if not t.endswith(".dist-info")} == {"slic_mmaction"}

@@ -1,4 +1,5 @@
 """What every clusterer accepts: a finite (N, D) matrix."""
+
 from __future__ import annotations
 
 from typing import Union
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-METRICS = ('cosine', 'euclidean')
+METRICS = ("cosine", "euclidean")
 Embeddings = Union[np.ndarray, Tensor]
 
 
@@ -28,12 +29,16 @@ def as_matrix(embeddings: Embeddings, metric: str) -> Tensor:
         raise ValueError(f"Unknown metric {metric!r}: choose 'cosine' or 'euclidean'.")
     matrix = torch.as_tensor(embeddings).detach().float()
     if matrix.ndim != 2 or matrix.numel() == 0:
-        raise ValueError(f'Clustering needs embeddings of shape (N, D) with at least one row, '
-                         f'but got {tuple(matrix.shape)}.')
+        raise ValueError(
+            f"Clustering needs embeddings of shape (N, D) with at least one row, "
+            f"but got {tuple(matrix.shape)}."
+        )
     bad = (~matrix.isfinite().all(dim=1)).nonzero().flatten().tolist()
     if bad:
-        raise ValueError(f'{len(bad)} of {len(matrix)} embeddings have NaN or Inf, the first in '
-                         f'row {bad[0]}: look for a diverged network or a broken video.')
+        raise ValueError(
+            f"{len(bad)} of {len(matrix)} embeddings have NaN or Inf, the first in "
+            f"row {bad[0]}: look for a diverged network or a broken video."
+        )
     return matrix
 
 

@@ -1,4 +1,5 @@
 """FINCH: parameter-free clustering by first-neighbour relations."""
+
 from __future__ import annotations
 
 import logging
@@ -29,11 +30,13 @@ class FinchResult(NamedTuple):
     num_clusters: np.ndarray
 
 
-def finch(embeddings: Embeddings,
-          metric: str = 'cosine',
-          num_levels: int | None = None,
-          early_exit: bool = True,
-          backend: str = 'auto') -> FinchResult:
+def finch(
+    embeddings: Embeddings,
+    metric: str = "cosine",
+    num_levels: int | None = None,
+    early_exit: bool = True,
+    backend: str = "auto",
+) -> FinchResult:
     """Cluster by connected components of first-neighbour links, level upon level.
 
     Sarfraz, Sharma, Stiefelhagen: "Efficient Parameter-free Clustering Using First Neighbor
@@ -44,8 +47,9 @@ def finch(embeddings: Embeddings,
     ends the hierarchy and is dropped (unless it is level 0); a level that merges exactly one
     cluster is the last.
 
-    The rule is written from the paper; where implementations differ, this follows the one SLIC
-    was trained with (it keeps a level that merges one cluster, ``finch-clust`` drops it).
+    Early exit and the end of the hierarchy are not in the paper and implementations differ; this
+    follows the one SLIC was trained with (it keeps a level that merges one cluster,
+    ``finch-clust`` drops it).
 
     Args:
         embeddings: (N, D) array or tensor, N >= 1.
@@ -62,7 +66,7 @@ def finch(embeddings: Embeddings,
     """
     data = as_matrix(embeddings, metric)
     if num_levels is not None and num_levels < 1:
-        raise ValueError(f'finch needs num_levels >= 1 or None, but got {num_levels}.')
+        raise ValueError(f"finch needs num_levels >= 1 or None, but got {num_levels}.")
     backend = resolve_backend(backend, data.device)
     if len(data) == 1:
         return FinchResult(np.zeros((1, 1), dtype=np.int64), np.ones(1, dtype=np.int64))
@@ -73,9 +77,10 @@ def finch(embeddings: Embeddings,
     counts = [int(levels[0].max()) + 1]
     limit = None
     if early_exit and len(data) > 2 and num_levels != 1:
-        limit = max(float(length.max(initial=0.0))
-                    for _, _, length in weighted_links(_prepared(original, metric), neighbors,
-                                                       metric))
+        limit = max(
+            float(length.max(initial=0.0))
+            for _, _, length in weighted_links(_prepared(original, metric), neighbors, metric)
+        )
     while counts[-1] > 1 and len(levels) != num_levels:
         means = _cluster_means(original, levels[-1], counts[-1])
         neighbors = first_neighbors(torch.from_numpy(means).to(data.device), metric, backend)
@@ -91,7 +96,7 @@ def finch(embeddings: Embeddings,
 
 
 def _prepared(points: np.ndarray, metric: str) -> np.ndarray:
-    return unit_rows(torch.from_numpy(points)).numpy() if metric == 'cosine' else points
+    return unit_rows(torch.from_numpy(points)).numpy() if metric == "cosine" else points
 
 
 def _cluster_means(points: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
@@ -106,7 +111,7 @@ class FINCH:
     """One level of :func:`finch`, as a configurable clusterer.
 
     Args:
-        level: 0 is the finest, SLIC's choice (CVPR 2022, section 3.1).
+        level: 0 is the finest, SLIC's choice (CVPR 2022).
         metric: ``'cosine'`` or ``'euclidean'``.
         early_exit: Whether long links of later levels are removed.
         backend: ``'auto'``, ``'torch'`` or ``'faiss'``.
@@ -115,15 +120,15 @@ class FINCH:
         ValueError: If an option is out of range.
     """
 
-    def __init__(self,
-                 level: int = 0,
-                 metric: str = 'cosine',
-                 early_exit: bool = True,
-                 backend: str = 'auto') -> None:
+    def __init__(
+        self, level: int = 0, metric: str = "cosine", early_exit: bool = True, backend: str = "auto"
+    ) -> None:
         if level < 0 or metric not in METRICS or backend not in BACKENDS:
-            raise ValueError(f'FINCH got level={level}, metric={metric!r} and backend={backend!r}:'
-                             f' it needs level >= 0, one of {", ".join(METRICS)} and one of '
-                             f'{", ".join(BACKENDS)}.')
+            raise ValueError(
+                f"FINCH got level={level}, metric={metric!r} and backend={backend!r}:"
+                f" it needs level >= 0, one of {', '.join(METRICS)} and one of "
+                f"{', '.join(BACKENDS)}."
+            )
         self.level = level
         self.metric = metric
         self.early_exit = early_exit
@@ -137,7 +142,10 @@ class FINCH:
         result = finch(embeddings, self.metric, self.level + 1, self.early_exit, self.backend)
         last = len(result.num_clusters) - 1
         if last < self.level:
-            print_log(f'FINCH found {last + 1} level(s), so level {self.level} does not exist: '
-                      f'using level {last} with {result.num_clusters[last]} clusters.',
-                      logger='current', level=logging.WARNING)
+            print_log(
+                f"FINCH found {last + 1} level(s), so level {self.level} does not exist: "
+                f"using level {last} with {result.num_clusters[last]} clusters.",
+                logger="current",
+                level=logging.WARNING,
+            )
         return result.labels[:, last]

@@ -1,4 +1,5 @@
 """Links of FINCH's first-neighbour graph, their weights, lengths and connected components."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -19,11 +20,11 @@ Links = tuple[np.ndarray, np.ndarray, np.ndarray]
 def weighted_links(points: np.ndarray, neighbors: np.ndarray, metric: str) -> Iterator[Links]:
     """All links of the first-neighbour graph, with distance times weight, in bounded blocks.
 
-    FINCH's adjacency is ``(F + I)(F + I)^T`` without its diagonal, F being the one-hot matrix of
-    first neighbours (Sarfraz et al., CVPR 2019, eq. 1). An entry is 2 for points that are each
-    other's first neighbour, 1 for a one-way link, and 1 for two points with the same first
-    neighbour. The last kind grows with the square of a hub's in-degree, so blocks are handed out
-    one by one and never kept.
+    FINCH links i and j if one is the first neighbour of the other or both have the same one
+    (Sarfraz et al., CVPR 2019, eq. 1). Written as ``(F + I)(F + I)^T`` without its diagonal, F
+    being the one-hot matrix of first neighbours, a link weighs 2 if the points are each other's
+    first neighbour and else 1. Points that share a neighbour make as many links as the square of
+    a hub's in-degree, so blocks are handed out one by one and never kept.
 
     Args:
         points: (N, D) float64; unit or zero rows for the cosine metric.
@@ -38,33 +39,34 @@ def weighted_links(points: np.ndarray, neighbors: np.ndarray, metric: str) -> It
     once = index[~mutual | (index < neighbors)]
     step = max(1, _BLOCK_ELEMENTS // points.shape[1])
     for start in range(0, len(once), step):
-        i = once[start:start + step]
+        i = once[start : start + step]
         j = neighbors[i]
         yield i, j, _paired(points[i], points[j], metric) * np.where(mutual[i], 2.0, 1.0)
 
-    order = np.argsort(neighbors, kind='stable')
+    order = np.argsort(neighbors, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(neighbors[order]) > 0])
     for members in np.split(order, starts[1:]):
         step = max(1, _BLOCK_ELEMENTS // len(members))
         for start in range(0, len(members) - 1, step):
-            first, second = members[start:start + step], members[start:]
+            first, second = members[start : start + step], members[start:]
             i, j = np.triu_indices(len(first), 1, len(second))
             lengths = _crossed(points[first], points[second], metric)
             yield first[i], second[j], lengths[i, j]
 
 
 def _paired(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
-    if metric == 'cosine':
-        return 1 - np.einsum('nd,nd->n', x, y)
+    if metric == "cosine":
+        return 1 - np.einsum("nd,nd->n", x, y)
     return np.linalg.norm(x - y, axis=1)
 
 
 def _crossed(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
-    return 1 - x @ y.T if metric == 'cosine' else cdist(x, y)
+    return 1 - x @ y.T if metric == "cosine" else cdist(x, y)
 
 
-def components(points: np.ndarray, neighbors: np.ndarray, metric: str,
-               threshold: float | None) -> np.ndarray:
+def components(
+    points: np.ndarray, neighbors: np.ndarray, metric: str, threshold: float | None
+) -> np.ndarray:
     """Weakly connected components of the first-neighbour graph.
 
     Args:

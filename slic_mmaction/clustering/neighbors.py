@@ -1,4 +1,5 @@
 """Exact nearest other point of every embedding, the same from every backend."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -14,9 +15,9 @@ _BLOCK_ELEMENTS = 1 << 22
 _TIE = 1e-12
 
 
-def first_neighbors(embeddings: Embeddings,
-                    metric: str = 'cosine',
-                    backend: str = 'auto') -> np.ndarray:
+def first_neighbors(
+    embeddings: Embeddings, metric: str = "cosine", backend: str = "auto"
+) -> np.ndarray:
     """Index of the nearest other point of every point.
 
     The search runs in float32 and in blocks: memory O(N * block), never N x N. Candidates that
@@ -43,16 +44,17 @@ def first_neighbors(embeddings: Embeddings,
     """
     points = as_matrix(embeddings, metric)
     if len(points) < 2:
-        raise ValueError('first_neighbors needs at least two embeddings: a single one has no '
-                         'neighbour.')
+        raise ValueError(
+            "first_neighbors needs at least two embeddings: a single one has no neighbour."
+        )
     backend = resolve_backend(backend, points.device)
     # Centring keeps |x|^2 small beside the distances; adding 0.0 turns -0.0 into 0.0.
     exact = points.double()
-    exact = (unit_rows(exact) if metric == 'cosine' else exact - exact.mean(0)) + 0.0
+    exact = (unit_rows(exact) if metric == "cosine" else exact - exact.mean(0)) + 0.0
 
     copies = _Duplicates(exact.float().cpu().numpy())
     neighbors = copies.other_copy
-    if metric == 'cosine':
+    if metric == "cosine":
         # Everything is equally far from a zero row: the lowest other index wins the tie.
         zero = np.flatnonzero(~exact.any(dim=1).cpu().numpy())
         neighbors[zero] = np.where(zero == 0, 1, 0)
@@ -74,9 +76,12 @@ class _Duplicates:
     """
 
     def __init__(self, rows: np.ndarray) -> None:
-        keys = np.ascontiguousarray(rows).view(np.dtype((np.void, rows.dtype.itemsize *
-                                                         rows.shape[1]))).reshape(-1)
-        order = np.argsort(keys, kind='stable')
+        keys = (
+            np.ascontiguousarray(rows)
+            .view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1])))
+            .reshape(-1)
+        )
+        order = np.argsort(keys, kind="stable")
         starts = np.flatnonzero(np.r_[True, keys[order][1:] != keys[order][:-1]])
         sizes = np.diff(np.r_[starts, len(rows)])
         self.firsts = np.sort(order[starts])
@@ -91,13 +96,17 @@ def _nearest_distinct(points: Tensor, own: Tensor, metric: str, backend: str) ->
     """Nearest other row for the rows ``own`` of ``points``, (U, D) float64, all different."""
     queries, keys = _as_inner_product(points.float(), metric)
     k = min(_CANDIDATES, len(keys))
-    search = torch_search if backend == 'torch' else faiss_search
+    search = torch_search if backend == "torch" else faiss_search
     scores, candidates = search(queries[own], keys, k)
 
     # Bound of float32's error in an inner product; a row is settled if whatever is not among its
     # candidates is worse than the best one by more than that.
-    error = torch.finfo(torch.float32).eps * keys.size(1) * queries[own].norm(
-        dim=1) * keys.norm(dim=1).max()
+    error = (
+        torch.finfo(torch.float32).eps
+        * keys.size(1)
+        * queries[own].norm(dim=1)
+        * keys.norm(dim=1).max()
+    )
     is_self = candidates == own[:, None]
     best = scores.masked_fill(is_self, -torch.inf).amax(1)
     settled = (scores[:, -1] < best - 2 * error) | (k == len(keys))
@@ -105,19 +114,19 @@ def _nearest_distinct(points: Tensor, own: Tensor, metric: str, backend: str) ->
     nearest = torch.empty_like(own)
     for rows in settled.nonzero().flatten().split(_block(k * points.size(1))):
         distances = _distances(points[own[rows], None], points[candidates[rows]], metric)[:, 0]
-        nearest[rows] = _lowest(distances.masked_fill(is_self[rows], torch.inf),
-                                candidates[rows], metric)
+        nearest[rows] = _lowest(
+            distances.masked_fill(is_self[rows], torch.inf), candidates[rows], metric
+        )
     everyone = torch.arange(len(points), device=own.device)
     for rows in (~settled).nonzero().flatten().split(_block(len(points))):
         distances = _distances(points[own[rows]], points, metric)
-        nearest[rows] = _lowest(distances.scatter(1, own[rows, None], torch.inf),
-                                everyone, metric)
+        nearest[rows] = _lowest(distances.scatter(1, own[rows, None], torch.inf), everyone, metric)
     return nearest
 
 
 def _as_inner_product(points: Tensor, metric: str) -> tuple[Tensor, Tensor]:
     """Queries and keys whose inner product grows as the distance falls."""
-    if metric == 'cosine':
+    if metric == "cosine":
         return points, points
     half = points.square().sum(1, keepdim=True) / 2
     return torch.cat((points, torch.ones_like(half)), 1), torch.cat((points, -half), 1)
@@ -128,13 +137,13 @@ def _block(elements_per_row: int) -> int:
 
 
 def _distances(x: Tensor, y: Tensor, metric: str) -> Tensor:
-    if metric == 'cosine':
+    if metric == "cosine":
         return 1 - x @ y.transpose(-1, -2)
-    return torch.cdist(x, y, compute_mode='donot_use_mm_for_euclid_dist')
+    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def _lowest(distances: Tensor, indices: Tensor, metric: str) -> Tensor:
     """Lowest of ``indices`` among the nearest, up to float64's rounding."""
     best = distances.amin(1, keepdim=True)
-    limit = best + (_TIE if metric == 'cosine' else _TIE * best)
+    limit = best + (_TIE if metric == "cosine" else _TIE * best)
     return torch.where(distances <= limit, indices, torch.iinfo(torch.int64).max).amin(1)

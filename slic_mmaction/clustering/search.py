@@ -1,4 +1,5 @@
 """Largest inner products of queries with keys, by torch or faiss, in blocks."""
+
 from __future__ import annotations
 
 import logging
@@ -8,7 +9,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
-BACKENDS = ('auto', 'torch', 'faiss')
+BACKENDS = ("auto", "torch", "faiss")
 _BLOCK_ELEMENTS = 1 << 24
 
 
@@ -30,20 +31,21 @@ def resolve_backend(backend: str, device: torch.device) -> str:
         ValueError: If the backend is unknown.
     """
     if backend not in BACKENDS:
-        raise ValueError(f'Unknown neighbour backend {backend!r}: choose one of '
-                         f'{", ".join(BACKENDS)}.')
-    if backend != 'auto':
+        raise ValueError(
+            f"Unknown neighbour backend {backend!r}: choose one of {', '.join(BACKENDS)}."
+        )
+    if backend != "auto":
         return backend
-    if device.type != 'cpu':
-        chosen, reason = 'torch', f'the embeddings are on {device}'
+    if device.type != "cpu":
+        chosen, reason = "torch", f"the embeddings are on {device}"
     else:
         try:
             points = torch.eye(3)
             faiss_search(points, points, 2)
-            chosen, reason = 'faiss', 'its trial search worked'
+            chosen, reason = "faiss", "its trial search worked"
         except (ImportError, AttributeError, RuntimeError) as error:
-            chosen, reason = 'torch', f'the trial search of faiss failed: {error}'
-    print_log(f'Neighbour search uses {chosen}: {reason}.', logger='current', level=logging.INFO)
+            chosen, reason = "torch", f"the trial search of faiss failed: {error}"
+    print_log(f"Neighbour search uses {chosen}: {reason}.", logger="current", level=logging.INFO)
     return chosen
 
 
@@ -70,8 +72,11 @@ def faiss_search(queries: Tensor, keys: Tensor, k: int) -> tuple[Tensor, Tensor]
         ImportError: If faiss is not installed.
     """
     import faiss
+
     index = faiss.IndexFlatIP(keys.size(1))
     index.add(np.ascontiguousarray(keys.cpu().numpy()))
     values, indices = index.search(np.ascontiguousarray(queries.cpu().numpy()), k)
-    return (torch.from_numpy(values).to(queries.device),
-            torch.from_numpy(indices).to(queries.device))
+    return (
+        torch.from_numpy(values).to(queries.device),
+        torch.from_numpy(indices).to(queries.device),
+    )

@@ -42,9 +42,21 @@ class _DType:
 
 
 class _Array(np.ndarray):
-    """A numeric array read from a checkpoint; pickles as the plain array that it is."""
+    """A numeric array read from a checkpoint; pickles as the plain array that it is.
+
+    Only :func:`_reconstruct` makes one, and it is filled once: a second filling would free
+    memory that a tensor made from the first may share.
+    """
+
+    filled = False
+
+    def __new__(cls, *args: object) -> _Array:
+        raise UnpicklingError("it holds a NumPy array made in an unknown way")
 
     def __setstate__(self, state: Any) -> None:
+        if self.filled:
+            raise UnpicklingError("it holds a NumPy array that is filled twice")
+        self.filled = True
         _, shape, dtype, fortran, raw = state
         if not isinstance(dtype, _DType) or not isinstance(raw, bytes):
             raise UnpicklingError("it holds a NumPy array that is not made of plain numbers")

@@ -2,5 +2,6 @@
 
 from .cluster_aware_dataset import ClusterAwareDataset
 from .label_store import PseudoLabelStore
+from .retrieval_dataset import RetrievalDataset
 
-__all__ = ["ClusterAwareDataset", "PseudoLabelStore"]
+__all__ = ["ClusterAwareDataset", "PseudoLabelStore", "RetrievalDataset"]

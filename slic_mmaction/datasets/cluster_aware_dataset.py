@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from mmaction.registry import DATASETS
 from mmengine.dataset import BaseDataset, Compose
+from torch.utils.data import Dataset
 
 from ..transforms.view_frames import ANCHOR, POSITIVE
 from .draws import sample_seed, seeded_draws
@@ -16,7 +17,7 @@ from .videos import build_videos, video_info
 
 
 @DATASETS.register_module()
-class ClusterAwareDataset:
+class ClusterAwareDataset(Dataset):
     """Anchor, positive and second anchor view for each video (METHOD "Training sample").
 
     The positive comes from the same video with probability ``p_same_video``, else from
@@ -90,4 +91,3 @@ class ClusterAwareDataset:
     def _clips(self, index: int, views: tuple[str, ...]) -> dict:
         info = video_info(self.videos, index)
         return self.pipeline(dict(info, views=views))
-

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mmengine.dataset import BaseDataset, Compose
+from torch.utils.data import Dataset
 
 from .videos import video_info
 
 
-class EmbeddingDataset:
+class EmbeddingDataset(Dataset):
     """The videos of a training set through an evaluation pipeline.
 
     It shares the list of videos with the training set, so that position i is the same

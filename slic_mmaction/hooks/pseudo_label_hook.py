@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from mmaction.registry import HOOKS, TASK_UTILS
 from mmengine.dataset import DefaultSampler, pseudo_collate
-from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
 from ..clustering.quality import cluster_quality
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
 from ..datasets.embedding_dataset import EmbeddingDataset
 from ..datasets.videos import true_labels, video_name
+from .clustering import Clusterer, cluster_on_main_rank
 from .embedding import embed_videos
 from .label_files import match_labels, save_labels
 from .sanity import check_embeddings, degenerate_clustering
@@ -75,7 +75,9 @@ class PseudoLabelHook(Hook):
             )
         if clusterer is not None and not pipeline:
             raise ValueError("PseudoLabelHook needs a pipeline to embed the videos it clusters.")
-        self.clusterer = None if clusterer is None else TASK_UTILS.build(clusterer)
+        self.clusterer: Clusterer | None = (
+            None if clusterer is None else TASK_UTILS.build(clusterer)
+        )
         self.pipeline = pipeline
         self.interval = interval
         self.begin = begin
@@ -91,10 +93,8 @@ class PseudoLabelHook(Hook):
                 "PseudoLabelHook needs train_dataloader.dataset of type ClusterAwareDataset, "
                 f"but it is {type(dataset).__name__}."
             )
-        if runner.train_loop.__class__.__name__ == "IterBasedTrainLoop":
-            raise TypeError(
-                "PseudoLabelHook clusters between epochs: set train_cfg.by_epoch=True."
-            )
+        if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+            raise TypeError("PseudoLabelHook clusters between epochs: set train_cfg.by_epoch=True.")
         self._dataset = dataset
         self._videos = [video_name(dataset.videos, i) for i in range(len(dataset))]
         self._true_labels = true_labels(dataset.videos)
@@ -111,7 +111,7 @@ class PseudoLabelHook(Hook):
         since_begin = runner.epoch - self.begin
         due = since_begin >= 0 and since_begin % self.interval == 0
         if self.clusterer is not None and (due or self._must_cluster):
-            self._cluster(runner)
+            self._cluster(runner, self.clusterer)
             self._must_cluster = False
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -153,26 +153,16 @@ class PseudoLabelHook(Hook):
             )
         self._dataset.store.update(labels)
 
-    def _cluster(self, runner: Runner) -> None:
+    def _cluster(self, runner: Runner, clusterer: Clusterer) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         embeddings = embed_videos(model, self._loader, len(self._videos)).cpu().numpy()
         check_embeddings(embeddings, self._videos, runner.logger)
-        # An error on rank 0 alone would leave the others waiting: it is sent along.
-        message: list[np.ndarray | Exception | None] = [None]
+        labels = cluster_on_main_rank(clusterer, embeddings)
+        self._dataset.store.update(labels)
         if is_main_process():
-            try:
-                message[0] = self.clusterer(embeddings)
-            except Exception as error:
-                message[0] = error
-        broadcast_object_list(message)
-        if isinstance(message[0], Exception):
-            raise message[0]
-        previous = self._dataset.store.labels.clone().numpy()
-        self._dataset.store.update(message[0])
-        if is_main_process():
-            self._report(runner, message[0], previous)
+            self._report(runner, labels)
 
-    def _report(self, runner: Runner, labels: np.ndarray, previous: np.ndarray) -> None:
+    def _report(self, runner: Runner, labels: np.ndarray) -> None:
         path = Path(runner.work_dir) / "pseudo_labels" / f"epoch_{runner.epoch}.npz"
         save_labels(path, labels, self._videos, runner.epoch)
         quality = cluster_quality(labels, self._true_labels)

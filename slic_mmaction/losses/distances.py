@@ -1,17 +1,18 @@
 """Cosine and Euclidean distances that are safe to differentiate and to autocast."""
+
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-METRICS = ('cosine', 'euclidean')
+METRICS = ("cosine", "euclidean")
 
 
-def pairwise_distance(x: Tensor, y: Tensor, metric: str = 'cosine') -> Tensor:
+def pairwise_distance(x: Tensor, y: Tensor, metric: str = "cosine") -> Tensor:
     """Distance of every row of ``x`` to every row of ``y``.
 
     Cosine distance is ``1 - cos(x, y)``, the one SLIC trains with (Khorasgani et al., CVPR
-    2022, section 3). The result is float32 even under autocast: margins of 0.04 are of the size
+    2022). The result is float32 even under autocast: margins of 0.04 are of the size
     of bfloat16's rounding. A zero vector has cosine distance 1 to everything, and gradient 0;
     identical points have gradient 0 with the Euclidean distance.
 
@@ -28,17 +29,19 @@ def pairwise_distance(x: Tensor, y: Tensor, metric: str = 'cosine') -> Tensor:
     """
     _check(x, y, metric)
     if x.size(1) != y.size(1):
-        raise ValueError(f'pairwise_distance needs embeddings of one width, but x has shape '
-                         f'{tuple(x.shape)} and y {tuple(y.shape)}.')
+        raise ValueError(
+            f"pairwise_distance needs embeddings of one width, but x has shape "
+            f"{tuple(x.shape)} and y {tuple(y.shape)}."
+        )
     with torch.autocast(x.device.type, enabled=False):
         x, y = _full_precision(x), _full_precision(y)
-        if metric == 'cosine':
+        if metric == "cosine":
             return 1 - _unit(x) @ _unit(y).t()
         # The matrix-product shortcut of cdist loses half the digits of small distances.
-        return torch.cdist(x, y, compute_mode='donot_use_mm_for_euclid_dist')
+        return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def paired_distance(x: Tensor, y: Tensor, metric: str = 'cosine') -> Tensor:
+def paired_distance(x: Tensor, y: Tensor, metric: str = "cosine") -> Tensor:
     """Distance of each row of ``x`` to the same row of ``y``; see :func:`pairwise_distance`.
 
     Args:
@@ -54,11 +57,13 @@ def paired_distance(x: Tensor, y: Tensor, metric: str = 'cosine') -> Tensor:
     """
     _check(x, y, metric)
     if x.shape != y.shape:
-        raise ValueError(f'paired_distance compares row by row, but x has shape '
-                         f'{tuple(x.shape)} and y {tuple(y.shape)}.')
+        raise ValueError(
+            f"paired_distance compares row by row, but x has shape "
+            f"{tuple(x.shape)} and y {tuple(y.shape)}."
+        )
     with torch.autocast(x.device.type, enabled=False):
         x, y = _full_precision(x), _full_precision(y)
-        if metric == 'cosine':
+        if metric == "cosine":
             return 1 - (_unit(x) * _unit(y)).sum(-1)
         squared = (x - y).square().sum(-1)
         same = squared == 0
@@ -70,8 +75,10 @@ def _check(x: Tensor, y: Tensor, metric: str) -> None:
     if metric not in METRICS:
         raise ValueError(f"Unknown metric {metric!r}: choose 'cosine' or 'euclidean'.")
     if x.ndim != 2 or y.ndim != 2:
-        raise ValueError(f'Distances need embeddings of shape (rows, D), but got '
-                         f'{tuple(x.shape)} and {tuple(y.shape)}.')
+        raise ValueError(
+            f"Distances need embeddings of shape (rows, D), but got "
+            f"{tuple(x.shape)} and {tuple(y.shape)}."
+        )
 
 
 def _full_precision(x: Tensor) -> Tensor:

@@ -1,4 +1,5 @@
 """Choice of one negative per (anchor, positive) pair, dense and without host synchronisation."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -6,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-STRATEGIES = ('random_violating', 'hardest_violating', 'random')
+STRATEGIES = ("random_violating", "hardest_violating", "random")
 
 
 class MinedNegatives(NamedTuple):
@@ -41,14 +42,16 @@ def positive_pairs(labels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def mine_negatives(distances: Tensor,
-                   labels: Tensor,
-                   margin: float,
-                   strategy: str = 'random_violating',
-                   generator: torch.Generator | None = None) -> MinedNegatives:
+def mine_negatives(
+    distances: Tensor,
+    labels: Tensor,
+    margin: float,
+    strategy: str = "random_violating",
+    generator: torch.Generator | None = None,
+) -> MinedNegatives:
     """Choose one negative for every positive pair.
 
-    ``random_violating`` is SLIC's rule (CVPR 2022, section 3.2): uniform among the negatives
+    ``random_violating`` is SLIC's rule (CVPR 2022): uniform among the negatives
     with ``d(i, n) < d(i, j) + margin``, hard and semi-hard alike, and the closest negative where
     there is none. (The authors' code uses the index of that closest negative without mapping it
     back to the batch, so it may pick an item of the anchor's own label.)
@@ -73,7 +76,7 @@ def mine_negatives(distances: Tensor,
         ValueError: If the strategy is unknown.
     """
     if strategy not in STRATEGIES:
-        raise ValueError(f'Unknown mining {strategy!r}: choose one of {", ".join(STRATEGIES)}.')
+        raise ValueError(f"Unknown mining {strategy!r}: choose one of {', '.join(STRATEGIES)}.")
     negative = labels[:, None] != labels[None, :]
     available = negative.sum(1)
     pairs = positive_pairs(labels) & (available > 0)[:, None]
@@ -84,9 +87,9 @@ def mine_negatives(distances: Tensor,
     threshold = _sortable(torch.where(pairs, distances + margin, -torch.inf))
     violating = torch.searchsorted(ordered, threshold)
 
-    if strategy == 'hardest_violating':
+    if strategy == "hardest_violating":
         return MinedNegatives(order[:, :1].expand_as(order), violating, available, pairs)
-    choices = violating if strategy == 'random_violating' else available[:, None]
+    choices = violating if strategy == "random_violating" else available[:, None]
     device = distances.device if generator is None else generator.device
     draw = torch.rand(distances.shape, generator=generator, device=device).to(distances.device)
     # A draw is at most 1 - 2^-24, and its float32 product with k < 2^24 rounds below k. No choice

@@ -1,4 +1,5 @@
 """Temporal discrimination: two views of one clip are closer than clips of other moments."""
+
 from __future__ import annotations
 
 import torch
@@ -8,15 +9,17 @@ from torch import Tensor, nn
 from .distances import METRICS, paired_distance
 
 
-def temporal_discrimination_loss(anchor: Tensor,
-                                 anchor_view: Tensor,
-                                 positive: Tensor,
-                                 margin: float = 0.04,
-                                 metric: str = 'cosine') -> Tensor:
+def temporal_discrimination_loss(
+    anchor: Tensor,
+    anchor_view: Tensor,
+    positive: Tensor,
+    margin: float = 0.04,
+    metric: str = "cosine",
+) -> Tensor:
     """Mean of ``max(0, d(anchor, anchor_view) - d(anchor, positive) + margin)``.
 
-    SLIC, CVPR 2022, section 3.3: a second augmentation of the anchor's frames should be nearer
-    to the anchor than the positive, which shows another moment.
+    SLIC (Khorasgani et al., CVPR 2022): a second augmentation of the anchor's frames should be
+    nearer to the anchor than the positive, which shows another moment.
 
     Args:
         anchor: (N, D) embeddings, any floating dtype.
@@ -36,8 +39,7 @@ def temporal_discrimination_loss(anchor: Tensor,
 
 
 def _gap(anchor: Tensor, anchor_view: Tensor, positive: Tensor, metric: str) -> Tensor:
-    return paired_distance(anchor, positive, metric) - paired_distance(
-        anchor, anchor_view, metric)
+    return paired_distance(anchor, positive, metric) - paired_distance(anchor, anchor_view, metric)
 
 
 @MODELS.register_module()
@@ -53,22 +55,25 @@ class TemporalDiscriminationLoss(nn.Module):
         ValueError: If the metric is unknown.
     """
 
-    def __init__(self,
-                 margin: float = 0.04,
-                 metric: str = 'cosine',
-                 loss_weight: float = 1.0) -> None:
+    def __init__(
+        self, margin: float = 0.04, metric: str = "cosine", loss_weight: float = 1.0
+    ) -> None:
         super().__init__()
         if metric not in METRICS:
-            raise ValueError(f'TemporalDiscriminationLoss got metric={metric!r}: choose one of '
-                             f'{", ".join(METRICS)}.')
+            raise ValueError(
+                f"TemporalDiscriminationLoss got metric={metric!r}: choose one of "
+                f"{', '.join(METRICS)}."
+            )
         self.margin = margin
         self.metric = metric
         self.loss_weight = loss_weight
 
-    def forward(self,
-                embeddings: Tensor,
-                labels: Tensor | None = None,
-                generator: torch.Generator | None = None) -> dict[str, Tensor]:
+    def forward(
+        self,
+        embeddings: Tensor,
+        labels: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> dict[str, Tensor]:
         """Loss of one batch, and a counter to watch.
 
         Args:
@@ -86,11 +91,14 @@ class TemporalDiscriminationLoss(nn.Module):
         """
         if embeddings.ndim != 3 or embeddings.size(1) < 3:
             raise ValueError(
-                f'TemporalDiscriminationLoss needs embeddings (N, V, D) of an anchor, a positive '
-                f'and a second anchor view, but got shape {tuple(embeddings.shape)}: add the '
-                f'third view to the dataset or drop this loss.')
+                f"TemporalDiscriminationLoss needs embeddings (N, V, D) of an anchor, a positive "
+                f"and a second anchor view, but got shape {tuple(embeddings.shape)}: add the "
+                f"third view to the dataset or drop this loss."
+            )
         anchor, positive, anchor_view = embeddings[:, :3].unbind(1)
         gap = _gap(anchor, anchor_view, positive, self.metric)
         loss = (self.margin - gap).relu().mean()
-        return {'loss_temporal': self.loss_weight * loss,
-                'temporal_gap': gap.detach().mean().float()}
+        return {
+            "loss_temporal": self.loss_weight * loss,
+            "temporal_gap": gap.detach().mean().float(),
+        }

@@ -1,4 +1,5 @@
 """Triplet margin loss over pseudo-labels: all positive pairs, one mined negative each."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -19,11 +20,19 @@ class _Triplets(NamedTuple):
     negative: Tensor
 
 
-def _triplets(embeddings: Tensor, labels: Tensor, margin: float, mining: str, metric: str,
-              generator: torch.Generator | None) -> _Triplets:
+def _triplets(
+    embeddings: Tensor,
+    labels: Tensor,
+    margin: float,
+    mining: str,
+    metric: str,
+    generator: torch.Generator | None,
+) -> _Triplets:
     if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1]:
-        raise ValueError(f'The triplet loss needs embeddings (M, D) and labels (M,), but got '
-                         f'{tuple(embeddings.shape)} and {tuple(labels.shape)}.')
+        raise ValueError(
+            f"The triplet loss needs embeddings (M, D) and labels (M,), but got "
+            f"{tuple(embeddings.shape)} and {tuple(labels.shape)}."
+        )
     distances = pairwise_distance(embeddings, embeddings, metric)
     mined = mine_negatives(distances.detach(), labels, margin, mining, generator)
     return _Triplets(mined, distances, distances.gather(1, mined.negatives))
@@ -39,13 +48,15 @@ def _margin_loss(triplets: _Triplets, margin: float) -> Tensor:
     return _masked_mean(violation, triplets.mined.pairs)
 
 
-def pseudo_label_triplet_loss(embeddings: Tensor,
-                              labels: Tensor,
-                              margin: float = 0.2,
-                              mining: str = 'random_violating',
-                              metric: str = 'cosine',
-                              generator: torch.Generator | None = None) -> Tensor:
-    """Triplet margin loss of SLIC (Khorasgani et al., CVPR 2022, section 3.2).
+def pseudo_label_triplet_loss(
+    embeddings: Tensor,
+    labels: Tensor,
+    margin: float = 0.2,
+    mining: str = "random_violating",
+    metric: str = "cosine",
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Triplet margin loss of SLIC (Khorasgani et al., CVPR 2022).
 
     For every unordered pair i < j with an equal label, one negative n of another label is chosen
     (:func:`~slic_mmaction.losses.mining.mine_negatives`); the loss is the mean over these
@@ -102,24 +113,27 @@ class PseudoLabelTripletLoss(nn.Module):
         ValueError: If the metric or mining is unknown.
     """
 
-    def __init__(self,
-                 margin: float = 0.2,
-                 mining: str = 'random_violating',
-                 metric: str = 'cosine',
-                 loss_weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        margin: float = 0.2,
+        mining: str = "random_violating",
+        metric: str = "cosine",
+        loss_weight: float = 1.0,
+    ) -> None:
         super().__init__()
         if mining not in STRATEGIES or metric not in METRICS:
-            raise ValueError(f'PseudoLabelTripletLoss got mining={mining!r} and metric={metric!r}:'
-                             f' choose from {", ".join(STRATEGIES)} and {", ".join(METRICS)}.')
+            raise ValueError(
+                f"PseudoLabelTripletLoss got mining={mining!r} and metric={metric!r}:"
+                f" choose from {', '.join(STRATEGIES)} and {', '.join(METRICS)}."
+            )
         self.margin = margin
         self.mining = mining
         self.metric = metric
         self.loss_weight = loss_weight
 
-    def forward(self,
-                embeddings: Tensor,
-                labels: Tensor,
-                generator: torch.Generator | None = None) -> dict[str, Tensor]:
+    def forward(
+        self, embeddings: Tensor, labels: Tensor, generator: torch.Generator | None = None
+    ) -> dict[str, Tensor]:
         """Loss of one batch, and counters to watch.
 
         Args:
@@ -137,15 +151,20 @@ class PseudoLabelTripletLoss(nn.Module):
             ValueError: If there are fewer than two views or the labels do not fit.
         """
         if embeddings.ndim != 3 or embeddings.size(1) < 2:
-            raise ValueError(f'PseudoLabelTripletLoss needs embeddings (N, V, D) with an anchor '
-                             f'and a positive view, but got shape {tuple(embeddings.shape)}.')
+            raise ValueError(
+                f"PseudoLabelTripletLoss needs embeddings (N, V, D) with an anchor "
+                f"and a positive view, but got shape {tuple(embeddings.shape)}."
+            )
         if labels.shape != embeddings.shape[:1]:
-            raise ValueError(f'PseudoLabelTripletLoss needs one label per video, but got '
-                             f'{tuple(labels.shape)} for {embeddings.size(0)} videos.')
+            raise ValueError(
+                f"PseudoLabelTripletLoss needs one label per video, but got "
+                f"{tuple(labels.shape)} for {embeddings.size(0)} videos."
+            )
         flat = torch.cat((embeddings[:, 0], embeddings[:, 1]))
-        triplets = _triplets(flat, isolate_noise(labels).repeat(2), self.margin, self.mining,
-                             self.metric, generator)
-        output = {'loss_triplet': self.loss_weight * _margin_loss(triplets, self.margin)}
+        triplets = _triplets(
+            flat, isolate_noise(labels).repeat(2), self.margin, self.mining, self.metric, generator
+        )
+        output = {"loss_triplet": self.loss_weight * _margin_loss(triplets, self.margin)}
         output.update(self._counters(triplets))
         return output
 
@@ -155,9 +174,9 @@ class PseudoLabelTripletLoss(nn.Module):
         mined = triplets.mined
         share = mined.violating / mined.available.clamp_min(1)[:, None]
         counters = {
-            'triplets': mined.pairs.sum(),
-            'violating_share': _masked_mean(share, mined.pairs),
-            'positive_distance': _masked_mean(triplets.positive, mined.pairs),
-            'negative_distance': _masked_mean(triplets.negative, mined.pairs),
+            "triplets": mined.pairs.sum(),
+            "violating_share": _masked_mean(share, mined.pairs),
+            "positive_distance": _masked_mean(triplets.positive, mined.pairs),
+            "negative_distance": _masked_mean(triplets.negative, mined.pairs),
         }
         return {name: value.float() for name, value in counters.items()}

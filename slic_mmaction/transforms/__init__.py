@@ -7,3 +7,15 @@ from .clip_augment import (
     ClipGrayscale,
     ClipRandomResizedCrop,
 )
+from .retrieval_clips import SampleProtocolClips
+from .view_frames import SampleViewFrames
+
+__all__ = [
+    "ClipColorJitter",
+    "ClipFlip",
+    "ClipGaussianBlur",
+    "ClipGrayscale",
+    "ClipRandomResizedCrop",
+    "SampleProtocolClips",
+    "SampleViewFrames",
+]

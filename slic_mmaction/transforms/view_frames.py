@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
 
 ANCHOR = "anchor"
 POSITIVE = "positive"
@@ -100,6 +100,5 @@ class SampleViewFrames(BaseTransform):
 
     def __repr__(self) -> str:
         return (
-            f"{type(self).__name__}(clip_len={self.clip_len}, "
-            f"frame_interval={self.frame_interval})"
+            f"{type(self).__name__}(clip_len={self.clip_len}, frame_interval={self.frame_interval})"
         )

@@ -14,44 +14,51 @@ from mmengine.logging import MMLogger
 from slic_mmaction.clustering import FINCH, finch, first_neighbors
 from slic_mmaction.clustering.embeddings import renumber
 
-GOLDEN = np.load(Path(__file__).parents[1] / 'data' / 'finch.npz')
-BACKENDS = ['torch', pytest.param('faiss', marks=pytest.mark.skipif(
-    find_spec('faiss') is None, reason='faiss is optional'))]
+GOLDEN = np.load(Path(__file__).parents[1] / "data" / "finch.npz")
+BACKENDS = [
+    "torch",
+    pytest.param(
+        "faiss", marks=pytest.mark.skipif(find_spec("faiss") is None, reason="faiss is optional")
+    ),
+]
 
 
 def golden_embeddings(name: str) -> np.ndarray:
-    return GOLDEN[f'{name}/embeddings'].astype(np.float32)
+    return GOLDEN[f"{name}/embeddings"].astype(np.float32)
 
 
-@pytest.mark.parametrize('backend', BACKENDS)
-@pytest.mark.parametrize(('early_exit', 'suffix'), [(True, ''), (False, '_no_early_exit')])
-@pytest.mark.parametrize('name', ['small', 'medium'])
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("early_exit", "suffix"), [(True, ""), (False, "_no_early_exit")])
+@pytest.mark.parametrize("name", ["small", "medium"])
 def test_partitions_of_the_authors_code(name, early_exit, suffix, backend):
     result = finch(golden_embeddings(name), early_exit=early_exit, backend=backend)
-    expected = GOLDEN[f'{name}/labels{suffix}']
-    assert result.num_clusters.tolist() == GOLDEN[f'{name}/num_clust{suffix}'].tolist()
+    expected = GOLDEN[f"{name}/labels{suffix}"]
+    assert result.num_clusters.tolist() == GOLDEN[f"{name}/num_clust{suffix}"].tolist()
     assert result.labels.shape == expected.shape and result.labels.dtype == np.int64
     for level in range(expected.shape[1]):
         # Ours are numbered by first appearance; bring theirs to the same names.
         np.testing.assert_array_equal(result.labels[:, level], renumber(expected[:, level]))
 
 
-@pytest.mark.parametrize('metric', ['cosine', 'euclidean'])
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_level_0_of_finch_clust(metric):
-    package = pytest.importorskip('finch', reason='finch-clust, the oracle, is not installed')
+    package = pytest.importorskip("finch", reason="finch-clust, the oracle, is not installed")
     rng = np.random.default_rng(0)
-    x = (rng.standard_normal((20, 8))[rng.integers(20, size=400)]
-         + 0.3 * rng.standard_normal((400, 8))).astype(np.float32)
+    x = (
+        rng.standard_normal((20, 8))[rng.integers(20, size=400)]
+        + 0.3 * rng.standard_normal((400, 8))
+    ).astype(np.float32)
     theirs = package.FINCH(x, distance=metric, verbose=False)[0]
-    np.testing.assert_array_equal(finch(x, metric, num_levels=1).labels[:, 0],
-                                  renumber(theirs[:, 0]))
+    np.testing.assert_array_equal(
+        finch(x, metric, num_levels=1).labels[:, 0], renumber(theirs[:, 0])
+    )
 
 
 def plain_finch(x: np.ndarray, metric: str, early_exit: bool) -> list[list[int]]:
     """The paper's rule with N x N matrices."""
 
     def distances_of(points):
-        if metric == 'euclidean':
+        if metric == "euclidean":
             return np.linalg.norm(points[:, None] - points[None], axis=-1)
         units = points / np.linalg.norm(points, axis=1, keepdims=True)
         return 1 - units @ units.T
@@ -60,9 +67,9 @@ def plain_finch(x: np.ndarray, metric: str, early_exit: bool) -> list[list[int]]
     while True:
         n = len(points)
         distances = distances_of(points)
-        f = np.eye(n)[first_neighbors(points, metric, 'torch')] + np.eye(n)
+        f = np.eye(n)[first_neighbors(points, metric, "torch")] + np.eye(n)
         weighted = distances * (f @ f.T - np.diag(np.diag(f @ f.T)))
-        linked = (f @ f.T > 0)
+        linked = f @ f.T > 0
         if not levels and early_exit and n > 2:
             limit = weighted.max()
         if levels:
@@ -79,13 +86,13 @@ def plain_finch(x: np.ndarray, metric: str, early_exit: bool) -> list[list[int]]
         points = np.stack([x[labels == c].astype(np.float64).mean(0) for c in range(count)])
 
 
-@pytest.mark.parametrize('early_exit', [True, False])
-@pytest.mark.parametrize('metric', ['cosine', 'euclidean'])
+@pytest.mark.parametrize("early_exit", [True, False])
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 @given(n=st.integers(2, 40), dim=st.integers(2, 6), seed=st.integers(0, 2**31))
 @settings(deadline=None, max_examples=25)
 def test_hierarchy_of_the_plain_rule(metric, early_exit, n, dim, seed):
     x = np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
-    result = finch(x, metric, early_exit=early_exit, backend='torch')
+    result = finch(x, metric, early_exit=early_exit, backend="torch")
     assert result.labels.T.tolist() == plain_finch(x, metric, early_exit)
 
 
@@ -94,7 +101,7 @@ def test_hierarchy_of_the_plain_rule(metric, early_exit, n, dim, seed):
 def test_levels_are_nested_contiguous_and_coarser(n, dim, seed):
     # A coarse grid: duplicates, ties and zero rows included.
     x = np.random.default_rng(seed).integers(-2, 3, (n, dim)).astype(np.float32)
-    result = finch(x, backend='torch')
+    result = finch(x, backend="torch")
     assert (np.diff(result.num_clusters) < 0).all()
     for level, count in enumerate(result.num_clusters):
         labels = result.labels[:, level]
@@ -102,11 +109,13 @@ def test_levels_are_nested_contiguous_and_coarser(n, dim, seed):
         np.testing.assert_array_equal(labels, renumber(labels))
         if level:
             finer = result.labels[:, level - 1]
-            assert len(np.unique(np.stack([finer, labels]), axis=1).T) == result.num_clusters[
-                level - 1]
+            assert (
+                len(np.unique(np.stack([finer, labels]), axis=1).T)
+                == result.num_clusters[level - 1]
+            )
 
 
-@pytest.mark.parametrize('n', [1, 2, 3])
+@pytest.mark.parametrize("n", [1, 2, 3])
 def test_tiny_sets_are_one_cluster(n):
     result = finch(np.eye(3)[:n])
     assert result.labels.tolist() == [[0]] * n
@@ -114,39 +123,39 @@ def test_tiny_sets_are_one_cluster(n):
 
 
 def test_a_level_that_merges_one_cluster_is_kept_and_is_the_last():
-    counts = finch(golden_embeddings('small')).num_clusters
+    counts = finch(golden_embeddings("small")).num_clusters
     assert counts[-2] - counts[-1] == 1 and counts[-1] > 2
 
 
 def test_a_level_of_one_cluster_is_dropped():
     x = np.array([[0.0], [1], [10], [11], [500], [501]])
-    assert finch(x, 'euclidean', early_exit=False).num_clusters.tolist() == [3]
+    assert finch(x, "euclidean", early_exit=False).num_clusters.tolist() == [3]
 
 
 def test_early_exit_counts_mutual_links_twice():
     # Pairs of length 1 give the limit 2; level 1 would link pairs that are 1.5 apart mutually.
     x = np.array([[0.0, 0], [0, 1], [1.5, 0], [1.5, 1], [90, 0], [90, 1], [91.5, 0], [91.5, 1]])
-    assert finch(x, 'euclidean', early_exit=False).num_clusters.tolist() == [4, 2]
-    assert finch(x, 'euclidean').num_clusters.tolist() == [4]
+    assert finch(x, "euclidean", early_exit=False).num_clusters.tolist() == [4, 2]
+    assert finch(x, "euclidean").num_clusters.tolist() == [4]
 
 
 def test_all_links_of_a_level_removed():
     # Pairs of duplicates: the limit is 0, and every later link exceeds it.
     x = np.repeat(np.array([[0.0, 0], [5, 0], [0, 7], [90, 90]]), 2, axis=0)
-    assert finch(x, 'euclidean').num_clusters.tolist() == [4]
+    assert finch(x, "euclidean").num_clusters.tolist() == [4]
 
 
 def test_num_levels_cuts_the_hierarchy():
-    x = golden_embeddings('small')
+    x = golden_embeddings("small")
     whole, cut = finch(x), finch(x, num_levels=2)
     np.testing.assert_array_equal(cut.labels, whole.labels[:, :2])
     assert cut.num_clusters.tolist() == whole.num_clusters[:2].tolist()
-    with pytest.raises(ValueError, match='num_levels'):
+    with pytest.raises(ValueError, match="num_levels"):
         finch(x, num_levels=0)
 
 
 def test_broken_embeddings_are_named():
-    with pytest.raises(ValueError, match='1 of 4 embeddings have NaN or Inf, the first in row 3'):
+    with pytest.raises(ValueError, match="1 of 4 embeddings have NaN or Inf, the first in row 3"):
         finch(np.array([[1.0], [2], [3], [np.inf]]))
 
 
@@ -154,10 +163,10 @@ def test_collapsed_embeddings_are_one_cluster():
     assert finch(torch.ones(3000, 8)).num_clusters.tolist() == [1]
 
 
-@pytest.mark.parametrize('level', [0, 1])
+@pytest.mark.parametrize("level", [0, 1])
 def test_registered_class_returns_its_level(level):
-    x = golden_embeddings('small')
-    clusterer = TASK_UTILS.build(dict(type='FINCH', level=level, backend='torch'))
+    x = golden_embeddings("small")
+    clusterer = TASK_UTILS.build(dict(type="FINCH", level=level, backend="torch"))
     labels = clusterer(torch.from_numpy(x))
     assert isinstance(clusterer, FINCH) and labels.dtype == np.int64
     np.testing.assert_array_equal(labels, finch(x).labels[:, level])
@@ -165,14 +174,15 @@ def test_registered_class_returns_its_level(level):
 
 def test_level_beyond_the_hierarchy_warns_and_uses_the_last(monkeypatch):
     lines = []
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'log',
-                        lambda level, message: lines.append(message))
-    x = golden_embeddings('small')
-    np.testing.assert_array_equal(FINCH(level=9, backend='torch')(x), finch(x).labels[:, -1])
-    assert any('level 9 does not exist: using level 2 with 18 clusters' in line for line in lines)
+    monkeypatch.setattr(
+        MMLogger.get_current_instance(), "log", lambda level, message: lines.append(message)
+    )
+    x = golden_embeddings("small")
+    np.testing.assert_array_equal(FINCH(level=9, backend="torch")(x), finch(x).labels[:, -1])
+    assert any("level 9 does not exist: using level 2 with 18 clusters" in line for line in lines)
 
 
-@pytest.mark.parametrize('option', [dict(level=-1), dict(metric='l1'), dict(backend='annoy')])
+@pytest.mark.parametrize("option", [dict(level=-1), dict(metric="l1"), dict(backend="annoy")])
 def test_bad_option_is_named(option):
     with pytest.raises(ValueError, match=str(next(iter(option.values())))):
         FINCH(**option)

@@ -17,7 +17,7 @@ def dense_links(points, neighbors, metric):
     f[np.arange(n), neighbors] = 1
     adjacency = (f + np.eye(n)) @ (f + np.eye(n)).T
     np.fill_diagonal(adjacency, 0)
-    if metric == 'cosine':
+    if metric == "cosine":
         distances = 1 - points @ points.T
     else:
         distances = np.linalg.norm(points[:, None] - points[None], axis=-1)
@@ -45,15 +45,15 @@ def random_graph(n, seed, hubs):
     return points, np.where(targets == index, (index + 1) % n, targets)
 
 
-@pytest.mark.parametrize('metric', ['cosine', 'euclidean'])
-@pytest.mark.parametrize('block', [4, 1 << 20])
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("block", [4, 1 << 20])
 @given(n=st.integers(2, 25), seed=st.integers(0, 2**31), hubs=st.integers(1, 25))
 @settings(deadline=None, max_examples=30)
 def test_links_and_components_match_the_dense_adjacency(metric, block, n, seed, hubs):
     points, neighbors = random_graph(n, seed, hubs)
     adjacency, weighted = dense_links(points, neighbors, metric)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(links, '_BLOCK_ELEMENTS', block)
+        patch.setattr(links, "_BLOCK_ELEMENTS", block)
         found = np.full((n, n), np.nan)
         for i, j, length in weighted_links(points, neighbors, metric):
             assert np.isnan(found[i, j]).all() and np.isnan(found[j, i]).all()
@@ -71,7 +71,7 @@ def test_a_hub_is_handed_out_in_bounded_blocks():
     points = np.random.default_rng(0).standard_normal((n, 2))
     neighbors = np.zeros(n, dtype=np.int64)
     neighbors[0] = 1
-    sizes = [len(i) for i, _, _ in weighted_links(points, neighbors, 'euclidean')]
+    sizes = [len(i) for i, _, _ in weighted_links(points, neighbors, "euclidean")]
     # Everyone but 0 points to 0: n - 1 links to it and all pairs among the rest.
     assert sum(sizes) == n - 1 + (n - 1) * (n - 2) // 2
     assert max(sizes) <= links._BLOCK_ELEMENTS

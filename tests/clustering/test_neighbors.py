@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 
 from slic_mmaction.clustering import first_neighbors, neighbors
 
-GOLDEN = np.load(Path(__file__).parents[1] / 'data' / 'finch.npz')
-BACKENDS = ['torch', pytest.param('faiss', marks=pytest.mark.skipif(
-    find_spec('faiss') is None, reason='faiss is optional'))]
+GOLDEN = np.load(Path(__file__).parents[1] / "data" / "finch.npz")
+BACKENDS = [
+    "torch",
+    pytest.param(
+        "faiss", marks=pytest.mark.skipif(find_spec("faiss") is None, reason="faiss is optional")
+    ),
+]
 
 
 def brute_force(x: np.ndarray, metric: str) -> list[int]:
@@ -21,7 +25,7 @@ def brute_force(x: np.ndarray, metric: str) -> list[int]:
     x = x.astype(np.float64)
     nearest = []
     for i, point in enumerate(x):
-        if metric == 'euclidean':
+        if metric == "euclidean":
             distances = np.sqrt(((x - point) ** 2).sum(1))
         else:
             lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(point)
@@ -31,17 +35,21 @@ def brute_force(x: np.ndarray, metric: str) -> list[int]:
     return nearest
 
 
-@pytest.mark.parametrize('backend', BACKENDS)
-@pytest.mark.parametrize('name', ['small', 'medium'])
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", ["small", "medium"])
 def test_neighbors_of_the_authors_code(name, backend):
-    found = first_neighbors(GOLDEN[f'{name}/embeddings'].astype(np.float32), backend=backend)
-    np.testing.assert_array_equal(found, GOLDEN[f'{name}/first_neighbour'])
+    found = first_neighbors(GOLDEN[f"{name}/embeddings"].astype(np.float32), backend=backend)
+    np.testing.assert_array_equal(found, GOLDEN[f"{name}/first_neighbour"])
 
 
-@pytest.mark.parametrize('backend', BACKENDS)
-@pytest.mark.parametrize('metric', ['cosine', 'euclidean'])
-@given(n=st.integers(2, 40), dim=st.integers(1, 8), copies=st.integers(0, 10),
-       seed=st.integers(0, 2**31))
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@given(
+    n=st.integers(2, 40),
+    dim=st.integers(1, 8),
+    copies=st.integers(0, 10),
+    seed=st.integers(0, 2**31),
+)
 @settings(deadline=None, max_examples=40)
 def test_brute_force_with_duplicates(metric, backend, n, dim, copies, seed):
     rng = np.random.default_rng(seed)
@@ -52,8 +60,8 @@ def test_brute_force_with_duplicates(metric, backend, n, dim, copies, seed):
     assert found.tolist() == brute_force(x, metric)
 
 
-@pytest.mark.parametrize('backend', BACKENDS)
-@pytest.mark.parametrize('metric', ['cosine', 'euclidean'])
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 @given(n=st.integers(2, 40), dim=st.integers(1, 3), seed=st.integers(0, 2**31))
 @settings(deadline=None, max_examples=40)
 def test_brute_force_on_a_grid_full_of_ties_and_zero_rows(metric, backend, n, dim, seed):
@@ -61,8 +69,8 @@ def test_brute_force_on_a_grid_full_of_ties_and_zero_rows(metric, backend, n, di
     assert first_neighbors(x, metric, backend).tolist() == brute_force(x, metric)
 
 
-@pytest.mark.parametrize('backend', BACKENDS)
-@pytest.mark.parametrize('metric', ['cosine', 'euclidean'])
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_more_near_ties_than_candidates(metric, backend):
     # Twenty points closer together than float32 products can tell: float64 decides.
     rng = np.random.default_rng(0)
@@ -71,25 +79,25 @@ def test_more_near_ties_than_candidates(metric, backend):
     assert first_neighbors(x, metric, backend).tolist() == brute_force(x, metric)
 
 
-@pytest.mark.parametrize('backend', BACKENDS)
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_all_points_equal(backend):
     assert first_neighbors(np.ones((5, 3)), backend=backend).tolist() == [1, 0, 0, 0, 0]
     assert first_neighbors(np.zeros((3, 3)), backend=backend).tolist() == [1, 0, 0]
 
 
-@pytest.mark.parametrize('metric', ['cosine', 'euclidean'])
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_blocks_do_not_change_the_result(metric, monkeypatch):
     x = np.random.default_rng(1).standard_normal((200, 8)).astype(np.float32)
     x[100:150] = x[:50] + 1e-7
-    whole = first_neighbors(x, metric, 'torch')
-    monkeypatch.setattr(neighbors, '_BLOCK_ELEMENTS', 1000)
-    np.testing.assert_array_equal(first_neighbors(x, metric, 'torch'), whole)
+    whole = first_neighbors(x, metric, "torch")
+    monkeypatch.setattr(neighbors, "_BLOCK_ELEMENTS", 1000)
+    np.testing.assert_array_equal(first_neighbors(x, metric, "torch"), whole)
 
 
 def test_metrics_differ_where_they_should():
     x = np.array([[1, 0], [10, 1], [1, 1.0]])
-    assert first_neighbors(x, 'cosine').tolist() == [1, 0, 1]
-    assert first_neighbors(x, 'euclidean').tolist() == [2, 2, 0]
+    assert first_neighbors(x, "cosine").tolist() == [1, 0, 1]
+    assert first_neighbors(x, "euclidean").tolist() == [2, 2, 0]
 
 
 def test_tensor_and_array_agree():
@@ -98,7 +106,7 @@ def test_tensor_and_array_agree():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match='at least two'):
+    with pytest.raises(ValueError, match="at least two"):
         first_neighbors(np.ones((1, 3)))
-    with pytest.raises(ValueError, match='row 1'):
+    with pytest.raises(ValueError, match="row 1"):
         first_neighbors(np.array([[1, 2], [np.nan, 0]]))

@@ -11,47 +11,51 @@ from slic_mmaction.clustering import cluster_quality
 
 def test_sizes_without_true_labels():
     quality = cluster_quality(np.array([3, 3, 3, 8, 8, 1, -1, -1]))
-    assert quality == {'clusters': 3, 'noise': 2, 'largest': 3, 'median_size': 2}
+    assert quality == {"clusters": 3, "noise": 2, "largest": 3, "median": 2}
 
 
 def test_all_noise():
     quality = cluster_quality(np.array([-1, -1, -1]), np.array([0, 0, 1]))
-    assert (quality['clusters'], quality['noise'], quality['largest'],
-            quality['median_size']) == (0, 3, 0, 0)
-    assert quality['purity'] == 1
+    assert (quality["clusters"], quality["noise"], quality["largest"], quality["median"]) == (
+        0,
+        3,
+        0,
+        0,
+    )
+    assert quality["purity"] == 1
 
 
 def test_agreement_by_hand():
     # Two clusters of two; each class is split evenly: nothing is shared.
     even = cluster_quality(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
-    assert even['nmi'] == pytest.approx(0, abs=1e-12)
-    assert even['purity'] == 0.5
+    assert even["nmi"] == pytest.approx(0, abs=1e-12)
+    assert even["purity"] == 0.5
     # Four singletons of two classes: I = H(classes) = ln 2 and H(clusters) = ln 4.
     singles = cluster_quality(np.array([0, 1, 2, 3]), np.array([0, 0, 1, 1]))
-    assert singles['nmi'] == pytest.approx(math.log(2) / ((math.log(2) + math.log(4)) / 2))
-    assert singles['purity'] == 1
-    assert singles['ami'] == pytest.approx(0, abs=1e-9)
+    assert singles["nmi"] == pytest.approx(math.log(2) / ((math.log(2) + math.log(4)) / 2))
+    assert singles["purity"] == 1
+    assert singles["ami"] == pytest.approx(0, abs=1e-9)
     perfect = cluster_quality(np.array([5, 5, 2, 2]), np.array([0, 0, 1, 1]))
-    assert (perfect['nmi'], perfect['ami'], perfect['purity']) == pytest.approx((1, 1, 1))
+    assert (perfect["nmi"], perfect["ami"], perfect["purity"]) == pytest.approx((1, 1, 1))
 
 
 def test_noise_points_are_clusters_of_their_own():
     labels, truth = np.array([-1, 0, 0, -1, 4]), np.array([0, 0, 1, 0, 1])
     apart = np.array([9, 0, 0, 10, 4])
     quality = cluster_quality(labels, truth)
-    assert quality['nmi'] == pytest.approx(normalized_mutual_info_score(truth, apart))
-    assert quality['ami'] == pytest.approx(adjusted_mutual_info_score(truth, apart))
-    assert quality['purity'] == pytest.approx(4 / 5)
-    assert quality['clusters'] == 2 and quality['noise'] == 2
+    assert quality["nmi"] == pytest.approx(normalized_mutual_info_score(truth, apart))
+    assert quality["ami"] == pytest.approx(adjusted_mutual_info_score(truth, apart))
+    assert quality["purity"] == pytest.approx(4 / 5)
+    assert quality["clusters"] == 2 and quality["noise"] == 2
 
 
 def test_every_video_its_own_cluster_raises_no_warning():
     quality = cluster_quality(np.arange(50), np.arange(50) % 7)
-    assert quality['clusters'] == 50 and quality['purity'] == 1
+    assert quality["clusters"] == 50 and quality["purity"] == 1
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match=r'\(N,\)'):
+    with pytest.raises(ValueError, match=r"\(N,\)"):
         cluster_quality(np.zeros((2, 2)))
-    with pytest.raises(ValueError, match='another shape'):
+    with pytest.raises(ValueError, match="another shape"):
         cluster_quality(np.zeros(3, dtype=int), np.zeros(2, dtype=int))

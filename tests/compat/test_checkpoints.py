@@ -109,9 +109,7 @@ def assert_equal_states(left: Any, right: Any) -> None:
         assert left == right
 
 
-def test_resumed_run_is_the_uninterrupted_run(
-    trained: tuple[Runner, Path], tmp_path: Path
-) -> None:
+def test_resumed_run_is_the_uninterrupted_run(trained: tuple[Runner, Path], tmp_path: Path) -> None:
     whole, path = trained
     resumed = make_runner(tmp_path, "compat_resumed", resume=True, load_from=str(path))
     resumed.train()
@@ -222,9 +220,7 @@ class RunsCode:
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_truncated_file_is_one_sentence(keep: float, zipped: bool, tmp_path: Path) -> None:
     path = tmp_path / "cut.pth"
-    torch.save(
-        dict(state_dict=Linear().state_dict()), path, _use_new_zipfile_serialization=zipped
-    )
+    torch.save(dict(state_dict=Linear().state_dict()), path, _use_new_zipfile_serialization=zipped)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(keep * len(whole)) if keep < 1 else int(keep)])
     with pytest.raises(ValueError, match=r"cut\.pth") as error:
@@ -259,8 +255,6 @@ def test_a_working_install_is_left_alone(sound: str, monkeypatch: pytest.MonkeyP
 
 
 def test_a_broken_install_is_repaired(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        CheckpointLoader, "_schemes", {"": checkpoints._mmengine_load_from_local}
-    )
+    monkeypatch.setattr(CheckpointLoader, "_schemes", {"": checkpoints._mmengine_load_from_local})
     assert checkpoints.repair_checkpoint_loading()
     assert CheckpointLoader._schemes[""] is checkpoints.load_from_local

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,7 @@ QUIET = {
     "history_without_counts": ForgedHistory(_count_history=None),
     "object_dtype": Call(np.dtype, "O", False, True, state=DTYPE_STATE),
     "array_of_another_class": Call(np.ndarray, (2,), state=(1, (2,), "f8", False, b"")),
+    "array_of_objects": Call(np.ndarray, (2,), "O"),
     "array_too_short": Call(
         np.array([1.0]).__reduce__()[0],
         *np.array([1.0]).__reduce__()[1],
@@ -87,14 +90,18 @@ def refuse(value: Any, path: Path) -> str:
 
 
 @pytest.mark.parametrize("name", live(Path("unused")))
-def test_live_payloads_never_run(name: str, tmp_path: Path) -> None:
+def test_live_payloads_never_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trace = tmp_path / "trace"
     value = live(trace)[name]
     message = refuse(value, tmp_path / "bad.pth")
     assert not trace.exists()
     assert "could run code" in message or "plain number" in message
 
-    # The payload is live: an ordinary reader does run it.
+    # The payload is live: an ordinary reader does run it (and may poison mmengine's table).
+    table = dict(HistoryBuffer._statistics_methods)
+    monkeypatch.setattr(HistoryBuffer, "_statistics_methods", table)
     torch.load(tmp_path / "bad.pth", weights_only=False)
     assert trace.exists()
 
@@ -124,6 +131,28 @@ def test_forged_dtype_flags_are_not_looked_at(tmp_path: Path) -> None:
     array = Call(make, np.ndarray, (0,), b"b", state=(1, (1,), dtype, False, b"\0" * 8))
     torch.save(array, tmp_path / "c.pth")
     np.testing.assert_array_equal(load_from_local(str(tmp_path / "c.pth"), "cpu"), [0.0])
+
+
+def test_an_array_is_filled_once(tmp_path: Path) -> None:
+    value = np.array([1.0])
+    state = pickle.dumps(value.__reduce__()[2], protocol=2)[2:-1]  # without PROTO and STOP
+    once = pickle.dumps(value, protocol=2)
+    write_pickle(once, tmp_path / "once.pth")
+    np.testing.assert_array_equal(load_from_local(str(tmp_path / "once.pth"), "cpu"), value)
+
+    write_pickle(once[:-1] + state + pickle.BUILD + pickle.STOP, tmp_path / "twice.pth")
+    with pytest.raises(ValueError, match="filled twice"):
+        load_from_local(str(tmp_path / "twice.pth"), "cpu")
+
+
+def write_pickle(pickled: bytes, path: Path) -> None:
+    """Write a checkpoint whose pickle is these bytes."""
+    torch.save(None, path)
+    with zipfile.ZipFile(path) as saved:
+        records = {name: saved.read(name) for name in saved.namelist()}
+    with zipfile.ZipFile(path, "w") as forged:
+        for name, content in records.items():
+            forged.writestr(name, pickled if name.endswith("data.pkl") else content)
 
 
 def test_the_allow_list_is_gone_after_loading(tmp_path: Path) -> None:

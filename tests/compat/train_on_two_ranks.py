@@ -1,6 +1,8 @@
 """One rank of a tiny DDP training; run by ``test_cpu_ranks.py`` under torch.distributed.run.
 
-Usage: train_on_two_ranks.py WORK_DIR SYNC_BN WRAPPER
+Usage: train_on_two_ranks.py WORK_DIR with|without WRAPPER
+
+With or without SyncBatchNorm, as a layer and by the config; WRAPPER is a type or 'default'.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ class Net(BaseModel):
 def main(work_dir: Path, sync_bn: str, wrapper: str) -> None:
     torch.manual_seed(0)
     runner = Runner(
-        Net(torch.nn.SyncBatchNorm if sync_bn == "layer" else torch.nn.BatchNorm1d),
+        Net(torch.nn.SyncBatchNorm if sync_bn == "with" else torch.nn.BatchNorm1d),
         str(work_dir),
         train_dataloader=dict(
             dataset=TensorDataset(torch.randn(16, 2)),
@@ -45,7 +47,7 @@ def main(work_dir: Path, sync_bn: str, wrapper: str) -> None:
         launcher="pytorch",
         env_cfg=dict(dist_cfg=dict(backend="nccl")),
         cfg=dict(
-            sync_bn="torch" if sync_bn == "config" else None,
+            sync_bn="torch" if sync_bn == "with" else None,
             model_wrapper_cfg=dict(type=wrapper) if wrapper != "default" else None,
         ),
     )

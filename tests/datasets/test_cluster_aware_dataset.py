@@ -59,11 +59,7 @@ def test_the_pipeline_never_sees_a_true_label(video_set) -> None:
 
 @pytest.mark.parametrize(("p", "low", "high"), [(0.0, 0, 0), (0.2, 0.1, 0.3), (1.0, 1, 1)])
 def test_positive_is_the_same_video_with_probability_p(video_set, p, low, high) -> None:
-    light = [
-        lambda r: dict(
-            inputs=torch.zeros(len(r["views"]), 1), data_samples=_element()
-        )
-    ]
+    light = [lambda r: dict(inputs=torch.zeros(len(r["views"]), 1), data_samples=_element())]
     dataset = make(video_set, light, p_same_video=p)
     dataset.store.update([0, 0, 0, 0, 1, 1, 1, 1])
     same, others = [], []
@@ -144,7 +140,9 @@ def test_raw_frames_work_the_same(video_set, tmp_path: Path) -> None:
     for v in range(3):
         (tmp_path / f"v{v}").mkdir()
         for t in range(9):
-            cv2.imwrite(str(tmp_path / f"v{v}" / f"img_{t + 1:05}.jpg"), np.full((20, 24, 3), 40 * v))
+            cv2.imwrite(
+                str(tmp_path / f"v{v}" / f"img_{t + 1:05}.jpg"), np.full((20, 24, 3), 40 * v)
+            )
         lines.append(f"v{v} 9 0")
     (tmp_path / "train.txt").write_text("\n".join(lines))
     frames = dict(

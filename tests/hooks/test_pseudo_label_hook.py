@@ -22,7 +22,9 @@ class MeanColour(BaseModel):
     """Embeds a clip by its mean colour, so that a test knows what to expect."""
 
     def __init__(self, **kwargs) -> None:
-        super().__init__(data_preprocessor=dict(type="ActionDataPreprocessor", format_shape="NCTHW"))
+        super().__init__(
+            data_preprocessor=dict(type="ActionDataPreprocessor", format_shape="NCTHW")
+        )
         self.bias = torch.nn.Parameter(torch.zeros(3))
         self.norm = torch.nn.BatchNorm1d(3)
         self.modes: list[bool] = []
@@ -33,6 +35,7 @@ class MeanColour(BaseModel):
         self.modes.append(self.training)
         for sample, colour in zip(data_samples, inputs.mean((1, 3, 4, 5))):
             sample.set_field(colour + self.bias, "embedding")
+            sample.set_metainfo(dict(feature="colour"))
         return data_samples
 
 
@@ -190,7 +193,7 @@ def test_embedding_runs_in_eval_mode_and_puts_every_mode_back(coloured, tiny_con
     hook = find_hook(runner, "PseudoLabelHook")
     hook.before_train(runner)
     hook.before_train_epoch(runner)
-    assert runner.model.modes == [False]
+    assert runner.model.modes == [False]  # three videos, one batch
     assert runner.model.training and not runner.model.norm.training
 
 
@@ -225,7 +228,9 @@ def test_nan_weights_stop_with_a_sentence(tiny_config) -> None:
     with torch.no_grad():
         runner.model.backbone.conv1.conv.weight.fill_(float("nan"))
     runner.model._is_init = True
-    with pytest.raises(FloatingPointError, match=r"8 of 8 embeddings are not finite .*train_0\.mp4"):
+    with pytest.raises(
+        FloatingPointError, match=r"8 of 8 embeddings are not finite .*train_0\.mp4"
+    ):
         runner.train()
 
 

@@ -8,19 +8,24 @@ from hypothesis import strategies as st
 
 from slic_mmaction.losses import paired_distance, pairwise_distance
 
-METRICS = ['cosine', 'euclidean']
+METRICS = ["cosine", "euclidean"]
 
 
 def brute_force(x: np.ndarray, y: np.ndarray, metric: str) -> float:
-    if metric == 'euclidean':
+    if metric == "euclidean":
         return float(np.sqrt(((x - y) ** 2).sum()))
     lengths = np.linalg.norm(x) * np.linalg.norm(y)
     return 1.0 - float(x @ y / lengths) if lengths > 0 else 1.0
 
 
-@pytest.mark.parametrize('metric', METRICS)
-@given(m=st.integers(1, 30), k=st.integers(1, 30), dim=st.integers(1, 9),
-       seed=st.integers(0, 2**31), scale=st.sampled_from([1e-4, 1.0, 1e4]))
+@pytest.mark.parametrize("metric", METRICS)
+@given(
+    m=st.integers(1, 30),
+    k=st.integers(1, 30),
+    dim=st.integers(1, 9),
+    seed=st.integers(0, 2**31),
+    scale=st.sampled_from([1e-4, 1.0, 1e4]),
+)
 @settings(deadline=None, max_examples=25)
 def test_pairwise_matches_brute_force(metric, m, k, dim, seed, scale):
     generator = torch.Generator().manual_seed(seed)
@@ -31,22 +36,23 @@ def test_pairwise_matches_brute_force(metric, m, k, dim, seed, scale):
     np.testing.assert_allclose(pairwise_distance(x, y, metric), expected, atol=1e-9 * scale + 1e-9)
 
 
-@pytest.mark.parametrize('metric', METRICS)
+@pytest.mark.parametrize("metric", METRICS)
 def test_paired_is_the_diagonal_of_pairwise(metric):
     x, y = torch.randn(2, 40, 16, dtype=torch.float64)
-    torch.testing.assert_close(paired_distance(x, y, metric),
-                               pairwise_distance(x, y, metric).diagonal())
+    torch.testing.assert_close(
+        paired_distance(x, y, metric), pairwise_distance(x, y, metric).diagonal()
+    )
 
 
-@pytest.mark.parametrize('metric', METRICS)
-@pytest.mark.parametrize('distance', [pairwise_distance, paired_distance])
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("distance", [pairwise_distance, paired_distance])
 def test_gradcheck(distance, metric):
     x, y = torch.randn(2, 4, 3, dtype=torch.float64).requires_grad_().unbind(0)
     assert torch.autograd.gradcheck(lambda a, b: distance(a, b, metric), (x, y))
 
 
-@pytest.mark.parametrize('metric', METRICS)
-@pytest.mark.parametrize('distance', [pairwise_distance, paired_distance])
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("distance", [pairwise_distance, paired_distance])
 def test_gradient_is_bounded_at_zero_and_identical_points(distance, metric):
     x = torch.randn(5, 8)
     x[0] = 0
@@ -58,7 +64,7 @@ def test_gradient_is_bounded_at_zero_and_identical_points(distance, metric):
     for grad in (x.grad, y.grad):
         assert grad.isfinite().all()
         assert grad.abs().max() < 1e3
-    if metric == 'cosine':
+    if metric == "cosine":
         assert (x.grad[0] == 0).all()
 
 
@@ -68,17 +74,17 @@ def test_zero_vector_has_cosine_distance_one():
     assert paired_distance(x, x.flip(0)).tolist() == [1, 1]
 
 
-@pytest.mark.parametrize('metric', METRICS)
-@pytest.mark.parametrize('distance', [pairwise_distance, paired_distance])
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("distance", [pairwise_distance, paired_distance])
 def test_autocast_does_not_lower_the_precision(distance, metric):
     x, y = torch.randn(2, 30, 16)
-    with torch.autocast('cpu', dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
         result = distance(x, y, metric)
     assert result.dtype == torch.float32
     assert torch.equal(result, distance(x, y, metric))
 
 
-@pytest.mark.parametrize('distance', [pairwise_distance, paired_distance])
+@pytest.mark.parametrize("distance", [pairwise_distance, paired_distance])
 def test_half_precision_input_is_raised_to_float32(distance):
     x, y = torch.randn(2, 6, 4).bfloat16()
     assert torch.equal(distance(x, y), distance(x.float(), y.float()))
@@ -87,10 +93,10 @@ def test_half_precision_input_is_raised_to_float32(distance):
 def test_bad_input_is_named():
     x = torch.randn(3, 4)
     with pytest.raises(ValueError, match="'manhattan'"):
-        pairwise_distance(x, x, 'manhattan')
-    with pytest.raises(ValueError, match=r'\(3, 5\)'):
+        pairwise_distance(x, x, "manhattan")
+    with pytest.raises(ValueError, match=r"\(3, 5\)"):
         pairwise_distance(x, torch.randn(3, 5))
-    with pytest.raises(ValueError, match=r'\(2, 4\)'):
+    with pytest.raises(ValueError, match=r"\(2, 4\)"):
         paired_distance(x, x[:2])
-    with pytest.raises(ValueError, match=r'\(rows, D\)'):
+    with pytest.raises(ValueError, match=r"\(rows, D\)"):
         pairwise_distance(x[0], x)

@@ -17,15 +17,15 @@ def candidates_of(distances, labels, margin, strategy, i, j):
     negatives = [n for n in range(len(labels)) if labels[n] != labels[i]]
     closest = min(distances[i, n] for n in negatives)
     nearest = {n for n in negatives if distances[i, n] == closest}
-    if strategy == 'random':
+    if strategy == "random":
         return set(negatives), len(negatives)
     violating = {n for n in negatives if distances[i, n] < distances[i, j] + margin}
-    if strategy == 'hardest_violating' or not violating:
+    if strategy == "hardest_violating" or not violating:
         return nearest, len(violating)
     return violating, len(violating)
 
 
-@pytest.mark.parametrize('strategy', STRATEGIES)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 @given(data=st.data())
 @settings(deadline=None, max_examples=40)
 def test_negatives_come_from_the_candidates_of_a_plain_loop(strategy, data):
@@ -45,7 +45,7 @@ def test_negatives_come_from_the_candidates_of_a_plain_loop(strategy, data):
                 continue
             allowed, violating = candidates_of(distances, names, 0.25, strategy, i, j)
             assert int(mined.negatives[i, j]) in allowed
-            if strategy != 'random':
+            if strategy != "random":
                 assert int(mined.violating[i, j]) == violating
             assert int(mined.available[i]) == sum(name != names[i] for name in names)
 
@@ -53,13 +53,13 @@ def test_negatives_come_from_the_candidates_of_a_plain_loop(strategy, data):
 def test_noise_forms_no_pair_but_is_a_negative():
     labels = torch.tensor([-1, -1, 0, 0])
     assert positive_pairs(labels).nonzero().tolist() == [[2, 3]]
-    distances = torch.tensor([[0, 1, 1, 1], [1, 0, 1, 1], [.1, .9, 0, .5], [1, 1, 1, 0.]])
+    distances = torch.tensor([[0, 1, 1, 1], [1, 0, 1, 1], [0.1, 0.9, 0, 0.5], [1, 1, 1, 0.0]])
     mined = mine_negatives(distances, labels, 0.2)
     assert mined.pairs.sum() == 1
     assert mined.negatives[2, 3] == 0
 
 
-@pytest.mark.parametrize(('strategy', 'drawn'), [('random_violating', 6), ('random', 10)])
+@pytest.mark.parametrize(("strategy", "drawn"), [("random_violating", 6), ("random", 10)])
 def test_draws_are_uniform(strategy, drawn):
     # Anchor 0, positive 1 at distance 0.4; negatives 2..11 at 0.1 .. 1.0, shuffled.
     order = torch.randperm(10, generator=torch.Generator().manual_seed(1))
@@ -68,8 +68,10 @@ def test_draws_are_uniform(strategy, drawn):
     distances[0, 2:] = 0.1 * (order + 1)
     labels = torch.tensor([0, 0] + [1] * 10)
     generator = torch.Generator().manual_seed(7)
-    draws = [int(mine_negatives(distances, labels, 0.25, strategy, generator).negatives[0, 1])
-             for _ in range(3000)]
+    draws = [
+        int(mine_negatives(distances, labels, 0.25, strategy, generator).negatives[0, 1])
+        for _ in range(3000)
+    ]
     expected = {int(n) + 2 for n in (order < drawn).nonzero()}
     counts = np.bincount(draws, minlength=12)
     assert set(counts.nonzero()[0]) == expected
@@ -81,23 +83,26 @@ def test_generator_makes_draws_reproducible():
     labels = torch.arange(40) % 5
     distances = pairwise_distance(x, x)
     first, second, other = (
-        mine_negatives(distances, labels, 0.5,
-                       generator=torch.Generator().manual_seed(seed)).negatives
-        for seed in (3, 3, 4))
+        mine_negatives(
+            distances, labels, 0.5, generator=torch.Generator().manual_seed(seed)
+        ).negatives
+        for seed in (3, 3, 4)
+    )
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize('strategy', STRATEGIES)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_no_step_depends_on_the_data(strategy):
     # A fake tensor has no values: .item(), nonzero() and boolean indexing raise.
     with FakeTensorMode():
         x = torch.empty(16, 8)
-        mined = mine_negatives(pairwise_distance(x, x), torch.empty(16, dtype=torch.long), 0.2,
-                               strategy)
+        mined = mine_negatives(
+            pairwise_distance(x, x), torch.empty(16, dtype=torch.long), 0.2, strategy
+        )
     assert mined.negatives.shape == (16, 16)
 
 
 def test_unknown_strategy_is_named():
     with pytest.raises(ValueError, match="'adapted_hard'"):
-        mine_negatives(torch.zeros(2, 2), torch.zeros(2), 0.2, 'adapted_hard')
+        mine_negatives(torch.zeros(2, 2), torch.zeros(2), 0.2, "adapted_hard")

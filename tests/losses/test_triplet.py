@@ -19,53 +19,60 @@ from slic_mmaction.losses import (
 )
 from slic_mmaction.losses.triplet import isolate_noise
 
-GOLDEN = np.load(Path(__file__).parents[1] / 'data' / 'loss.npz')
-CASES = [f'{name}/{metric}' for name in ('clustered', 'easy', 'onelabel')
-         for metric in ('cosine', 'euclidean')]
+GOLDEN = np.load(Path(__file__).parents[1] / "data" / "loss.npz")
+CASES = [
+    f"{name}/{metric}"
+    for name in ("clustered", "easy", "onelabel")
+    for metric in ("cosine", "euclidean")
+]
 MARGIN = 0.2
 
 
 def golden_inputs(case: str) -> tuple[torch.Tensor, torch.Tensor, str]:
-    name, metric = case.split('/')
-    embeddings = torch.from_numpy(GOLDEN[f'{name}/embeddings']).float()
-    return embeddings, torch.from_numpy(GOLDEN[f'{name}/labels']), metric
+    name, metric = case.split("/")
+    embeddings = torch.from_numpy(GOLDEN[f"{name}/embeddings"]).float()
+    return embeddings, torch.from_numpy(GOLDEN[f"{name}/labels"]), metric
 
 
 def triplets_of(mined) -> set[tuple[int, int, int]]:
     return {(i, j, int(mined.negatives[i, j])) for i, j in mined.pairs.nonzero().tolist()}
 
 
-@pytest.mark.parametrize('case', CASES)
+@pytest.mark.parametrize("case", CASES)
 def test_distances_of_the_authors_code(case):
     x, _, metric = golden_inputs(case)
-    np.testing.assert_allclose(pairwise_distance(x, x, metric), GOLDEN[f'{case}/dist_matrix'],
-                               atol=2e-6)
+    np.testing.assert_allclose(
+        pairwise_distance(x, x, metric), GOLDEN[f"{case}/dist_matrix"], atol=2e-6
+    )
 
 
-@pytest.mark.parametrize('case', CASES)
+@pytest.mark.parametrize("case", CASES)
 def test_candidates_of_the_authors_code(case):
     x, labels, metric = golden_inputs(case)
     distances = pairwise_distance(x, x, metric)
     mined = mine_negatives(distances, labels, MARGIN)
-    pairs = GOLDEN[f'{case}/random/pairs']
+    pairs = GOLDEN[f"{case}/random/pairs"]
     assert set(map(tuple, mined.pairs.nonzero().tolist())) == set(map(tuple, pairs.tolist()))
     i, j = torch.from_numpy(pairs).t()
-    candidates = GOLDEN[f'{case}/random/candidates']
+    candidates = GOLDEN[f"{case}/random/candidates"]
     np.testing.assert_array_equal(mined.violating[i, j], candidates.sum(1))
-    fallback = GOLDEN[f'{case}/random/fallback']
-    np.testing.assert_array_equal(mined.negatives[i, j].numpy()[fallback],
-                                  GOLDEN[f'{case}/random/fallback_neg_mapped'][fallback])
+    fallback = GOLDEN[f"{case}/random/fallback"]
+    np.testing.assert_array_equal(
+        mined.negatives[i, j].numpy()[fallback],
+        GOLDEN[f"{case}/random/fallback_neg_mapped"][fallback],
+    )
 
 
-@pytest.mark.parametrize('case', CASES[:4])
+@pytest.mark.parametrize("case", CASES[:4])
 def test_random_loss_has_the_expectation_of_the_rule(case):
     x, labels, metric = golden_inputs(case)
-    expected = float(GOLDEN[f'{case}/random/expected_loss_mapped'])
+    expected = float(GOLDEN[f"{case}/random/expected_loss_mapped"])
     # Exactly: draws are uniform over candidates (test_mining), so average the candidates' losses.
     distances = pairwise_distance(x, x, metric).double()
     means = []
-    for (i, j), candidates in zip(GOLDEN[f'{case}/random/pairs'],
-                                  GOLDEN[f'{case}/random/candidates']):
+    for (i, j), candidates in zip(
+        GOLDEN[f"{case}/random/pairs"], GOLDEN[f"{case}/random/candidates"]
+    ):
         chosen = distances[i][torch.from_numpy(candidates)]
         if chosen.numel() == 0:
             chosen = distances[i][labels != labels[i]].min()
@@ -73,24 +80,33 @@ def test_random_loss_has_the_expectation_of_the_rule(case):
     assert float(torch.stack(means).mean()) == pytest.approx(expected, abs=2e-6)
     # And by drawing.
     generator = torch.Generator().manual_seed(0)
-    draws = [float(pseudo_label_triplet_loss(x, labels, MARGIN, metric=metric,
-                                             generator=generator)) for _ in range(400)]
-    spread = float(GOLDEN[f'{case}/random/loss_std'])
+    draws = [
+        float(pseudo_label_triplet_loss(x, labels, MARGIN, metric=metric, generator=generator))
+        for _ in range(400)
+    ]
+    spread = float(GOLDEN[f"{case}/random/loss_std"])
     assert abs(np.mean(draws) - expected) <= 5 * spread / np.sqrt(len(draws)) + 2e-6
     assert np.std(draws) == pytest.approx(spread, rel=0.25, abs=1e-6)
 
 
-@pytest.mark.parametrize('case', CASES)
+@pytest.mark.parametrize("case", CASES)
 def test_hardest_triplets_of_the_authors_code(case):
     x, labels, metric = golden_inputs(case)
-    mined = mine_negatives(pairwise_distance(x, x, metric), labels, MARGIN, 'hardest_violating')
-    assert int(mined.pairs.sum()) == int(GOLDEN[f'{case}/fixed/n_triplets'])
+    mined = mine_negatives(pairwise_distance(x, x, metric), labels, MARGIN, "hardest_violating")
+    assert int(mined.pairs.sum()) == int(GOLDEN[f"{case}/fixed/n_triplets"])
     # Their index bug changes the triplets of pairs that no negative violates.
-    falls_back = {tuple(pair) for pair, fallback in zip(GOLDEN[f'{case}/random/pairs'].tolist(),
-                                                       GOLDEN[f'{case}/random/fallback'])
-                  if fallback}
-    theirs = {(a, p, n) for a, p, n in GOLDEN[f'{case}/fixed/triplets_ref'].T.tolist()
-              if (a, p) not in falls_back}
+    falls_back = {
+        tuple(pair)
+        for pair, fallback in zip(
+            GOLDEN[f"{case}/random/pairs"].tolist(), GOLDEN[f"{case}/random/fallback"]
+        )
+        if fallback
+    }
+    theirs = {
+        (a, p, n)
+        for a, p, n in GOLDEN[f"{case}/fixed/triplets_ref"].T.tolist()
+        if (a, p) not in falls_back
+    }
     assert {t for t in triplets_of(mined) if t[:2] not in falls_back} == theirs
 
 
@@ -98,23 +114,30 @@ def without_fallbacks(case: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Reference loss and gradient over their triplets, with each fallback's negative mapped."""
     x, _labels, metric = golden_inputs(case)
     x = x.double().requires_grad_()
-    mapped = {tuple(pair): n for pair, n, fallback in
-              zip(GOLDEN[f'{case}/random/pairs'].tolist(),
-                  GOLDEN[f'{case}/random/fallback_neg_mapped'].tolist(),
-                  GOLDEN[f'{case}/random/fallback']) if fallback}
-    triplets = [(a, p, mapped.get((a, p), n))
-                for a, p, n in GOLDEN[f'{case}/fixed/triplets_ref'].T.tolist()]
+    mapped = {
+        tuple(pair): n
+        for pair, n, fallback in zip(
+            GOLDEN[f"{case}/random/pairs"].tolist(),
+            GOLDEN[f"{case}/random/fallback_neg_mapped"].tolist(),
+            GOLDEN[f"{case}/random/fallback"],
+        )
+        if fallback
+    }
+    triplets = [
+        (a, p, mapped.get((a, p), n)) for a, p, n in GOLDEN[f"{case}/fixed/triplets_ref"].T.tolist()
+    ]
     distances = pairwise_distance(x, x, metric)
-    loss = torch.stack([(distances[a, p] - distances[a, n] + MARGIN).relu()
-                        for a, p, n in triplets]).mean()
+    loss = torch.stack(
+        [(distances[a, p] - distances[a, n] + MARGIN).relu() for a, p, n in triplets]
+    ).mean()
     return loss.detach(), torch.autograd.grad(loss, x)[0]
 
 
-@pytest.mark.parametrize('case', CASES[:4])
+@pytest.mark.parametrize("case", CASES[:4])
 def test_hardest_loss_and_gradient(case):
     x, labels, metric = golden_inputs(case)
     x.requires_grad_()
-    loss = pseudo_label_triplet_loss(x, labels, MARGIN, 'hardest_violating', metric)
+    loss = pseudo_label_triplet_loss(x, labels, MARGIN, "hardest_violating", metric)
     loss.backward()
     expected, grad = without_fallbacks(case)
     assert loss.item() == pytest.approx(expected.item(), abs=1e-6)
@@ -123,17 +146,22 @@ def test_hardest_loss_and_gradient(case):
 
 def test_gradient_of_the_authors_code_where_their_bug_changes_nothing():
     # easy/euclidean: pairs that fall back cost 0 under either negative.
-    x, labels, metric = golden_inputs('easy/euclidean')
+    x, labels, metric = golden_inputs("easy/euclidean")
     x.requires_grad_()
-    loss = pseudo_label_triplet_loss(x, labels, MARGIN, 'hardest_violating', metric)
+    loss = pseudo_label_triplet_loss(x, labels, MARGIN, "hardest_violating", metric)
     loss.backward()
-    assert loss.item() == pytest.approx(float(GOLDEN['easy/euclidean/fixed/loss']), abs=1e-6)
-    np.testing.assert_allclose(x.grad, GOLDEN['easy/euclidean/fixed/grad'], atol=1e-6)
+    assert loss.item() == pytest.approx(float(GOLDEN["easy/euclidean/fixed/loss"]), abs=1e-6)
+    np.testing.assert_allclose(x.grad, GOLDEN["easy/euclidean/fixed/grad"], atol=1e-6)
 
 
-@pytest.mark.parametrize('metric', ['cosine', 'euclidean'])
-@given(size=st.integers(2, 24), clusters=st.integers(1, 6), dim=st.integers(2, 6),
-       margin=st.sampled_from([0.04, 0.2, 1.0]), seed=st.integers(0, 2**31))
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@given(
+    size=st.integers(2, 24),
+    clusters=st.integers(1, 6),
+    dim=st.integers(2, 6),
+    margin=st.sampled_from([0.04, 0.2, 1.0]),
+    seed=st.integers(0, 2**31),
+)
 @settings(deadline=None, max_examples=25)
 def test_hardest_loss_matches_a_plain_loop(metric, size, clusters, dim, margin, seed):
     generator = torch.Generator().manual_seed(seed)
@@ -145,26 +173,28 @@ def test_hardest_loss_matches_a_plain_loop(metric, size, clusters, dim, margin, 
         others = distances[i][labels != labels[i]]
         if labels[i] == labels[j] and labels[i] >= 0 and others.numel():
             terms.append(max(0.0, float(distances[i, j] - others.min()) + margin))
-    loss = pseudo_label_triplet_loss(x, labels, margin, 'hardest_violating', metric)
+    loss = pseudo_label_triplet_loss(x, labels, margin, "hardest_violating", metric)
     assert loss.item() == pytest.approx(np.mean(terms) if terms else 0.0, abs=1e-12)
 
 
-@pytest.mark.parametrize('metric', ['cosine', 'euclidean'])
-@pytest.mark.parametrize('mining', ['random_violating', 'hardest_violating', 'random'])
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("mining", ["random_violating", "hardest_violating", "random"])
 def test_gradcheck(mining, metric):
-    x = torch.randn(8, 3, dtype=torch.float64,
-                    generator=torch.Generator().manual_seed(2)).requires_grad_()
+    x = torch.randn(
+        8, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2)
+    ).requires_grad_()
     labels = torch.tensor([0, 1, 2, 0, 0, 1, 2, -1])
 
     def loss(x: torch.Tensor) -> torch.Tensor:
-        return pseudo_label_triplet_loss(x, labels, 0.5, mining, metric,
-                                         torch.Generator().manual_seed(0))
+        return pseudo_label_triplet_loss(
+            x, labels, 0.5, mining, metric, torch.Generator().manual_seed(0)
+        )
 
     assert loss(x).item() > 0
     assert torch.autograd.gradcheck(loss, (x,))
 
 
-@pytest.mark.parametrize('labels', [[0, 0, 0, 0], [0, 1, 2, 3], [-1, -1, -1, -1]])
+@pytest.mark.parametrize("labels", [[0, 0, 0, 0], [0, 1, 2, 3], [-1, -1, -1, -1]])
 def test_without_triplets_zero_with_a_gradient(labels):
     x = torch.randn(4, 8, requires_grad=True)
     loss = pseudo_label_triplet_loss(x, torch.tensor(labels))
@@ -182,17 +212,18 @@ def test_no_embeddings_at_all():
 
 def test_autocast_changes_nothing():
     x, labels = torch.randn(32, 16), torch.arange(16).repeat(2) // 4
-    with torch.autocast('cpu', dtype=torch.bfloat16):
-        inside = pseudo_label_triplet_loss(x, labels, mining='hardest_violating')
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = pseudo_label_triplet_loss(x, labels, mining="hardest_violating")
     assert inside.dtype == torch.float32
-    assert torch.equal(inside, pseudo_label_triplet_loss(x, labels, mining='hardest_violating'))
+    assert torch.equal(inside, pseudo_label_triplet_loss(x, labels, mining="hardest_violating"))
 
 
 def test_generator_makes_the_loss_reproducible():
     x, labels = torch.randn(60, 8), torch.arange(60) % 6
     first, second, other = (
         float(pseudo_label_triplet_loss(x, labels, generator=torch.Generator().manual_seed(s)))
-        for s in (5, 5, 6))
+        for s in (5, 5, 6)
+    )
     assert first == second
     assert first != other
 
@@ -200,38 +231,44 @@ def test_generator_makes_the_loss_reproducible():
 def test_module_pairs_views_and_labels_rightly():
     embeddings = torch.randn(6, 3, 8, requires_grad=True)
     labels = torch.tensor([0, 0, 1, 1, 2, 7])
-    module = MODELS.build(dict(type='PseudoLabelTripletLoss', mining='hardest_violating',
-                               loss_weight=3.0))
+    module = MODELS.build(
+        dict(type="PseudoLabelTripletLoss", mining="hardest_violating", loss_weight=3.0)
+    )
     output = module(embeddings, labels)
     flat = torch.cat((embeddings[:, 0], embeddings[:, 1])).detach()
     both = labels.repeat(2)
-    expected = pseudo_label_triplet_loss(flat, both, mining='hardest_violating')
-    assert output['loss_triplet'].item() == pytest.approx(3 * expected.item(), rel=1e-6)
-    assert output['loss_triplet'].requires_grad
+    expected = pseudo_label_triplet_loss(flat, both, mining="hardest_violating")
+    assert output["loss_triplet"].item() == pytest.approx(3 * expected.item(), rel=1e-6)
+    assert output["loss_triplet"].requires_grad
 
     distances = pairwise_distance(flat, flat)
     pairs = [(i, j) for i, j in itertools.combinations(range(12), 2) if both[i] == both[j]]
     negatives = [distances[i][both != both[i]] for i, _ in pairs]
-    share = [float((d < distances[i, j] + 0.2).float().mean())
-             for (i, j), d in zip(pairs, negatives)]
-    assert output['triplets'].item() == len(pairs) == 6 + 6 + 1 + 1
-    assert output['violating_share'].item() == pytest.approx(np.mean(share), abs=1e-6)
-    assert output['positive_distance'].item() == pytest.approx(
-        np.mean([float(distances[p]) for p in pairs]), abs=1e-6)
-    assert output['negative_distance'].item() == pytest.approx(
-        np.mean([float(d.min()) for d in negatives]), abs=1e-6)
+    share = [
+        float((d < distances[i, j] + 0.2).float().mean()) for (i, j), d in zip(pairs, negatives)
+    ]
+    assert output["triplets"].item() == len(pairs) == 6 + 6 + 1 + 1
+    assert output["violating_share"].item() == pytest.approx(np.mean(share), abs=1e-6)
+    assert output["positive_distance"].item() == pytest.approx(
+        np.mean([float(distances[p]) for p in pairs]), abs=1e-6
+    )
+    assert output["negative_distance"].item() == pytest.approx(
+        np.mean([float(d.min()) for d in negatives]), abs=1e-6
+    )
     for name, value in output.items():
         assert value.shape == () and value.dtype == torch.float32
-        if name != 'loss_triplet':
+        if name != "loss_triplet":
             # MMEngine adds up whatever has 'loss' in its name.
-            assert 'loss' not in name and not value.requires_grad
+            assert "loss" not in name and not value.requires_grad
 
 
 def test_second_anchor_view_does_not_enter():
     embeddings, labels = torch.randn(6, 3, 8), torch.arange(6) // 2
-    module = PseudoLabelTripletLoss(mining='hardest_violating')
-    assert torch.equal(module(embeddings, labels)['loss_triplet'],
-                       module(embeddings[:, :2], labels)['loss_triplet'])
+    module = PseudoLabelTripletLoss(mining="hardest_violating")
+    assert torch.equal(
+        module(embeddings, labels)["loss_triplet"],
+        module(embeddings[:, :2], labels)["loss_triplet"],
+    )
 
 
 def test_noise_videos_pair_with_their_own_positive_only():
@@ -241,22 +278,23 @@ def test_noise_videos_pair_with_their_own_positive_only():
     assert len(set(fresh.tolist())) == 3 and min(fresh.tolist()) >= 0
     assert len(set(isolate_noise(torch.full((3,), -1)).tolist())) == 3
     output = PseudoLabelTripletLoss()(torch.randn(4, 2, 8), labels)
-    assert output['triplets'].item() == 1 + 1 + 6
+    assert output["triplets"].item() == 1 + 1 + 6
 
 
 def test_module_needs_no_host_synchronisation():
     with FakeTensorMode():
-        output = PseudoLabelTripletLoss()(torch.empty(8, 3, 16, requires_grad=True),
-                                          torch.zeros(8, dtype=torch.long))
-        output['loss_triplet'].backward()
+        output = PseudoLabelTripletLoss()(
+            torch.empty(8, 3, 16, requires_grad=True), torch.zeros(8, dtype=torch.long)
+        )
+        output["loss_triplet"].backward()
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match='positive view'):
+    with pytest.raises(ValueError, match="positive view"):
         PseudoLabelTripletLoss()(torch.randn(4, 1, 8), torch.zeros(4, dtype=torch.long))
-    with pytest.raises(ValueError, match='4 videos'):
+    with pytest.raises(ValueError, match="4 videos"):
         PseudoLabelTripletLoss()(torch.randn(4, 2, 8), torch.zeros(8, dtype=torch.long))
     with pytest.raises(ValueError, match="'easy'"):
-        PseudoLabelTripletLoss(mining='easy')
-    with pytest.raises(ValueError, match=r'labels \(M,\)'):
+        PseudoLabelTripletLoss(mining="easy")
+    with pytest.raises(ValueError, match=r"labels \(M,\)"):
         pseudo_label_triplet_loss(torch.randn(4, 8), torch.zeros(3, dtype=torch.long))

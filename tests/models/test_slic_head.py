@@ -107,7 +107,7 @@ def test_predict_writes_the_mean_over_clips(feature: str, width: int) -> None:
 
 
 def test_bad_settings_are_named(head) -> None:
-    with pytest.raises(ValueError, match="one of .*'projection', 'backbone'"):
+    with pytest.raises(ValueError, match=r"one of .*'projection', 'backbone'"):
         SLICHead(6, LOSSES, feature="pooled")
     with pytest.raises(ValueError, match=r"in_channels=6, but the backbone's feature has 9"):
         head(torch.zeros(2, 9))

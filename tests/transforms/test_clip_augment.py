@@ -56,7 +56,12 @@ def test_one_draw_for_a_clip_and_another_for_the_next(transform) -> None:
 
 @pytest.mark.parametrize(
     ("transform", "prob"),
-    [(ClipFlip(), 0.5), (ClipColorJitter(), 0.8), (ClipGrayscale(), 0.2), (ClipGaussianBlur(), 0.2)],
+    [
+        (ClipFlip(), 0.5),
+        (ClipColorJitter(), 0.8),
+        (ClipGrayscale(), 0.2),
+        (ClipGaussianBlur(), 0.2),
+    ],
     ids=lambda v: type(v).__name__,
 )
 def test_applied_with_its_probability(transform, prob: float) -> None:

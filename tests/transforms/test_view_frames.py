@@ -19,9 +19,10 @@ LENGTHS = GOLDEN["lengths"].tolist()
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_positive_range_is_the_authors(length: int) -> None:
-    assert list(positive_start_range(length, 16)) == GOLDEN[
-        f"random_start16/{length}/begin_range"
-    ].tolist()
+    assert (
+        list(positive_start_range(length, 16))
+        == GOLDEN[f"random_start16/{length}/begin_range"].tolist()
+    )
 
 
 @pytest.mark.parametrize("length", LENGTHS)

@@ -54,6 +54,12 @@ def render_clip(scene_seed: int, motion: str, clip_seed: int) -> np.ndarray:
         m = np.array([[co, -si, c - co * c + si * c + 0], [si, co, c - si * c - co * c]])
         m[:, 2] += [dx + x, dy + y]
         m[:, 2] -= np.floor(m[:, 2] / SIDE) * SIDE
-        f = cv2.warpAffine(texture, m.astype(np.float32), (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_WRAP)
-        frames.append(128 + (f - 128) * g if motion=="blink" else f)
+        f = cv2.warpAffine(
+            texture,
+            m.astype(np.float32),
+            (SIDE, SIDE),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_WRAP,
+        )
+        frames.append(128 + (f - 128) * g if motion == "blink" else f)
     return np.clip(np.rint(frames), 0, 255).astype(np.uint8)

@@ -1,7 +1,6 @@
 # UCF101 split 1, laid out as MMAction2's users have it (data/ucf101/...).
 data_root = "data/ucf101/videos"
 ann_file_train = "data/ucf101/ucf101_train_split_1_videos.txt"
-ann_file_test = "data/ucf101/ucf101_val_split_1_videos.txt"
 
 train_pipeline = [
     dict(type="DecordInit"),
@@ -9,9 +8,7 @@ train_pipeline = [
     dict(type="DecordDecode"),
     dict(type="ClipRandomResizedCrop", size=128, area_range=(0.25, 1.0)),
     dict(type="ClipFlip", prob=0.5),
-    dict(
-        type="ClipColorJitter", brightness=0.5, contrast=0.5, saturation=0.5, hue=0.5, prob=0.8
-    ),
+    dict(type="ClipColorJitter", brightness=0.5, contrast=0.5, saturation=0.5, hue=0.5, prob=0.8),
     dict(type="ClipGrayscale", prob=0.2),
     dict(type="ClipGaussianBlur", kernel_size=15, sigma=2.0, prob=0.2),
     dict(type="FormatShape", input_format="NCTHW"),

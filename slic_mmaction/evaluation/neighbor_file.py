@@ -1,0 +1,61 @@
+"""The neighbours found by a retrieval, on disk: what a gallery picture is drawn from."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class RetrievalNeighbors:
+    """The nearest gallery videos of every query.
+
+    Attributes:
+        query_videos: (Q,) str, paths.
+        query_labels: (Q,) int64.
+        gallery_videos: (G,) str, paths.
+        gallery_labels: (G,) int64.
+        indices: (Q, K) int64 positions in the gallery, nearest first.
+        similarities: (Q, K) float64 cosines.
+    """
+
+    query_videos: np.ndarray
+    query_labels: np.ndarray
+    gallery_videos: np.ndarray
+    gallery_labels: np.ndarray
+    indices: np.ndarray
+    similarities: np.ndarray
+
+    @property
+    def hits(self) -> np.ndarray:
+        """(Q, K) bool, whether a neighbour is of its query's class."""
+        return self.gallery_labels[self.indices] == self.query_labels[:, None]
+
+    def save(self, path: str | Path) -> None:
+        """Write an ``.npz`` with the attributes by name; it appears whole or not at all."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        with open(temporary, "wb") as file:
+            np.savez_compressed(file, **asdict(self))
+        os.replace(temporary, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> RetrievalNeighbors:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            ValueError: If the file is another ``.npz``.
+        """
+        names = [field.name for field in fields(cls)]
+        with np.load(path, allow_pickle=False) as arrays:
+            missing = [name for name in names if name not in arrays]
+            if missing:
+                raise ValueError(
+                    f"{path} has no {', '.join(missing)}: it was not written by "
+                    "VideoRetrievalMetric's out_file."
+                )
+            return cls(**{name: arrays[name] for name in names})

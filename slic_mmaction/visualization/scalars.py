@@ -1,0 +1,60 @@
+"""Reading what MMEngine's ``LocalVisBackend`` logged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+Series = dict[str, dict[float, float]]
+
+
+def read_scalars(path: str | Path) -> Series:
+    """Logged scalars over epochs.
+
+    MMEngine writes a line of JSON for each record. Those of training have an ``epoch``, of
+    which the mean over its records is taken; those of clustering and validation have the
+    number of finished epochs as ``step``.
+
+    Args:
+        path (str | Path): A ``scalars.json``, or a work directory, in which each start of
+            a run left one. Of two starts that logged an epoch the later counts.
+
+    Returns:
+        dict[str, dict[float, float]]: For each name, value by epoch, in order.
+
+    Raises:
+        ValueError: If there is no such file, or a line of it is no record.
+    """
+    path = Path(path)
+    files = sorted(path.glob("*/vis_data/scalars.json")) if path.is_dir() else [path]
+    files = [file for file in files if file.is_file()]
+    if not files:
+        raise ValueError(
+            f"There is no scalars.json at {path}: give that file or a work directory of a run "
+            "with vis_backends=[dict(type='LocalVisBackend')]."
+        )
+    series: Series = {}
+    for file in files:
+        for name, values in _read_file(file).items():
+            series.setdefault(name, {}).update(values)
+    return {name: dict(sorted(values.items())) for name, values in series.items()}
+
+
+def _read_file(file: Path) -> Series:
+    collected: dict[str, dict[float, list[float]]] = {}
+    for number, line in enumerate(file.read_text().splitlines(), start=1):
+        try:
+            record = json.loads(line)
+            epoch = record["epoch"] if "epoch" in record else record["step"]
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"Line {number} of {file} is not a record with an epoch or step; "
+                "was the file cut off or edited? Remove the line."
+            ) from error
+        for name, value in record.items():
+            if isinstance(value, (int, float)) and name not in ("epoch", "step", "iter"):
+                collected.setdefault(name, {}).setdefault(epoch, []).append(float(value))
+    return {
+        name: {epoch: sum(v) / len(v) for epoch, v in values.items()}
+        for name, values in collected.items()
+    }
