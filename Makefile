@@ -16,7 +16,7 @@ help:
 	@echo "VENV=$(VENV) is made when missing; EXTRAS=$(EXTRAS) (gpu,dev on a machine with CUDA)"
 
 demo: $(STAMP)
-	$(BIN)/python tools/demo.py
+	$(BIN)/python tools/demo/run.py
 
 test: $(STAMP)
 	$(BIN)/python -m pytest

@@ -23,7 +23,7 @@ def write_video(path: Path, num_frames: int, seed: int, size: tuple[int, int] = 
     background = cv2.resize(background, size, interpolation=cv2.INTER_CUBIC)
     colour = tuple(int(c) for c in rng.integers(0, 256, 3))
     step = rng.uniform(-2, 2, 2)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25, size)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, size)
     assert writer.isOpened()
     for t in range(num_frames):
         x, y = (np.array([width, height]) / 2 + step * t) % (width, height)

@@ -120,7 +120,7 @@ def coloured(tmp_path: Path) -> Path:
         lines = []
         for i, bgr in enumerate([(255, 0, 0), (0, 0, 255), (255, 0, 0)]):
             path = tmp_path / f"{split}_{i}.mp4"
-            writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25, (32, 32))
+            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (32, 32))
             for _ in range(6 + i):
                 writer.write(np.full((32, 32, 3), bgr, np.uint8))
             writer.release()

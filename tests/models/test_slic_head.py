@@ -87,7 +87,7 @@ def test_mining_depends_on_the_samples_seed_only(head) -> None:
 
     def triplet(draw_seed: int, global_seed: int) -> float:
         torch.manual_seed(global_seed)
-        return float(head.loss(feats, samples(labels, draw_seed))["loss_triplet"])
+        return head.loss(feats, samples(labels, draw_seed))["loss_triplet"].item()
 
     head.eval()
     assert triplet(1, 0) == triplet(1, 99)

@@ -1,65 +1,106 @@
+"""Made-up videos whose class is their motion and whose looks give nothing away.
+
+Each scene is a pair of colours and each class a motion. Every scene shows every motion, in
+several clips, so the colours tell scenes apart and not classes. Bars of one shape, size
+and number do the moving everywhere: what a network can use, once colour jitter has taken
+the colours from it, is motion.
+"""
+
 from __future__ import annotations
+
+import colorsys
+import os
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 SIDE = 64
-NUM_FRAMES = 48
-MOTIONS = ("pan", "tilt", "spin", "zoom", "shake", "blink")
+NUM_FRAMES = 40
+MOTIONS = ("sway", "bounce", "spin", "pulse", "blink", "still")
+# Scenes and clips of each motion in a scene. Test scenes are never trained on.
+SPLITS = {"train": (8, 5), "test": (7, 4)}
+_BAR = np.array([(-1.0, -0.45), (1.0, -0.45), (1.0, 0.45), (-1.0, 0.45)])
+_SUBPIXEL_BITS = 4
 
 
-def _texture(rng: np.random.Generator, side: int, waves: float) -> np.ndarray:
-    freq = np.hypot(*np.meshgrid(np.fft.rfftfreq(side) * side, np.fft.fftfreq(side) * side))
-    band = np.exp(-(((freq - waves) / 1.5) ** 2))
-    noise = np.fft.rfft2(rng.standard_normal((3, side, side)))
-    fields = np.fft.irfft2(noise * band, s=(side, side))
-    fields = fields / fields.std(axis=(1, 2), keepdims=True)
-    palette = rng.dirichlet(np.ones(3), 3) * rng.choice([-1, 1], (3, 3))
-    mean = rng.uniform(90, 165, 3)
-    img = np.einsum("ck,khw->hwc", palette, fields)
-    img = img / np.linalg.norm(palette, axis=1)
-    return np.clip(mean + 50 * img, 0, 255).astype(np.float32)
+def render_clip(scene: int, motion: str, clip: int) -> np.ndarray:
+    """Render one clip: four bars on a plain background, all moving alike.
 
+    Args:
+        scene (int): Seed of the colours: a dark background and light bars.
+        motion (str): One of :data:`MOTIONS`.
+        clip (int): With scene and motion the seed of places, size, phase and tempo.
 
-def render_clip(scene_seed: int, motion: str, clip_seed: int) -> np.ndarray:
-    look = np.random.default_rng([0, scene_seed])
-    texture = _texture(look, SIDE, look.uniform(4, 6))
-    rng = np.random.default_rng([1, scene_seed, MOTIONS.index(motion), clip_seed])
-    x, y = rng.uniform(0, SIDE, 2)
-    angle0 = rng.uniform(-0.2, 0.2)
-    sign = rng.choice([-1, 1])
-    speed = rng.uniform(0.85, 1.15)
-    period = 14 / speed
-    phase0 = rng.uniform(0, 2 * np.pi)
+    Returns:
+        np.ndarray: (NUM_FRAMES, SIDE, SIDE, 3) uint8, RGB.
+    """
+    look = np.random.default_rng([0, scene])
+    hue = look.uniform()
+    background = _colour(hue, 0.75, 0.4)
+    bars = _colour(hue + look.uniform(0.25, 0.75), 0.4, 0.95)
+
+    draw = np.random.default_rng([1, scene, MOTIONS.index(motion), clip])
+    places = np.array([(x, y) for x in (0.28, 0.72) for y in (0.28, 0.72)])
+    places = (places + draw.uniform(-0.075, 0.075, places.shape)) * SIDE
+    angles = draw.uniform(0, np.pi, len(places))
+    size = draw.uniform(0.15, 0.175) * SIDE
+    phases = draw.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(NUM_FRAMES) / draw.uniform(9, 12)
+
     frames = []
-    c = SIDE / 2
-    for t in range(NUM_FRAMES):
-        dx = dy = a = 0.0
-        z = g = 1.0
-        phase = phase0 + 2 * np.pi * t / period
-        if motion == "pan":
-            dx = sign * 2.0 * speed * t
-        elif motion == "tilt":
-            dy = sign * 2.0 * speed * t
-        elif motion == "spin":
-            a = sign * 0.12 * speed * t
-        elif motion == "zoom":
-            z = 2 ** (0.6 * np.sin(phase))
-        elif motion == "shake":
-            dx, dy = rng.uniform(-6, 6, 2) * speed
-        else:
-            g = 0.6 + 0.5 * np.sin(phase)
-        a += angle0
-        co, si = z * np.cos(a), z * np.sin(a)
-        m = np.array([[co, -si, c - co * c + si * c + 0], [si, co, c - si * c - co * c]])
-        m[:, 2] += [dx + x, dy + y]
-        m[:, 2] -= np.floor(m[:, 2] / SIDE) * SIDE
-        f = cv2.warpAffine(
-            texture,
-            m.astype(np.float32),
-            (SIDE, SIDE),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_WRAP,
-        )
-        frames.append(128 + (f - 128) * g if motion == "blink" else f)
-    return np.clip(np.rint(frames), 0, 255).astype(np.uint8)
+    for phase in phases:
+        wave = np.sin(phase)
+        shift = 0.15 * SIDE * wave * np.array([motion == "sway", motion == "bounce"])
+        turn = phase if motion == "spin" else 0.0
+        scale = size * (1 + 0.45 * wave if motion == "pulse" else 1)
+        opacity = (1 + wave) / 2 if motion == "blink" else 1.0
+        mask = np.zeros((SIDE, SIDE), np.uint8)
+        for place, angle in zip(places, angles + turn):
+            rotation = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
+            corners = (_BAR * scale) @ rotation + place + shift
+            corners = np.rint(corners * 2**_SUBPIXEL_BITS).astype(np.int32)
+            cv2.fillConvexPoly(mask, corners, 255, cv2.LINE_AA, _SUBPIXEL_BITS)
+        cover = opacity * mask[..., None] / 255
+        frames.append(background * (1 - cover) + bars * cover)
+    return np.rint(frames).astype(np.uint8)
+
+
+def write_video_set(root: Path) -> None:
+    """Write the videos of both splits and MMAction2's annotation files.
+
+    ``root/{train,test}.txt`` hold lines ``path label``. They are written last, so where
+    they are, the set is complete, and nothing is done.
+
+    Args:
+        root (Path): Folder of the set.
+    """
+    for split, (scenes, clips) in SPLITS.items():
+        annotation = root / f"{split}.txt"
+        if annotation.is_file():
+            continue
+        lines = []
+        # Scene seeds of the splits do not meet.
+        first = 1000 * list(SPLITS).index(split)
+        for scene in range(first, first + scenes):
+            for label, motion in enumerate(MOTIONS):
+                for clip in range(clips):
+                    name = f"{split}/{motion}_s{scene:04}_c{clip}.mp4"
+                    _write_video(root / name, render_clip(scene, motion, clip))
+                    lines.append(f"{name} {label}")
+        temporary = annotation.with_suffix(".tmp")
+        temporary.write_text("\n".join(lines) + "\n")
+        os.replace(temporary, annotation)
+
+
+def _colour(hue: float, saturation: float, value: float) -> np.ndarray:
+    return 255 * np.array(colorsys.hsv_to_rgb(hue % 1.0, saturation, value))
+
+
+def _write_video(path: Path, clip: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (SIDE, SIDE))
+    if not writer.isOpened():
+        raise OSError(f"OpenCV cannot write {path}: this build of it has no mp4v encoder.")
+    for frame in clip:
+        writer.write(np.ascontiguousarray(frame[..., ::-1]))
+    writer.release()

@@ -1,0 +1,9 @@
+# The demo without clustering: p = 1, every video its own pseudo-label.
+_base_ = "slic_r3d_motion.py"
+
+train_dataloader = dict(dataset=dict(p_same_video=1.0))
+val_evaluator = dict(out_file="work_dirs/demo/instance/neighbors.npz")
+custom_hooks = [
+    dict(type="InitialValidationHook"),
+    dict(type="PseudoLabelHook", clusterer=None),
+]
