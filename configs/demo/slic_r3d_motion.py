@@ -2,7 +2,7 @@
 _base_ = ["../_base_/models/slic_r3d18.py", "../_base_/default_runtime.py"]
 
 root = "work_dirs/demo/videos"
-clip = dict(clip_len=8, frame_interval=2)
+clip = dict(clip_len=8)
 
 model = dict(
     backbone=dict(
@@ -70,15 +70,14 @@ val_dataloader = dict(
 val_evaluator = dict(type="VideoRetrievalMetric", out_file="work_dirs/demo/slic/neighbors.npz")
 val_cfg = dict(type="ValLoop")
 
-optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="SGD", lr=0.1, momentum=0.9))
+optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="SGD", lr=0.3, momentum=0.9))
 param_scheduler = []
-train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=60, val_interval=10)
+train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=70, val_interval=14)
 custom_hooks = [
     dict(type="InitialValidationHook"),
     dict(
         type="PseudoLabelHook",
         clusterer=dict(type="FINCH", level=0),
-        begin=30,
         interval=10,
         pipeline=embed_pipeline,
         batch_size=64,

@@ -20,7 +20,6 @@ def test_validates_before_the_first_epoch_and_not_after_a_resume(tiny_config, tm
     first = Runner.from_cfg(cfg)
     first.train()
     assert set(recalls(first)) == {0, 1}
-    assert first.model.training
 
     cfg = tiny_config()
     cfg.custom_hooks.insert(0, dict(type="InitialValidationHook"))

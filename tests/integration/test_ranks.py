@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 HERE = Path(__file__).parent
+
+pytestmark = pytest.mark.slow
 
 
 def test_two_ranks_end_with_the_same_labels_and_weights(tiny_config, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
+pytestmark = pytest.mark.slow
+
 
 def train(cfg) -> Runner:
     runner = Runner.from_cfg(cfg)

@@ -13,6 +13,8 @@ from slic_mmaction.stock_tools import stock_tool
 
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.slow
+
 
 def run(*command: object) -> str:
     done = subprocess.run(

@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 SIDE = 64
-NUM_FRAMES = 40
+NUM_FRAMES = 20
 MOTIONS = ("sway", "bounce", "spin", "pulse", "blink", "still")
 # Scenes and clips of each motion in a scene. Test scenes are never trained on.
-SPLITS = {"train": (8, 5), "test": (7, 4)}
+SPLITS = {"train": (10, 4), "test": (7, 4)}
 _BAR = np.array([(-1.0, -0.45), (1.0, -0.45), (1.0, 0.45), (-1.0, 0.45)])
 _SUBPIXEL_BITS = 4
 
@@ -37,15 +37,15 @@ def render_clip(scene: int, motion: str, clip: int) -> np.ndarray:
     """
     look = np.random.default_rng([0, scene])
     hue = look.uniform()
-    background = _colour(hue, 0.75, 0.4)
-    bars = _colour(hue + look.uniform(0.25, 0.75), 0.4, 0.95)
+    background = _colour(hue, look.uniform(0.4, 1.0), look.uniform(0.2, 0.55))
+    bars = _colour(hue + look.uniform(0.25, 0.75), look.uniform(0.1, 0.7), look.uniform(0.8, 1.0))
 
     draw = np.random.default_rng([1, scene, MOTIONS.index(motion), clip])
     places = np.array([(x, y) for x in (0.28, 0.72) for y in (0.28, 0.72)])
-    places = (places + draw.uniform(-0.075, 0.075, places.shape)) * SIDE
-    angles = draw.uniform(0, np.pi, len(places))
-    size = draw.uniform(0.15, 0.175) * SIDE
-    phases = draw.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(NUM_FRAMES) / draw.uniform(9, 12)
+    places = (places + draw.uniform(-0.04, 0.04, places.shape)) * SIDE
+    angles = np.pi / 4 * np.array([0, 1, 2, 3]) + draw.uniform(-0.4, 0.4, len(places))
+    size = draw.uniform(0.15, 0.17) * SIDE
+    phases = draw.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(NUM_FRAMES) / draw.uniform(4.5, 6)
 
     frames = []
     for phase in phases:

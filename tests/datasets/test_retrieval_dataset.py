@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from torch.utils.data import DataLoader
+
+from slic_mmaction.datasets import RetrievalDataset
+
+PIPELINE = [
+    dict(type="DecordInit"),
+    dict(type="SampleProtocolClips", protocol="iic", clip_len=4, num_clips=3),
+    dict(type="DecordDecode"),
+    dict(type="FormatShape", input_format="NCTHW"),
+    dict(type="PackActionInputs", meta_keys=("protocol",)),
+]
+
+
+@pytest.fixture(autouse=True)
+def scope() -> None:
+    init_default_scope("mmaction")
+
+
+def videos(root: Path, split: str) -> dict:
+    ann_file, prefix = str(root / f"{split}.txt"), dict(video=str(root))
+    return dict(type="VideoDataset", ann_file=ann_file, data_prefix=prefix)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_queries_then_gallery_each_once_with_their_labels(video_set: Path, workers: int) -> None:
+    dataset = RetrievalDataset(videos(video_set, "test"), videos(video_set, "train"), PIPELINE)
+    assert len(dataset) == 12
+    assert dataset.metainfo == dict(num_query=4, num_gallery=8)
+    loader = DataLoader(dataset, batch_size=5, num_workers=workers, collate_fn=pseudo_collate)
+    samples = [s for batch in loader for s in batch["data_samples"]]
+    assert [s.sample_index for s in samples] == list(range(12))
+    assert [s.role for s in samples] == ["query"] * 4 + ["gallery"] * 8
+    names = [f"test_{i}.mp4" for i in range(4)] + [f"train_{i}.mp4" for i in range(8)]
+    assert [Path(s.video).name for s in samples] == names
+    assert [int(s.gt_label) for s in samples] == [i % 2 for i in range(4)] + [
+        i % 2 for i in range(8)
+    ]
+    assert {s.protocol for s in samples} == {"iic, 3 clips, 4 frames"}
+    assert dataset[0]["inputs"].shape == (3, 3, 4, 32, 40)
+
+
+def test_overlap_is_said(video_set: Path, monkeypatch) -> None:
+    lines = []
+    monkeypatch.setattr(
+        "slic_mmaction.datasets.retrieval_dataset.print_log", lambda line, **_: lines.append(line)
+    )
+    RetrievalDataset(videos(video_set, "test"), videos(video_set, "train"), PIPELINE)
+    assert lines == []
+    RetrievalDataset(videos(video_set, "train"), videos(video_set, "train"), PIPELINE)
+    assert "8 of 8 query videos are also in the gallery" in lines[0]
+
+
+def test_a_broken_video_is_named_and_not_replaced(video_set: Path, tmp_path: Path) -> None:
+    root = tmp_path / "videos"
+    shutil.copytree(video_set, root)
+    (root / "test_1.mp4").write_bytes(b"no video")
+    dataset = RetrievalDataset(videos(root, "test"), videos(root, "train"), PIPELINE)
+    with pytest.raises(RuntimeError, match=r"failed on the query video .*test_1\.mp4"):
+        dataset[1]
+    with pytest.raises(IndexError, match="12 videos"):
+        dataset[12]

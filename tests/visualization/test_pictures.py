@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.runner import Runner
+
+from slic_mmaction.visualization import (
+    read_scalars,
+    retrieval_gallery,
+    training_curves,
+    video_strip,
+)
+
+
+def test_gallery_marks_hits_and_misses(video_set: Path, tmp_path: Path) -> None:
+    train = [str(video_set / f"train_{i}.mp4") for i in range(4)]
+    out = retrieval_gallery(
+        query_paths=[str(video_set / "test_0.mp4")],
+        neighbor_paths=[train[:2]],
+        hits=np.array([[True, False]]),
+        similarities=np.array([[0.9, 0.4]]),
+        out_path=tmp_path / "deep" / "gallery.png",
+    )
+    image = cv2.imread(str(out))[..., ::-1]
+    for colour in ((0x00, 0x9E, 0x73), (0xD5, 0x5E, 0x00)):
+        assert (image == colour).all(-1).sum() > 100
+    assert [p.name for p in out.parent.iterdir()] == ["gallery.png"]
+
+
+def test_gallery_refuses_shapes_that_disagree(video_set: Path, tmp_path: Path) -> None:
+    video = str(video_set / "test_0.mp4")
+    with pytest.raises(ValueError, match="1 queries and the shapes"):
+        retrieval_gallery([video], [[video]], np.ones((2, 1)), np.ones((1, 1)), tmp_path / "x.png")
+
+
+def test_strip_shows_a_video_in_order(tmp_path: Path) -> None:
+    for t in range(9):
+        frame = np.full((20, 20, 3), 28 * t, np.uint8)
+        cv2.imwrite(str(tmp_path / f"img_{t:05}.png"), frame)
+    strip = video_strip(tmp_path, num_frames=3, tile=(20, 20))
+    assert strip.shape == (20, 60, 3)
+    assert [int(strip[10, x, 0]) for x in (10, 30, 50)] == [28 * 1, 28 * 4, 28 * 7]
+    with pytest.raises(ValueError, match=r"No frame of .*missing\.mp4 can be read"):
+        video_strip(tmp_path / "missing.mp4")
+
+
+def test_curves_of_a_real_run(tiny_config, tmp_path: Path) -> None:
+    cfg = tiny_config()
+    cfg.train_cfg.update(val_interval=1)
+    cfg.custom_hooks.insert(0, dict(type="InitialValidationHook"))
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    series = read_scalars(cfg.work_dir)
+    assert list(series["cluster/nmi"]) == [0, 1]
+    assert list(series["loss"]) == [1, 2]
+    assert list(series["retrieval/R@1"]) == [0, 1, 2]
+    out = training_curves({"tiny": cfg.work_dir}, tmp_path / "curves.png")
+    assert cv2.imread(str(out)).std() > 10
+
+
+def test_scalars_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no scalars\.json at"):
+        read_scalars(tmp_path)
+    path = tmp_path / "scalars.json"
+    path.write_text(json.dumps(dict(loss=1.0, epoch=1)) + "\n{broken\n")
+    with pytest.raises(ValueError, match=r"Line 2 of .*scalars\.json is not a record"):
+        read_scalars(path)
+    path.write_text(json.dumps(dict(speed=1.0, epoch=1)) + "\n")
+    with pytest.raises(ValueError, match="Nothing to draw"):
+        training_curves({"run": path}, tmp_path / "x.png")
