@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import weakref
 from typing import Any
 
 import torch.distributed
@@ -22,6 +23,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 _mmengine_wrap_model = Runner.wrap_model
+_WRAPPERS: weakref.WeakSet[DistributedDataParallel] = weakref.WeakSet()
 
 
 def repair_cpu_ranks() -> bool:
@@ -59,7 +61,13 @@ def init_gloo(backend: str, init_backend: str = "torch", **kwargs: Any) -> None:
 
 
 def _end_process_group() -> None:
-    """Stop gloo's threads: left running at exit, they abort some finished runs (signal 6)."""
+    """Stop gloo's threads: left running at exit, they abort some finished runs (signal 6).
+
+    A wrapper's reducer holds the process group, whose threads end with the last holder only.
+    """
+    for wrapper in _WRAPPERS:
+        for holder in ("reducer", "logger", "process_group"):
+            setattr(wrapper, holder, None)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
@@ -90,7 +98,9 @@ def wrap_model(
     wrapper = MODEL_WRAPPERS.get(model_wrapper_cfg.get("type", "MMDistributedDataParallel"))
     if wrapper is not None and issubclass(wrapper, DistributedDataParallel):
         model_wrapper_cfg = {"device_ids": None, **model_wrapper_cfg}
-    return _mmengine_wrap_model(runner, model_wrapper_cfg, model)
+    wrapped = _mmengine_wrap_model(runner, model_wrapper_cfg, model)
+    _WRAPPERS.update(m for m in wrapped.modules() if isinstance(m, DistributedDataParallel))
+    return wrapped
 
 
 def _without_sync_batchnorm(runner: Runner, model: nn.Module) -> nn.Module:
