@@ -1,7 +1,21 @@
 """Clustering: (N, D) embeddings in, (N,) labels out. No model, no dataset."""
 
+from .density import DBSCAN, OPTICS, AgglomerativeClustering
 from .finch import FINCH, FinchResult, finch
+from .kmeans import KMeans, SphericalKMeans, kmeans
 from .neighbors import first_neighbors
 from .quality import cluster_quality
 
-__all__ = ["FINCH", "FinchResult", "cluster_quality", "finch", "first_neighbors"]
+__all__ = [
+    "DBSCAN",
+    "FINCH",
+    "OPTICS",
+    "AgglomerativeClustering",
+    "FinchResult",
+    "KMeans",
+    "SphericalKMeans",
+    "cluster_quality",
+    "finch",
+    "first_neighbors",
+    "kmeans",
+]
