@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -81,7 +82,7 @@ def mine_negatives(
     available = negative.sum(1)
     pairs = positive_pairs(labels) & (available > 0)[:, None]
 
-    ordered, order = _sortable(distances.masked_fill(~negative, torch.inf)).sort(dim=1)
+    ordered, order = _sort_rows(_sortable(distances.masked_fill(~negative, torch.inf)))
     # Asking -inf for entries that are no pair answers 0 and keeps the search's branches
     # predictable: four times faster on a CPU than searching for all M^2 thresholds.
     threshold = _sortable(torch.where(pairs, distances + margin, -torch.inf))
@@ -108,3 +109,14 @@ def _sortable(values: Tensor) -> Tensor:
     bits = (values + 0.0).view(torch.int64 if wide else torch.int32)
     magnitude = torch.iinfo(bits.dtype).max
     return bits ^ ((bits >> (63 if wide else 31)) & magnitude)
+
+
+def _sort_rows(keys: Tensor) -> tuple[Tensor, Tensor]:
+    """Sorted rows and the order that sorts them, of (M, M) integers."""
+    if keys.device.type != "cpu" or keys.dtype != torch.int32:
+        return keys.sort(dim=1)
+    # NumPy sorts with vector instructions: key and column in one integer take half of the
+    # time of torch's sort on a CPU.
+    packed = keys.long() << 32 | torch.arange(keys.size(1))
+    packed = torch.from_numpy(np.sort(packed.numpy(), axis=1))
+    return (packed >> 32).int(), packed & 0xFFFFFFFF
