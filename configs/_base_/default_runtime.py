@@ -18,7 +18,6 @@ env_cfg = dict(
 log_processor = dict(type="LogProcessor", window_size=20, by_epoch=True)
 vis_backends = [dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")]
 visualizer = dict(type="ActionVisualizer", vis_backends=vis_backends)
-randomness = dict(seed=0)
 
 log_level = "INFO"
 load_from = None

@@ -100,6 +100,9 @@ class PseudoLabelHook(Hook):
         self._true_labels = true_labels(dataset.videos)
         if self.clusterer is not None:
             self._loader = self._build_loader(dataset)
+        # A resumed run takes its seed from the checkpoint, after the sampler was built.
+        if hasattr(runner.train_dataloader.sampler, "seed"):
+            runner.train_dataloader.sampler.seed = runner.seed
         self._must_cluster = False
         if self._resumed is not None:
             self._restore(runner, self._resumed)

@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from .figure_file import save_figure
 from .scalars import Series, read_scalars
@@ -83,6 +83,7 @@ def _panel(axis: Axes, title: str, keys: Mapping[str, str], logged: Mapping[str,
         axis.legend(handles=handles, fontsize=9)
     if title == "Clusters":
         axis.set_yscale("log")
+        axis.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
         for formatter in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
             formatter(FuncFormatter("{:.0f}".format))
     axis.set_title(title, fontsize=11)

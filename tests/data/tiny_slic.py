@@ -77,3 +77,4 @@ custom_hooks = [
 default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=-1))
 vis_backends = [dict(type="LocalVisBackend")]
 visualizer = dict(type="ActionVisualizer", vis_backends=vis_backends)
+randomness = dict(seed=0)

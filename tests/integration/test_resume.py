@@ -49,6 +49,20 @@ def test_resume_is_bit_identical(tiny_config, tmp_path: Path, workers: int) -> N
         np.testing.assert_array_equal(*saved)
 
 
+def test_resume_is_bit_identical_without_a_configured_seed(tiny_config, tmp_path: Path) -> None:
+    """The sampler is built before the checkpoint's seed is known."""
+    cfg = long_run(tiny_config, tmp_path / "parts", 1)
+    cfg.pop("randomness")
+    seed = train(cfg).seed
+    cfg = long_run(tiny_config, tmp_path / "parts", 2)
+    cfg.pop("randomness")
+    cfg.resume = True
+    resumed = train(cfg)
+    cfg = long_run(tiny_config, tmp_path / "whole", 2)
+    cfg.randomness.seed = seed
+    assert_same_weights(train(cfg), resumed)
+
+
 def test_resume_keeps_the_labels_and_does_not_recluster(tiny_config, tmp_path: Path) -> None:
     first = train(long_run(tiny_config, tmp_path, 2))
     labels = first.train_dataloader.dataset.store.labels.clone()
