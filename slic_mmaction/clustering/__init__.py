@@ -5,6 +5,7 @@ from .finch import FINCH, FinchResult, finch
 from .kmeans import KMeans, SphericalKMeans, kmeans
 from .neighbors import first_neighbors
 from .quality import cluster_quality
+from .team import cluster_on_all_ranks
 
 __all__ = [
     "DBSCAN",
@@ -14,6 +15,7 @@ __all__ = [
     "FinchResult",
     "KMeans",
     "SphericalKMeans",
+    "cluster_on_all_ranks",
     "cluster_quality",
     "finch",
     "first_neighbors",

@@ -10,11 +10,15 @@ import torch
 from mmaction.registry import TASK_UTILS
 from mmengine.logging import print_log
 from scipy.sparse import csr_matrix
+from torch import Tensor
 
-from .embeddings import METRICS, Embeddings, as_matrix, unit_rows
+from .embeddings import METRICS, Embeddings, check_matrix
 from .links import components, weighted_links
 from .neighbors import first_neighbors
-from .search import BACKENDS, resolve_backend
+from .prepared_rows import PreparedRows
+from .search import BACKENDS, check_options
+
+_BLOCK_ELEMENTS = 1 << 22
 
 
 class FinchResult(NamedTuple):
@@ -36,6 +40,8 @@ def finch(
     num_levels: int | None = None,
     early_exit: bool = True,
     backend: str = "auto",
+    precision: str = "auto",
+    approximate_above: int | None = None,
 ) -> FinchResult:
     """Cluster by connected components of first-neighbour links, level upon level.
 
@@ -52,11 +58,13 @@ def finch(
     ``finch-clust`` drops it).
 
     Args:
-        embeddings: (N, D) array or tensor, N >= 1.
+        embeddings: (N, D) array or tensor, N >= 1, memory-mapped or not.
         metric: ``'cosine'`` or ``'euclidean'``.
         num_levels: Stop after this many levels; None goes on to the end.
         early_exit: Whether long links of later levels are removed.
         backend: Neighbour search, see :func:`~slic_mmaction.clustering.first_neighbors`.
+        precision: Likewise.
+        approximate_above: Likewise.
 
     Returns:
         Labels and numbers of clusters. One point gives one level with one cluster.
@@ -64,27 +72,26 @@ def finch(
     Raises:
         ValueError: If an embedding is not finite or an option is out of range.
     """
-    data = as_matrix(embeddings, metric)
+    matrix = check_matrix(embeddings, metric)
     if num_levels is not None and num_levels < 1:
         raise ValueError(f"finch needs num_levels >= 1 or None, but got {num_levels}.")
-    backend = resolve_backend(backend, data.device)
-    if len(data) == 1:
+    check_options(metric, backend, precision)
+    if len(matrix) == 1:
         return FinchResult(np.zeros((1, 1), dtype=np.int64), np.ones(1, dtype=np.int64))
 
-    original = data.cpu().numpy().astype(np.float64)
-    neighbors = first_neighbors(data, metric, backend)
-    levels = [components(original, neighbors, metric, None)]
+    def search(points: Tensor) -> np.ndarray:
+        return first_neighbors(points, metric, backend, precision, approximate_above)
+
+    neighbors = search(matrix)
+    rows = PreparedRows(matrix, metric)
+    levels = [components(rows, neighbors, None)]
     counts = [int(levels[0].max()) + 1]
     limit = None
-    if early_exit and len(data) > 2 and num_levels != 1:
-        limit = max(
-            float(length.max(initial=0.0))
-            for _, _, length in weighted_links(_prepared(original, metric), neighbors, metric)
-        )
+    if early_exit and len(matrix) > 2 and num_levels != 1:
+        limit = max(length.max(initial=0.0) for _, _, length in weighted_links(rows, neighbors))
     while counts[-1] > 1 and len(levels) != num_levels:
-        means = _cluster_means(original, levels[-1], counts[-1])
-        neighbors = first_neighbors(torch.from_numpy(means).to(data.device), metric, backend)
-        merged = components(_prepared(means, metric), neighbors, metric, limit)
+        means = cluster_means(matrix, levels[-1], counts[-1])
+        merged = components(PreparedRows(means, metric), search(means), limit)
         count = int(merged.max()) + 1
         if count == 1 or count == counts[-1]:
             break
@@ -95,15 +102,26 @@ def finch(
     return FinchResult(np.stack(levels, axis=1), np.array(counts, dtype=np.int64))
 
 
-def _prepared(points: np.ndarray, metric: str) -> np.ndarray:
-    return unit_rows(torch.from_numpy(points)).numpy() if metric == "cosine" else points
+def cluster_means(points: Tensor, labels: np.ndarray, count: int) -> Tensor:
+    """Mean of every cluster.
 
+    Args:
+        points: (N, D) of any float dtype, memory-mapped or not.
+        labels: (N,) int64 in 0 .. count - 1, each at least once.
+        count: Number C of clusters.
 
-def _cluster_means(points: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-    size = np.bincount(labels, minlength=count)
-    rows = np.arange(len(labels))
-    members = csr_matrix((np.ones(len(labels)), (labels, rows)), shape=(count, len(labels)))
-    return np.asarray(members @ points) / size[:, None]
+    Returns:
+        (C, D) float64, where ``points`` are.
+    """
+    sums = np.zeros((count, points.size(1)))
+    step = max(1, _BLOCK_ELEMENTS // points.size(1))
+    for start in range(0, len(labels), step):
+        block = points[start : start + step].double().cpu().numpy()
+        present, own = np.unique(labels[start : start + step], return_inverse=True)
+        rows = np.arange(len(block))
+        members = csr_matrix((np.ones(len(block)), (own, rows)), shape=(len(present), len(block)))
+        sums[present] += members @ block
+    return torch.from_numpy(sums / np.bincount(labels)[:, None]).to(points.device)
 
 
 @TASK_UTILS.register_module()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 
 from .embeddings import renumber
+from .prepared_rows import PreparedRows
 
 _BLOCK_ELEMENTS = 1 << 20
 
@@ -17,7 +19,7 @@ _BLOCK_ELEMENTS = 1 << 20
 Links = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def weighted_links(points: np.ndarray, neighbors: np.ndarray, metric: str) -> Iterator[Links]:
+def weighted_links(rows: PreparedRows, neighbors: np.ndarray) -> Iterator[Links]:
     """All links of the first-neighbour graph, with distance times weight, in bounded blocks.
 
     FINCH links i and j if one is the first neighbour of the other or both have the same one
@@ -27,21 +29,25 @@ def weighted_links(points: np.ndarray, neighbors: np.ndarray, metric: str) -> It
     a hub's in-degree, so blocks are handed out one by one and never kept.
 
     Args:
-        points: (N, D) float64; unit or zero rows for the cosine metric.
+        rows: N points.
         neighbors: (N,) int64 first neighbours.
-        metric: ``'cosine'`` or ``'euclidean'``.
 
     Yields:
         Blocks of links, every unordered pair once.
     """
-    index = np.arange(len(points))
+    index = np.arange(len(rows))
     mutual = neighbors[neighbors] == index
     once = index[~mutual | (index < neighbors)]
-    step = max(1, _BLOCK_ELEMENTS // points.shape[1])
+    step = max(1, _BLOCK_ELEMENTS // rows.dim)
     for start in range(0, len(once), step):
         i = once[start : start + step]
         j = neighbors[i]
-        yield i, j, _paired(points[i], points[j], metric) * np.where(mutual[i], 2.0, 1.0)
+        yield (
+            i,
+            j,
+            _paired(_points(rows, i), _points(rows, j), rows.metric)
+            * np.where(mutual[i], 2.0, 1.0),
+        )
 
     order = np.argsort(neighbors, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(neighbors[order]) > 0])
@@ -50,8 +56,12 @@ def weighted_links(points: np.ndarray, neighbors: np.ndarray, metric: str) -> It
         for start in range(0, len(members) - 1, step):
             first, second = members[start : start + step], members[start:]
             i, j = np.triu_indices(len(first), 1, len(second))
-            lengths = _crossed(points[first], points[second], metric)
+            lengths = _crossed(_points(rows, first), _points(rows, second), rows.metric)
             yield first[i], second[j], lengths[i, j]
+
+
+def _points(rows: PreparedRows, index: np.ndarray) -> np.ndarray:
+    return rows.exact(torch.from_numpy(index).to(rows.device)).cpu().numpy()
 
 
 def _paired(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
@@ -64,15 +74,12 @@ def _crossed(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
     return 1 - x @ y.T if metric == "cosine" else cdist(x, y)
 
 
-def components(
-    points: np.ndarray, neighbors: np.ndarray, metric: str, threshold: float | None
-) -> np.ndarray:
+def components(rows: PreparedRows, neighbors: np.ndarray, threshold: float | None) -> np.ndarray:
     """Weakly connected components of the first-neighbour graph.
 
     Args:
-        points: As for :func:`weighted_links`.
+        rows: N points.
         neighbors: (N,) int64 first neighbours.
-        metric: ``'cosine'`` or ``'euclidean'``.
         threshold: Links of a greater weighted length are removed first; None keeps all.
 
     Returns:
@@ -83,7 +90,7 @@ def components(
         # Two points with one first neighbour are connected through it.
         return renumber(_join(index, [(index, neighbors)]))
     labels, waiting, size = index, [], 0
-    for i, j, length in weighted_links(points, neighbors, metric):
+    for i, j, length in weighted_links(rows, neighbors):
         keep = length <= threshold
         waiting.append((i[keep], j[keep]))
         size += int(keep.sum())

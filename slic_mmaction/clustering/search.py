@@ -1,82 +1,124 @@
-"""Largest inner products of queries with keys, by torch or faiss, in blocks."""
+"""Who searches first neighbours, and how precisely: chosen by a tiny trial, or by name."""
 
 from __future__ import annotations
 
 import logging
+import time
+from functools import lru_cache
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from mmengine.logging import print_log
-from torch import Tensor
+
+from .faiss_search import faiss_gpu_failure, flat_search
+from .prepared_rows import PreparedRows
+from .tile_search import TileScores, search_tiles
 
 BACKENDS = ("auto", "torch", "faiss")
-_BLOCK_ELEMENTS = 1 << 24
+PRECISIONS = ("auto", "float32", "bfloat16")
+# Below, a choice costs more than it saves.
+_TRIAL_ABOVE = 8192
+_TRIAL_ROWS = 4096
 
 
-def resolve_backend(backend: str, device: torch.device) -> str:
-    """Turn ``'auto'`` into the backend that this machine runs fastest, and log the choice.
+class Search(NamedTuple):
+    """A way to search: ``backend`` ``'torch'`` or ``'faiss'``, ``precision`` of its products."""
 
-    Tensors on an accelerator are searched there by torch. On a CPU, faiss is taken if a tiny
-    search works (one thread, 10,000 x 128: faiss 0.6 s, torch 0.9 s); some faiss builds import
-    well and fail at the first search.
+    backend: str = "torch"
+    precision: str = "float32"
+
+    def __call__(self, rows: PreparedRows, share: int = 0, shares: int = 1) -> TileScores:
+        """Search a share of the work for :func:`settle`."""
+        if self.backend == "faiss":
+            return flat_search(rows, share, shares)
+        return search_tiles(rows, self.precision, share, shares)
+
+
+def check_options(metric: str, backend: str, precision: str) -> None:
+    """Raise ValueError unless the names go together."""
+    if backend not in BACKENDS or precision not in PRECISIONS:
+        raise ValueError(
+            f"Unknown neighbour search backend={backend!r} with precision={precision!r}: choose "
+            f"one of {', '.join(BACKENDS)} and one of {', '.join(PRECISIONS)}."
+        )
+    if precision == "bfloat16" and (backend == "faiss" or metric != "cosine"):
+        raise ValueError(
+            "precision='bfloat16' needs backend='torch' and metric='cosine': faiss searches in "
+            "float32, and squared distances lose too much in bfloat16."
+        )
+
+
+def choose_search(rows: PreparedRows, backend: str, precision: str) -> Search:
+    """Fill in what is ``'auto'`` by the fastest that works here, and log the choice.
+
+    All give the same neighbours, so a choice by time does no harm to reproducibility.
 
     Args:
+        rows: What is searched.
         backend: ``'auto'``, ``'torch'`` or ``'faiss'``.
-        device: Where the embeddings are.
-
-    Returns:
-        ``'torch'`` or ``'faiss'``.
+        precision: ``'auto'``, ``'float32'`` or ``'bfloat16'``.
 
     Raises:
-        ValueError: If the backend is unknown.
+        ValueError: If the names do not go together.
+        RuntimeError: If faiss is asked for on a GPU on which it does not work.
     """
-    if backend not in BACKENDS:
-        raise ValueError(
-            f"Unknown neighbour backend {backend!r}: choose one of {', '.join(BACKENDS)}."
-        )
-    if backend != "auto":
-        return backend
-    if device.type != "cpu":
-        chosen, reason = "torch", f"the embeddings are on {device}"
-    else:
+    check_options(rows.metric, backend, precision)
+    if backend == "faiss":
+        failure = faiss_gpu_failure() if rows.device.type == "cuda" else None
+        if failure:
+            raise RuntimeError(
+                f"faiss cannot search on {rows.device} ({failure}): use backend='torch' or "
+                "'auto', or install a faiss-gpu with code for this GPU."
+            )
+        return Search("faiss")
+    if precision != "auto" and backend != "auto":
+        return Search(backend, precision)
+    if len(rows) <= _TRIAL_ABOVE:
+        return Search("torch", "float32" if precision == "auto" else precision)
+    candidates = [
+        Search("torch", name)
+        for name in PRECISIONS[1:]
+        if precision in ("auto", name) and (name == "float32" or rows.metric == "cosine")
+    ]
+    if backend == "auto" and precision != "bfloat16":
+        candidates.append(Search("faiss"))
+    return _fastest(tuple(candidates), rows.device, rows.dim, rows.metric)
+
+
+@lru_cache(maxsize=16)
+def _fastest(candidates: tuple[Search, ...], device: torch.device, dim: int, metric: str) -> Search:
+    """Try candidates on random rows; a choice is made, and logged, once per process."""
+    generator = torch.Generator().manual_seed(0)
+    rows = PreparedRows(torch.randn(_TRIAL_ROWS, dim, generator=generator).to(device), metric)
+    seconds: dict[Search, float] = {}
+    report = []
+    for search in candidates:
+        name = search.backend if search.backend == "faiss" else " ".join(search)
         try:
-            points = torch.eye(3)
-            faiss_search(points, points, 2)
-            chosen, reason = "faiss", "its trial search worked"
-        except (ImportError, AttributeError, RuntimeError) as error:
-            chosen, reason = "torch", f"the trial search of faiss failed: {error}"
-    print_log(f"Neighbour search uses {chosen}: {reason}.", logger="current", level=logging.INFO)
+            seconds[search] = _seconds(search, rows)
+            report.append(f"{name} {1000 * seconds[search]:.0f} ms")
+        except Exception as error:  # whatever a half-working library throws
+            report.append(f"{name} failed ({error or type(error).__name__})")
+    if not seconds:
+        raise RuntimeError(f"No neighbour search works here: {'; '.join(report)}.")
+    chosen = min(seconds, key=lambda search: seconds[search])
+    print_log(
+        f"Neighbour search on {device} uses {' '.join(chosen)} (trial on {_TRIAL_ROWS} x {dim}: "
+        f"{'; '.join(report)}).",
+        logger="current",
+        level=logging.INFO,
+    )
     return chosen
 
 
-def torch_search(queries: Tensor, keys: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The ``k`` keys with the largest inner product with each query.
-
-    Args:
-        queries: (Q, E) float32, on any device.
-        keys: (K, E) float32 on the same device, K >= k.
-        k: Keys per query.
-
-    Returns:
-        Inner products (Q, k), descending, and key indices (Q, k) int64.
-    """
-    rows = max(1, _BLOCK_ELEMENTS // len(keys))
-    found = [(block @ keys.t()).topk(k) for block in queries.split(rows)]
-    return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
-
-
-def faiss_search(queries: Tensor, keys: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """:func:`torch_search` by a flat index of faiss, on the CPU.
-
-    Raises:
-        ImportError: If faiss is not installed.
-    """
-    import faiss
-
-    index = faiss.IndexFlatIP(keys.size(1))
-    index.add(np.ascontiguousarray(keys.cpu().numpy()))
-    values, indices = index.search(np.ascontiguousarray(queries.cpu().numpy()), k)
-    return (
-        torch.from_numpy(values).to(queries.device),
-        torch.from_numpy(indices).to(queries.device),
-    )
+def _seconds(search: Search, rows: PreparedRows) -> float:
+    if search.backend == "faiss" and rows.device.type == "cuda":
+        failure = faiss_gpu_failure()
+        if failure:
+            raise RuntimeError(failure)
+    times = []
+    for _ in range(2):  # the first one warms up
+        start = time.perf_counter()
+        search(rows).scores.sum().item()  # waits for the device
+        times.append(time.perf_counter() - start)
+    return times[-1]

@@ -2,41 +2,54 @@ from __future__ import annotations
 
 import sys
 
-import numpy as np
 import pytest
 import torch
 from mmengine.logging import MMLogger
 
-from slic_mmaction.clustering import search
+from slic_mmaction.clustering import faiss_search, search
+from slic_mmaction.clustering.prepared_rows import PreparedRows
+from slic_mmaction.clustering.search import Search, choose_search
+
+MANY = search._TRIAL_ABOVE + 1
 
 
 @pytest.fixture
 def log(monkeypatch):
+    search._fastest.cache_clear()
     lines: list[str] = []
     monkeypatch.setattr(
         MMLogger.get_current_instance(), "log", lambda level, message: lines.append(message)
     )
-    return lines
+    yield lines
+    search._fastest.cache_clear()
 
 
-@pytest.mark.parametrize("run", [search.torch_search, search.faiss_search])
-def test_largest_inner_products(run, monkeypatch):
+def rows(n=MANY, metric="cosine"):
+    return PreparedRows(torch.randn(n, 4), metric)
+
+
+def test_auto_takes_the_fastest_of_its_trial_and_says_so(log, monkeypatch):
+    times = {Search("torch", "float32"): 3.0, Search("torch", "bfloat16"): 2.0}
+    monkeypatch.setattr(search, "_seconds", lambda way, _: times.get(way, 4.0))
+    assert choose_search(rows(), "auto", "auto") == Search("torch", "bfloat16")
+    assert choose_search(rows(), "auto", "float32") == Search("torch", "float32")
+    assert choose_search(rows(metric="euclidean"), "auto", "auto") == Search("torch", "float32")
+    assert log[0] == (
+        "Neighbour search on cpu uses torch bfloat16 (trial on 4096 x 4: torch float32 3000 ms; "
+        "torch bfloat16 2000 ms; faiss 4000 ms)."
+    )
+    choose_search(rows(), "auto", "auto")
+    assert len(log) == 3  # a choice is made once
+
+
+def test_auto_really_tries(log):
     pytest.importorskip("faiss", reason="faiss is optional")
-    monkeypatch.setattr(search, "_BLOCK_ELEMENTS", 64)  # several blocks
-    generator = torch.Generator().manual_seed(0)
-    queries = torch.randn(13, 5, generator=generator)
-    keys = torch.randn(20, 5, generator=generator)
-    values, indices = run(queries, keys, 4)
-    products = (queries @ keys.t()).numpy()
-    expected = np.argsort(-products, axis=1)[:, :4]
-    np.testing.assert_array_equal(indices, expected)
-    np.testing.assert_allclose(values, np.take_along_axis(products, expected, 1), atol=1e-5)
-
-
-def test_auto_takes_faiss_where_it_works(log):
-    pytest.importorskip("faiss", reason="faiss is optional")
-    assert search.resolve_backend("auto", torch.device("cpu")) == "faiss"
-    assert log == ["Neighbour search uses faiss: its trial search worked."]
+    assert choose_search(rows(), "auto", "auto") in {
+        Search("torch", "float32"),
+        Search("torch", "bfloat16"),
+        Search("faiss", "float32"),
+    }
+    assert len(log) == 1 and "failed" not in log[0]
 
 
 @pytest.mark.parametrize(
@@ -50,24 +63,70 @@ def test_auto_falls_back_when_the_trial_search_fails(error, log, monkeypatch):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(search, "faiss_search", fail)
-    assert search.resolve_backend("auto", torch.device("cpu")) == "torch"
-    assert log == [f"Neighbour search uses torch: the trial search of faiss failed: {error}."]
+    monkeypatch.setattr(search, "flat_search", fail)
+    assert choose_search(rows(), "auto", "float32").backend == "torch"
+    assert f"faiss failed ({error})" in log[0]
 
 
 def test_auto_falls_back_when_faiss_is_not_installed(log, monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)  # makes the import raise ImportError
-    assert search.resolve_backend("auto", torch.device("cpu")) == "torch"
-    assert len(log) == 1 and "failed" in log[0] and "faiss" in log[0]
+    assert choose_search(rows(), "auto", "float32").backend == "torch"
+    assert len(log) == 1 and "faiss failed (" in log[0]
     with pytest.raises(ImportError):
-        search.faiss_search(torch.eye(3), torch.eye(3), 2)
+        faiss_search.flat_search(rows(5))
 
 
-def test_auto_leaves_tensors_on_their_accelerator(log):
-    assert search.resolve_backend("auto", torch.device("cuda:0")) == "torch"
-    assert "cuda:0" in log[0]
+def test_few_rows_need_no_trial(log):
+    assert choose_search(rows(100), "auto", "auto") == Search("torch", "float32")
+    assert log == []
 
 
-def test_unknown_backend_is_named():
-    with pytest.raises(ValueError, match="'annoy'"):
-        search.resolve_backend("annoy", torch.device("cpu"))
+def test_a_forced_search_is_taken_without_a_trial(log):
+    assert choose_search(rows(), "torch", "bfloat16") == Search("torch", "bfloat16")
+    assert choose_search(rows(), "faiss", "auto") == Search("faiss", "float32")
+    assert log == []
+
+
+class RowsOnGpu:
+    """What :func:`choose_search` sees of rows on a GPU."""
+
+    device = torch.device("cuda:0")
+    metric = "cosine"
+
+    def __len__(self):
+        return MANY
+
+
+@pytest.fixture
+def broken_gpu_faiss(monkeypatch):
+    """A wheel without code for the GPU: faiss aborts the process that searches."""
+    abort = "import os, sys\nsys.stderr.write('no kernel image is available')\nos.abort()"
+    monkeypatch.setattr(faiss_search, "_GPU_TRIAL", abort)
+    faiss_search.faiss_gpu_failure.cache_clear()
+    yield
+    faiss_search.faiss_gpu_failure.cache_clear()
+
+
+def test_faiss_that_aborts_on_the_gpu_is_noticed_in_another_process(broken_gpu_faiss):
+    assert faiss_search.faiss_gpu_failure() == "no kernel image is available"
+    with pytest.raises(RuntimeError, match=r"no kernel image.*backend='torch'"):
+        choose_search(RowsOnGpu(), "faiss", "auto")
+
+
+def test_auto_falls_back_when_faiss_aborts_on_the_gpu(broken_gpu_faiss, log, monkeypatch):
+    real, on_cpu = search._seconds, rows(64)
+
+    def seconds(way, _):
+        return real(way, RowsOnGpu() if way.backend == "faiss" else on_cpu)
+
+    monkeypatch.setattr(search, "_seconds", seconds)
+    candidates = (Search("torch", "float32"), Search("faiss", "float32"))
+    chosen = search._fastest(candidates, torch.device("cpu"), 4, "cosine")
+    assert chosen == Search("torch", "float32")
+    assert "faiss failed (no kernel image is available)" in log[0]
+
+
+@pytest.mark.parametrize("options", [("annoy", "auto"), ("auto", "float8")])
+def test_unknown_names_are_named(options):
+    with pytest.raises(ValueError, match=r"annoy|float8"):
+        choose_search(rows(5), *options)
