@@ -42,7 +42,7 @@ EXTRAS = {
     "cpu": [MMCV, "faiss-cpu>=1.8"],
     # faiss-gpu-cu12 has no code for H100/H200; faiss-gpu 1.15.1 has.
     "gpu": [MMCV, "faiss-gpu>=1.15.1"],
-    "dev": ["finch-clust", "hypothesis", "mypy", "pytest", "ruff"],
+    "dev": ["av", "finch-clust", "hypothesis", "mypy", "pytest", "ruff"],
 }
 
 

@@ -4,15 +4,15 @@ _base_ = "slic_r3d_ucf101.py"
 
 clip = dict(clip_len=8, frame_interval=2)
 eval_clip = [
-    dict(type="DecordDecode"),
+    dict(type="DecodeFrames"),
     dict(type="Resize", scale=(-1, 56)),
     dict(type="CenterCrop", crop_size=56),
     dict(type="FormatShape", input_format="NCTHW"),
 ]
 train_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="OpenVideo"),
     dict(type="SampleViewFrames", **clip),
-    dict(type="DecordDecode"),
+    dict(type="DecodeFrames"),
     dict(type="ClipRandomResizedCrop", size=56, area_range=(0.25, 1.0)),
     dict(type="ClipFlip", prob=0.5),
     dict(type="ClipColorJitter", brightness=0.5, contrast=0.5, saturation=0.5, hue=0.5, prob=0.8),
@@ -22,13 +22,13 @@ train_pipeline = [
     dict(type="PackActionInputs"),
 ]
 embed_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="OpenVideo"),
     dict(type="SampleFrames", **clip, num_clips=1, test_mode=True),
     *eval_clip,
     dict(type="PackActionInputs"),
 ]
 retrieval_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="OpenVideo"),
     dict(type="SampleProtocolClips", protocol="iic", num_clips=4, **clip),
     *eval_clip,
     dict(type="PackActionInputs", meta_keys=("protocol",)),

@@ -14,9 +14,9 @@ model = dict(
     cls_head=dict(in_channels=64, hidden_channels=256, out_channels=64),
 )
 train_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="OpenVideo"),
     dict(type="SampleViewFrames", **clip),
-    dict(type="DecordDecode"),
+    dict(type="DecodeFrames"),
     dict(type="ClipRandomResizedCrop", size=32, area_range=(0.5, 1.0)),
     dict(type="ClipFlip", prob=0.5),
     dict(type="ClipColorJitter", brightness=0.5, contrast=0.5, saturation=0.5, hue=0.5, prob=1.0),
@@ -26,17 +26,17 @@ train_pipeline = [
     dict(type="PackActionInputs"),
 ]
 embed_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="OpenVideo"),
     dict(type="SampleFrames", **clip, num_clips=1, test_mode=True),
-    dict(type="DecordDecode"),
+    dict(type="DecodeFrames"),
     dict(type="Resize", scale=(32, 32), interpolation="area"),
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs"),
 ]
 retrieval_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="OpenVideo"),
     dict(type="SampleProtocolClips", protocol="iic", num_clips=4, **clip),
-    dict(type="DecordDecode"),
+    dict(type="DecodeFrames"),
     dict(type="Resize", scale=(32, 32), interpolation="area"),
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs", meta_keys=("protocol",)),

@@ -12,7 +12,7 @@ def find_duplicates(rows: PreparedRows) -> tuple[np.ndarray, np.ndarray]:
     """Tell copies from distinct rows, without sorting rows: by a 64-bit hash and a check.
 
     Args:
-        rows: N rows, compared after preparation, in float32.
+        rows: N rows, compared after preparation, rounded to float32.
 
     Returns:
         ``firsts`` (U,) int64, the lowest index of every distinct row, ascending; and

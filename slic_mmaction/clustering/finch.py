@@ -16,7 +16,8 @@ from .embeddings import METRICS, Embeddings, check_matrix
 from .links import components, weighted_links
 from .neighbors import first_neighbors
 from .prepared_rows import PreparedRows
-from .search import BACKENDS, check_options
+from .refine import level_to_refine, merge_to
+from .search import check_options
 
 _BLOCK_ELEMENTS = 1 << 22
 
@@ -126,38 +127,72 @@ def cluster_means(points: Tensor, labels: np.ndarray, count: int) -> Tensor:
 
 @TASK_UTILS.register_module()
 class FINCH:
-    """One level of :func:`finch`, as a configurable clusterer.
+    """One level of :func:`finch`, or a requested number of clusters, as a configurable clusterer.
 
     Args:
         level: 0 is the finest, SLIC's choice (CVPR 2022).
+        num_clusters: Instead of a level, merge the coarsest one that has enough clusters down to
+            this many (:func:`~slic_mmaction.clustering.refine.merge_to`).
         metric: ``'cosine'`` or ``'euclidean'``.
         early_exit: Whether long links of later levels are removed.
-        backend: ``'auto'``, ``'torch'`` or ``'faiss'``.
+        backend: Neighbour search, see :func:`~slic_mmaction.clustering.first_neighbors`.
+        precision: Likewise.
+        approximate_above: Likewise.
 
     Raises:
         ValueError: If an option is out of range.
     """
 
     def __init__(
-        self, level: int = 0, metric: str = "cosine", early_exit: bool = True, backend: str = "auto"
+        self,
+        level: int = 0,
+        num_clusters: int | None = None,
+        metric: str = "cosine",
+        early_exit: bool = True,
+        backend: str = "auto",
+        precision: str = "auto",
+        approximate_above: int | None = None,
     ) -> None:
-        if level < 0 or metric not in METRICS or backend not in BACKENDS:
+        if level < 0 or metric not in METRICS:
             raise ValueError(
-                f"FINCH got level={level}, metric={metric!r} and backend={backend!r}:"
-                f" it needs level >= 0, one of {', '.join(METRICS)} and one of "
-                f"{', '.join(BACKENDS)}."
+                f"FINCH got level={level} and metric={metric!r}: it needs level >= 0 and one of "
+                f"{', '.join(METRICS)}."
             )
+        if num_clusters is not None and (num_clusters < 1 or level):
+            raise ValueError(
+                f"FINCH got num_clusters={num_clusters} and level={level}: ask for at least one "
+                "cluster, and for either a number or a level."
+            )
+        check_options(metric, backend, precision)
         self.level = level
+        self.num_clusters = num_clusters
         self.metric = metric
         self.early_exit = early_exit
         self.backend = backend
+        self.precision = precision
+        self.approximate_above = approximate_above
 
     def __call__(self, embeddings: Embeddings) -> np.ndarray:
         """Cluster embeddings (N, D); returns labels (N,) int64.
 
         Where the hierarchy ends before ``level``, its last level is used, with a warning.
+
+        Raises:
+            ValueError: If the finest level has fewer clusters than requested.
         """
-        result = finch(embeddings, self.metric, self.level + 1, self.early_exit, self.backend)
+        result = finch(
+            embeddings,
+            self.metric,
+            self.level + 1 if self.num_clusters is None else None,
+            self.early_exit,
+            self.backend,
+            self.precision,
+            self.approximate_above,
+        )
+        if self.num_clusters is not None:
+            level = level_to_refine(result.num_clusters.tolist(), self.num_clusters)
+            points = check_matrix(embeddings, self.metric).cpu().numpy()
+            return merge_to(result.labels[:, level], points, self.num_clusters, self.metric)
         last = len(result.num_clusters) - 1
         if last < self.level:
             print_log(

@@ -57,7 +57,7 @@ def first_neighbors(
         )
     if approximate_above is not None and len(matrix) > approximate_above:
         return approximate_neighbors(PreparedRows(matrix, metric))
-    search = choose_search(PreparedRows(matrix, metric), backend, precision)
+    search = choose_search(matrix, metric, backend, precision)
     team = current_team()
     if team is None:
         return search_together(matrix, metric, search, Alone())

@@ -48,9 +48,9 @@ class PreparedRows:
         if metric == "cosine":
             self._scale = torch.where(self.norms > 0, 1 / self.norms, 0.0)
         # Error of a float32 score, as a multiple of (|x| + |y|)^2: the products' accumulation
-        # (Higham, Accuracy and Stability of Numerical Algorithms, sec. 3.1) and the rows' own
-        # rounding.
-        self.score_error = (2 * self.dim + 16) * _UNIT_ROUNDOFF / 2
+        # (Higham, Accuracy and Stability of Numerical Algorithms, sec. 3.1), the rows' own
+        # rounding, and what torch may be allowed to round its factors to.
+        self.score_error = (self.dim + 8) * _UNIT_ROUNDOFF + factor_rounding(self.device)
 
     def __len__(self) -> int:
         return len(self.matrix) if self.subset is None else len(self.subset)
@@ -97,3 +97,19 @@ class PreparedRows:
     def _source(self, rows: Index) -> Tensor:
         chosen = rows if self.subset is None else self.subset[rows]
         return self.matrix[chosen].float()
+
+
+def factor_rounding(device: torch.device) -> float:
+    """Relative rounding of the factors of a float32 product on this device.
+
+    0 unless torch may use TF32 or bfloat16 for them (``torch.set_float32_matmul_precision`` and
+    ``torch.backends``), which many training scripts allow. Tried instead of asked: there are
+    several settings, and what they mean depends on the device.
+    """
+    one = torch.zeros(256, 256, device=device)
+    one[:, 0] = 1
+    for bits in (8, 11):  # of bfloat16 and of TF32
+        # One bit more than the format has, which it must drop.
+        if not bool(((one * (1 + 2.0**-bits) @ one.t()) == 1 + 2.0**-bits).all()):
+            return 2.0**-bits
+    return 0.0

@@ -36,7 +36,8 @@ def show_progress(title: str, console: Console | None = None) -> Iterator[None]:
     """Show a bar with the time left for every :func:`track` called inside, on stderr.
 
     The first line is the title and the time so far, which is all there is while a library
-    that cannot be tracked is at work. All lines vanish at the end.
+    that cannot be tracked is at work. All lines vanish at the end; without a terminal there are
+    none.
 
     Args:
         title (str): What is being done as a whole.
@@ -44,7 +45,13 @@ def show_progress(title: str, console: Console | None = None) -> Iterator[None]:
     """
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     console = console or Console(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+    with Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
         progress.add_task(title, total=None)
 
         def display(iterable: Iterable, total: int, description: str) -> Iterator:

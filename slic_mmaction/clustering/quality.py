@@ -1,12 +1,14 @@
-"""How good, and how balanced, a clustering is."""
+"""How good, how balanced and how stable a clustering is."""
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
-from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
+from sklearn.metrics import adjusted_rand_score
 from sklearn.metrics.cluster import contingency_matrix
 
-from .embeddings import renumber
+from .mutual_information import mutual_information_scores
 
 
 def cluster_quality(labels: np.ndarray, true_labels: np.ndarray | None = None) -> dict[str, float]:
@@ -16,28 +18,25 @@ def cluster_quality(labels: np.ndarray, true_labels: np.ndarray | None = None) -
     point is a cluster of its own, so that calling everything noise earns nothing from AMI.
 
     Args:
-        labels: (N,) integers, N >= 1; < 0 is noise.
-        true_labels: (N,) integers, only to report with.
+        labels (np.ndarray): (N,) integers, N >= 1; < 0 is noise.
+        true_labels (np.ndarray, optional): (N,) integers, only to report with.
 
     Returns:
-        ``clusters``, ``noise`` (counts), ``largest`` and ``median`` (points per cluster; 0
-        without clusters); with true labels also ``nmi`` and ``ami`` (arithmetic mean of the
-        entropies as the normaliser, as in scikit-learn) and ``purity`` (share of points of their
-        cluster's commonest class).
+        dict[str, float]: ``clusters`` and ``noise`` (counts), ``singletons`` (share of points,
+        0..1, that are alone in their cluster; noise is not), ``largest`` and ``median`` (points
+        per cluster; 0 without clusters); with true labels also ``nmi`` and ``ami`` (arithmetic
+        mean of the entropies as the normaliser, as in scikit-learn) and ``purity`` (share of
+        points of their cluster's commonest class).
 
     Raises:
         ValueError: If there are no labels or their shapes differ.
     """
     labels = np.asarray(labels)
-    if labels.ndim != 1 or labels.size == 0:
-        raise ValueError(
-            f"cluster_quality needs labels of shape (N,), N >= 1, but got {labels.shape}."
-        )
-    noise = labels < 0
-    sizes = np.unique(labels[~noise], return_counts=True)[1]
+    sizes = cluster_sizes(labels)
     quality = {
         "clusters": float(len(sizes)),
-        "noise": float(noise.sum()),
+        "noise": float(len(labels) - sizes.sum()),
+        "singletons": float((sizes == 1).sum()) / len(labels),
         "largest": float(sizes.max(initial=0)),
         "median": float(np.median(sizes)) if len(sizes) else 0.0,
     }
@@ -49,11 +48,85 @@ def cluster_quality(labels: np.ndarray, true_labels: np.ndarray | None = None) -
             f"cluster_quality compares labels {labels.shape} with true labels of "
             f"another shape {true_labels.shape}."
         )
-    # Compact first: scikit-learn warns about labels that look like a continuous target.
-    found = renumber(np.where(noise, labels.max(initial=0) + 1 + np.arange(len(labels)), labels))
-    truth = renumber(true_labels)
-    table = contingency_matrix(truth, found, sparse=True)
-    quality["nmi"] = float(normalized_mutual_info_score(truth, found))
-    quality["ami"] = float(adjusted_mutual_info_score(truth, found))
+    table = contingency_matrix(true_labels, noise_apart(labels), sparse=True)
+    quality["nmi"], quality["ami"] = mutual_information_scores(table)
     quality["purity"] = float(table.max(axis=0).sum()) / len(labels)
     return quality
+
+
+def cluster_sizes(labels: np.ndarray) -> np.ndarray:
+    """Points in each cluster, without noise.
+
+    Args:
+        labels (np.ndarray): (N,) integers, N >= 1; < 0 is noise.
+
+    Returns:
+        np.ndarray: (C,) int64, by label.
+
+    Raises:
+        ValueError: If there are no labels.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or labels.size == 0:
+        raise ValueError(f"Cluster labels have shape (N,) with N >= 1, but got {labels.shape}.")
+    return np.unique(labels[labels >= 0], return_counts=True)[1]
+
+
+def noise_apart(labels: np.ndarray) -> np.ndarray:
+    """Labels (N,) with each noise point (< 0) in a cluster of its own."""
+    labels = np.asarray(labels, dtype=np.int64)
+    apart = labels.max(initial=0) + 1 + np.arange(len(labels))
+    return np.where(labels < 0, apart, labels)
+
+
+def size_histogram(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number of clusters by size, in bins that double.
+
+    Args:
+        labels (np.ndarray): (N,) integers, N >= 1; < 0 is noise, which has no size.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: Edges (B + 1,) int64, 1, 2, 4, ..., and counts (B,)
+        int64: ``counts[b]`` clusters have edges[b] <= size < edges[b + 1]. The last bin is
+        not empty; B = 0 if everything is noise.
+    """
+    sizes = cluster_sizes(labels)
+    # frexp gives size = fraction * 2^exponent with 0.5 <= fraction < 1, without rounding.
+    counts = np.bincount(np.frexp(sizes)[1] - 1)
+    return 2 ** np.arange(len(counts) + 1, dtype=np.int64), counts
+
+
+def size_bins(labels: np.ndarray) -> dict[str, int]:
+    """:func:`size_histogram` for people: clusters by ``'1'``, ``'2-3'``, ``'4-7'``, ..."""
+    edges, counts = size_histogram(labels)
+    names = [
+        str(low) if high - low == 1 else f"{low}-{high - 1}" for low, high in zip(edges, edges[1:])
+    ]
+    return dict(zip(names, counts.tolist()))
+
+
+def cluster_stability(previous: np.ndarray, current: np.ndarray) -> float:
+    """Adjusted Rand index of two clusterings of the same points.
+
+    Hubert and Arabie: "Comparing partitions", Journal of Classification 1985. NMI would hide
+    change: partitions into many small clusters share most of their entropy anyway.
+
+    Args:
+        previous (np.ndarray): (N,) integers, N >= 1; < 0 is noise, each a cluster of its own.
+        current (np.ndarray): (N,) the same.
+
+    Returns:
+        float: 1 if nothing changed but names, about 0 if by chance.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    if np.shape(previous) != np.shape(current):
+        raise ValueError(
+            f"cluster_stability compares labels of the same points, but got shapes "
+            f"{np.shape(previous)} and {np.shape(current)}."
+        )
+    with warnings.catch_warnings():
+        # Many small clusters look like a regression target to scikit-learn.
+        warnings.filterwarnings("ignore", "The number of unique classes")
+        return float(adjusted_rand_score(noise_apart(previous), noise_apart(current)))

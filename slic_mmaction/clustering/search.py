@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 import torch
 from mmengine.logging import print_log
+from torch import Tensor
 
 from .faiss_search import faiss_gpu_failure, flat_search
 from .prepared_rows import PreparedRows
+from .settle import settle
 from .tile_search import TileScores, search_tiles
 
 BACKENDS = ("auto", "torch", "faiss")
@@ -48,13 +50,14 @@ def check_options(metric: str, backend: str, precision: str) -> None:
         )
 
 
-def choose_search(rows: PreparedRows, backend: str, precision: str) -> Search:
+def choose_search(matrix: Tensor, metric: str, backend: str, precision: str) -> Search:
     """Fill in what is ``'auto'`` by the fastest that works here, and log the choice.
 
     All give the same neighbours, so a choice by time does no harm to reproducibility.
 
     Args:
-        rows: What is searched.
+        matrix: (N, D), what is searched.
+        metric: ``'cosine'`` or ``'euclidean'``.
         backend: ``'auto'``, ``'torch'`` or ``'faiss'``.
         precision: ``'auto'``, ``'float32'`` or ``'bfloat16'``.
 
@@ -62,27 +65,27 @@ def choose_search(rows: PreparedRows, backend: str, precision: str) -> Search:
         ValueError: If the names do not go together.
         RuntimeError: If faiss is asked for on a GPU on which it does not work.
     """
-    check_options(rows.metric, backend, precision)
+    check_options(metric, backend, precision)
     if backend == "faiss":
-        failure = faiss_gpu_failure() if rows.device.type == "cuda" else None
+        failure = faiss_gpu_failure() if matrix.device.type == "cuda" else None
         if failure:
             raise RuntimeError(
-                f"faiss cannot search on {rows.device} ({failure}): use backend='torch' or "
+                f"faiss cannot search on {matrix.device} ({failure}): use backend='torch' or "
                 "'auto', or install a faiss-gpu with code for this GPU."
             )
         return Search("faiss")
     if precision != "auto" and backend != "auto":
         return Search(backend, precision)
-    if len(rows) <= _TRIAL_ABOVE:
+    if len(matrix) <= _TRIAL_ABOVE:
         return Search("torch", "float32" if precision == "auto" else precision)
     candidates = [
         Search("torch", name)
         for name in PRECISIONS[1:]
-        if precision in ("auto", name) and (name == "float32" or rows.metric == "cosine")
+        if precision in ("auto", name) and (name == "float32" or metric == "cosine")
     ]
     if backend == "auto" and precision != "bfloat16":
         candidates.append(Search("faiss"))
-    return _fastest(tuple(candidates), rows.device, rows.dim, rows.metric)
+    return _fastest(tuple(candidates), matrix.device, matrix.size(1), metric)
 
 
 @lru_cache(maxsize=16)
@@ -119,6 +122,6 @@ def _seconds(search: Search, rows: PreparedRows) -> float:
     times = []
     for _ in range(2):  # the first one warms up
         start = time.perf_counter()
-        search(rows).scores.sum().item()  # waits for the device
+        settle(rows, search(rows), range(len(rows)))  # its result is an int: waits for the device
         times.append(time.perf_counter() - start)
     return times[-1]

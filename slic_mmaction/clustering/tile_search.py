@@ -14,6 +14,7 @@ from .progress import track
 TILE = 256  # rows
 _CPU_BLOCK = 1024  # rows; the product of two blocks stays in a core's cache
 _ACCELERATOR_BLOCK = 8192
+_WAITING = 64  # blocks whose maxima are sorted at once
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -63,16 +64,22 @@ def search_tiles(
     own = range(share, num_blocks, shares)
     for i in track(own, len(own), "Searching first neighbours"):
         left = scorer.factor(blocks[i])
+        waiting: list[tuple[Tensor, int]] = []
         for step in range(num_blocks // 2 + 1):
             j = (i + step) % num_blocks
             if 2 * step == num_blocks and i > j:
                 continue  # opposite blocks meet twice
             by_row, by_column = scorer.maxima(left, blocks[j], same=i == j)
-            _keep_best(scores[blocks[i]], tiles[blocks[i]], by_row, blocks[j].start // TILE)
+            waiting.append((by_row, blocks[j].start // TILE))
             if i != j:
-                _keep_best(scores[blocks[j]], tiles[blocks[j]], by_column, blocks[i].start // TILE)
+                first = blocks[i].start // TILE
+                _keep_best(scores[blocks[j]], tiles[blocks[j]], [(by_column, first)])
+            if len(waiting) == _WAITING:
+                _keep_best(scores[blocks[i]], tiles[blocks[i]], waiting)
+                waiting = []
+        _keep_best(scores[blocks[i]], tiles[blocks[i]], waiting)
     scorer.mark_unknown(scores)
-    return TileScores(scores, tiles, scorer.error())
+    return TileScores(scores, tiles, scorer.error(scores[:, 0]))
 
 
 def merge(parts: list[TileScores]) -> TileScores:
@@ -80,18 +87,25 @@ def merge(parts: list[TileScores]) -> TileScores:
     scores = torch.cat([part.scores for part in parts], 1)
     tiles = torch.cat([part.tiles for part in parts], 1)
     best = scores.topk(parts[0].scores.size(1), dim=1)
-    return TileScores(best.values, tiles.gather(1, best.indices), parts[0].error)
+    # The error grows with the best score, which is that of one of the parts.
+    error = torch.stack([part.error for part in parts]).amax(0)
+    return TileScores(best.values, tiles.gather(1, best.indices), error)
 
 
-def _keep_best(scores: Tensor, tiles: Tensor, found: Tensor, first_tile: int) -> None:
-    """Work maxima (n, T) of the tiles from ``first_tile`` on into the best (n, K), in place."""
-    better = (found.amax(1) > scores[:, -1]).nonzero().flatten()
+def _keep_best(scores: Tensor, tiles: Tensor, found: list[tuple[Tensor, int]]) -> None:
+    """Work maxima into the best (n, K), in place.
+
+    Each of ``found`` is maxima (n, T) of T tiles and the number of the first of them.
+    """
+    if not found:
+        return
+    maxima = torch.cat([part for part, _ in found], 1)
+    better = (maxima.amax(1) > scores[:, -1]).nonzero().flatten()
     if not len(better):
         return
-    numbers = torch.arange(
-        first_tile, first_tile + found.size(1), dtype=torch.int32, device=found.device
-    )
-    all_scores = torch.cat((scores[better], found[better]), 1)
+    ranges = [torch.arange(first, first + part.size(1)) for part, first in found]
+    numbers = torch.cat(ranges).to(tiles.device, tiles.dtype)
+    all_scores = torch.cat((scores[better], maxima[better]), 1)
     all_tiles = torch.cat((tiles[better], numbers.expand(len(better), -1)), 1)
     best = all_scores.topk(scores.size(1), dim=1)
     scores[better] = best.values
@@ -110,9 +124,9 @@ class _Float32:
     def factor(self, block: slice) -> Tensor:
         return self.rows.scoring(block)[0]
 
-    def error(self) -> Tensor:
-        """Error beyond that of float32 products."""
-        return torch.zeros(len(self.rows), device=self.rows.device)
+    def error(self, best: Tensor) -> Tensor:
+        """Error (N,) beyond float32's of scores up to the best ones (N,)."""
+        return torch.zeros_like(best)
 
     def mark_unknown(self, scores: Tensor) -> None:
         """Set the scores of rows whose maxima say nothing to -inf; there are none here."""
@@ -155,9 +169,11 @@ class _BFloat16(_Float32):
     def factor(self, block: slice) -> Tensor:
         return super().factor(block).bfloat16()
 
-    def error(self) -> Tensor:
-        """Rounding of both rows, and of a product of at most 1 to eight bits."""
-        return 1.01 * (self._rounding + self._rounding.max() + 2.0**-8)
+    def error(self, best: Tensor) -> Tensor:
+        """Rounding of both rows, and of a score to eight bits: half a step at the best one."""
+        exponent = torch.frexp(best.clamp(2.0**-20, 1 - 2.0**-9)).exponent
+        half_step = torch.ldexp(torch.ones_like(best), exponent - 9)
+        return 1.01 * (self._rounding + self._rounding.max() + half_step)
 
     def mark_unknown(self, scores: Tensor) -> None:
         """Where the best is the bound for negative scores, nothing is known."""

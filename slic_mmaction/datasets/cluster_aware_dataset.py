@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from mmaction.registry import DATASETS
+from mmaction.structures import ActionDataSample
 from mmengine.dataset import BaseDataset, Compose
 from torch.utils.data import Dataset
 
+from ..decoding import UnreadableVideoError
 from ..transforms.view_frames import ANCHOR, POSITIVE
+from .bad_videos import BadVideos
 from .draws import sample_seed, seeded_draws
 from .label_store import PseudoLabelStore
 from .videos import build_videos, video_info
@@ -25,6 +28,9 @@ class ClusterAwareDataset(Dataset):
     pipeline runs on all views of a video together, with the key ``views`` saying which.
     True labels never enter the pipeline.
 
+    A sample with a video that :class:`OpenVideo` or :class:`DecodeFrames` cannot read is
+    replaced by a sample of the next video; see :class:`BadVideos`.
+
     A sample is a function of the run's seed, the epoch and its index alone;
     :class:`PseudoLabelHook` sets the first two and the pseudo-labels.
 
@@ -35,9 +41,12 @@ class ClusterAwareDataset(Dataset):
             inputs, with :class:`SampleViewFrames` in the place of ``SampleFrames``.
         p_same_video (float): Probability p of a positive from the same video.
             Defaults to 0.2, the paper's for UCF101 (0.5 for Kinetics-400).
+        max_bad_ratio (float): Share of unreadable videos above which the run stops.
+            Defaults to 0.01.
 
     Raises:
-        ValueError: If p is not in 0..1 or the dataset is empty.
+        ValueError: If p or max_bad_ratio is not in 0..1, the dataset is empty or a line of
+            its annotation file is wrong.
     """
 
     def __init__(
@@ -45,6 +54,7 @@ class ClusterAwareDataset(Dataset):
         dataset: dict | BaseDataset,
         pipeline: Sequence[dict | Callable],
         p_same_video: float = 0.2,
+        max_bad_ratio: float = 0.01,
     ) -> None:
         if not 0 <= p_same_video <= 1:
             raise ValueError(
@@ -54,6 +64,7 @@ class ClusterAwareDataset(Dataset):
         self.videos: BaseDataset = build_videos(dataset)
         self.pipeline = Compose(pipeline)
         self.store = PseudoLabelStore(len(self.videos))
+        self.bad_videos = BadVideos(self.videos, max_bad_ratio)
 
     @property
     def metainfo(self) -> dict:
@@ -70,8 +81,21 @@ class ClusterAwareDataset(Dataset):
             dict: ``inputs`` (3, C, T, H, W), the views anchor, positive, second
             anchor; ``data_samples`` with ``pseudo_label`` (1,), ``video_indices`` (3,)
             and the metainfo ``draw_seed``.
+
+        Raises:
+            TooManyBadVideosError: If more videos than allowed cannot be read.
         """
-        seed = sample_seed(self.store.seed, self.store.epoch, index)
+        for attempt in range(len(self)):
+            # Seeded anew for each attempt: what a failed one has drawn does not matter, so
+            # neither does whether it was made at all or the video was known to be bad.
+            seed = sample_seed(self.store.seed, self.store.epoch, index, attempt)
+            try:
+                return self._draw((index + attempt) % len(self), seed)
+            except UnreadableVideoError as error:
+                last = error
+        raise last
+
+    def _draw(self, index: int, seed: int) -> dict:
         with seeded_draws(seed):
             same_video = np.random.random() < self.p_same_video
             partner = index if same_video else self.store.mate(index)
@@ -79,9 +103,10 @@ class ClusterAwareDataset(Dataset):
                 sample = self._clips(index, (ANCHOR, POSITIVE, ANCHOR))
             else:
                 sample = self._clips(index, (ANCHOR, ANCHOR))
-                positive = self._clips(partner, (POSITIVE,))["inputs"]
+                positive = self._clips(partner, (POSITIVE,))
                 first, second = sample["inputs"].split(1)
-                sample["inputs"] = torch.cat([first, positive, second])
+                sample["inputs"] = torch.cat([first, positive["inputs"], second])
+                self._insert_modality(sample["data_samples"], positive["data_samples"])
         element = sample["data_samples"]
         element.set_field(self.store.labels[index : index + 1].clone(), "pseudo_label")
         element.set_field(torch.tensor([index, partner, index]), "video_indices")
@@ -89,5 +114,15 @@ class ClusterAwareDataset(Dataset):
         return sample
 
     def _clips(self, index: int, views: tuple[str, ...]) -> dict:
-        info = video_info(self.videos, index)
-        return self.pipeline(dict(info, views=views))
+        results = dict(video_info(self.videos, index), views=views)
+        with self.bad_videos.reading(index):
+            sample = self.pipeline(results)
+        self.bad_videos.note_lost(index, results)
+        return sample
+
+    @staticmethod
+    def _insert_modality(anchors: ActionDataSample, positive: ActionDataSample) -> None:
+        """Say of which kind each view is, where transforms packed that (FlowView)."""
+        if "modalities" in anchors:
+            first, second = anchors.modalities
+            anchors.set_metainfo(dict(modalities=[first, *positive.modalities, second]))

@@ -10,18 +10,19 @@ import numpy as np
 import torch
 
 
-def sample_seed(seed: int, epoch: int, index: int) -> int:
+def sample_seed(seed: int, epoch: int, index: int, attempt: int = 0) -> int:
     """Mix a run's seed, an epoch and a sample's index into one 63-bit seed.
 
     Args:
         seed (int): Seed of the run, not negative.
         epoch (int): 0-based epoch.
         index (int): Index of the sample in its dataset.
+        attempt (int): How many draws of the sample had to be given up. Defaults to 0.
 
     Returns:
         int: A seed in ``[0, 2**63)``.
     """
-    state = np.random.SeedSequence((seed, epoch, index)).generate_state(1, np.uint64)
+    state = np.random.SeedSequence((seed, epoch, index, attempt)).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))
 
 

@@ -9,6 +9,8 @@ from mmaction.datasets import BaseActionDataset
 from mmaction.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
+from .annotation_check import check_annotation
+
 
 def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
     """Build an MMAction2 dataset that only lists videos, without a pipeline of its own.
@@ -20,13 +22,15 @@ def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
         BaseDataset: The dataset, fully initialised.
 
     Raises:
-        ValueError: If it lists no video.
+        FileNotFoundError: If its annotation file does not exist.
+        ValueError: If it lists no video, or a line of its annotation file is wrong.
     """
     if isinstance(dataset, dict):
         options = dict(dataset, lazy_init=True)
         if issubclass(DATASETS.get(options["type"]), BaseActionDataset):
             options["pipeline"] = []
         dataset = DATASETS.build(options)
+        check_annotation(dataset)
     try:
         dataset.full_init()
     except ValueError as error:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
 from mmaction.registry import HOOKS, TASK_UTILS
-from mmengine.dataset import DefaultSampler, pseudo_collate
+from mmengine.dataset import DefaultSampler
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
-from ..clustering.quality import cluster_quality
+from ..clustering.team import Clusterer, cluster_on_all_ranks
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
-from ..datasets.embedding_dataset import EmbeddingDataset
+from ..datasets.embedding_dataset import EmbeddingDataset, collate_readable
+from ..datasets.label_store import NOISE
 from ..datasets.videos import true_labels, video_name
-from .clustering import Clusterer, cluster_on_main_rank
+from .clustering_report import clustering_report
 from .embedding import embed_videos
+from .embedding_matrix import keep_rows
 from .label_files import match_labels, save_labels
-from .sanity import check_embeddings, degenerate_clustering
+from .sanity import check_embeddings
 
 CHECKPOINT_KEY = "pseudo_labels"
 
@@ -30,8 +33,9 @@ CHECKPOINT_KEY = "pseudo_labels"
 class PseudoLabelHook(Hook):
     """Embed, cluster and hand out pseudo-labels before every ``interval``-th epoch.
 
-    Each rank embeds its share of the videos; rank 0 clusters and sends the labels to
-    all. They are written into the store that the loader workers read, into
+    Each rank embeds, and searches first neighbours for, its share of the videos; rank 0
+    clusters and sends the labels to all. They are written into the store that the loader
+    workers read, into
     ``work_dir/pseudo_labels/epoch_E.npz`` and into checkpoints, so that a resumed run
     continues with them. True labels are used for the logged NMI, AMI and purity only.
 
@@ -49,6 +53,8 @@ class PseudoLabelHook(Hook):
         begin (int): First epoch (0-based) that is clustered. Defaults to 0.
         batch_size (int): Videos embedded at once on each rank. Defaults to 32.
         num_workers (int): Loader workers for embedding. Defaults to 2.
+        max_embedding_bytes (int): Larger embeddings (4 N D bytes) go to a memory-mapped
+            file in the work dir. Defaults to 8 GiB: 16 million videos of 128 dimensions.
 
     Raises:
         ValueError: If interval or begin make no sense, or the pipeline is missing.
@@ -67,6 +73,7 @@ class PseudoLabelHook(Hook):
         begin: int = 0,
         batch_size: int = 32,
         num_workers: int = 2,
+        max_embedding_bytes: int = 8 << 30,
     ) -> None:
         if interval < 1 or begin < 0:
             raise ValueError(
@@ -83,7 +90,9 @@ class PseudoLabelHook(Hook):
         self.begin = begin
         self.batch_size = batch_size
         self.num_workers = num_workers
+        self.max_embedding_bytes = max_embedding_bytes
         self._resumed: dict | None = None
+        self._previous: np.ndarray | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Check the training set, prepare the loader and take over resumed labels."""
@@ -130,13 +139,13 @@ class PseudoLabelHook(Hook):
             self._resumed = checkpoint.get(CHECKPOINT_KEY, {})
 
     def _build_loader(self, dataset: ClusterAwareDataset) -> DataLoader:
-        clips = EmbeddingDataset(dataset.videos, self.pipeline)
+        clips = EmbeddingDataset(dataset.videos, self.pipeline, dataset.bad_videos)
         return DataLoader(
             clips,
             batch_size=self.batch_size,
             sampler=DefaultSampler(clips, shuffle=False, round_up=False),
             num_workers=self.num_workers,
-            collate_fn=pseudo_collate,
+            collate_fn=collate_readable,
         )
 
     def _restore(self, runner: Runner, saved: dict) -> None:
@@ -155,24 +164,35 @@ class PseudoLabelHook(Hook):
                 "the next clustering and are their own positives."
             )
         self._dataset.store.update(labels)
+        # Until the first clustering the store holds no clusters, but each video its own.
+        if runner.epoch > self.begin:
+            self._previous = labels
 
     def _cluster(self, runner: Runner, clusterer: Clusterer) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        embeddings = embed_videos(model, self._loader, len(self._videos)).cpu().numpy()
-        check_embeddings(embeddings, self._videos, runner.logger)
-        labels = cluster_on_main_rank(clusterer, embeddings)
+        embeddings = embed_videos(
+            model,
+            self._loader,
+            len(self._videos),
+            self.max_embedding_bytes,
+            Path(runner.work_dir),
+        )
+        self._dataset.bad_videos.merge_ranks()
+        readable = ~self._dataset.bad_videos.unreadable.numpy()
+        embeddings = keep_rows(embeddings, readable)
+        check_embeddings(embeddings, list(compress(self._videos, readable)), runner.logger)
+        # A video that cannot be read belongs to no cluster, so it is nobody's positive.
+        labels = np.full(len(readable), NOISE)
+        labels[readable] = cluster_on_all_ranks(clusterer, embeddings)
         self._dataset.store.update(labels)
         if is_main_process():
             self._report(runner, labels)
+        self._previous = labels
 
     def _report(self, runner: Runner, labels: np.ndarray) -> None:
         path = Path(runner.work_dir) / "pseudo_labels" / f"epoch_{runner.epoch}.npz"
         save_labels(path, labels, self._videos, runner.epoch)
-        quality = cluster_quality(labels, self._true_labels)
-        figures = "  ".join(f"{name}: {value:.4g}" for name, value in quality.items())
-        runner.logger.info(f"Clustering before epoch {runner.epoch + 1}: {figures}")
-        warning = degenerate_clustering(labels)
-        if warning:
-            runner.logger.warning(warning)
-        scalars = {f"cluster/{name}": value for name, value in quality.items()}
+        scalars, lines = clustering_report(labels, self._true_labels, self._previous)
+        for level, line in lines:
+            runner.logger.log(level, f"Clustering before epoch {runner.epoch + 1}: {line}")
         runner.visualizer.add_scalars(scalars, step=runner.epoch)

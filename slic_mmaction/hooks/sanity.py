@@ -6,27 +6,33 @@ from collections.abc import Sequence
 from logging import Logger
 
 import numpy as np
+import torch
+from torch import Tensor
+
+_BLOCK_ELEMENTS = 1 << 22
 
 
-def check_embeddings(embeddings: np.ndarray, videos: Sequence[str], logger: Logger) -> None:
+def check_embeddings(embeddings: Tensor, videos: Sequence[str], logger: Logger) -> None:
     """Stop at values that cannot be clustered, warn of those that say nothing.
 
     Args:
-        embeddings (np.ndarray): (N, D).
+        embeddings (Tensor): (N, D).
         videos (Sequence[str]): N names, for the messages.
         logger (Logger): Where warnings go.
 
     Raises:
         FloatingPointError: If an embedding has a NaN or an infinite value.
     """
-    broken = np.flatnonzero(~np.isfinite(embeddings).all(axis=1))
+    blocks = embeddings.split(max(1, _BLOCK_ELEMENTS // max(1, embeddings.size(1))))
+    finite = torch.cat([block.isfinite().all(1) for block in blocks])
+    broken = (~finite).nonzero().flatten().tolist()
     if len(broken):
         raise FloatingPointError(
             f"{len(broken)} of {len(videos)} embeddings are not finite (first: "
             f"{videos[broken[0]]}): the weights have diverged; resume from an earlier checkpoint "
             "with a lower learning rate."
         )
-    zero = np.flatnonzero(~embeddings.any(axis=1))
+    zero = (~torch.cat([block.any(1) for block in blocks])).nonzero().flatten().tolist()
     if len(zero):
         logger.warning(
             f"{len(zero)} of {len(videos)} embeddings are zero (first: {videos[zero[0]]}): they "

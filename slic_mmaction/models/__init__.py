@@ -1,6 +1,7 @@
-"""Heads and pooling for MMAction2's recognizers."""
+"""Heads, pooling and data preprocessing for MMAction2's recognizers."""
 
 from .pooling import pool_clips
+from .slic_data_preprocessor import SLICDataPreprocessor
 from .slic_head import SLICHead
 
-__all__ = ["SLICHead", "pool_clips"]
+__all__ = ["SLICDataPreprocessor", "SLICHead", "pool_clips"]

@@ -1,5 +1,6 @@
 """Clip sampling and augmentation, registered in MMAction2's TRANSFORMS."""
 
+from .cached_video import CachedVideo
 from .clip_augment import (
     ClipColorJitter,
     ClipFlip,
@@ -7,15 +8,26 @@ from .clip_augment import (
     ClipGrayscale,
     ClipRandomResizedCrop,
 )
+from .decode_frames import DecodeFrames
+from .flow_difference import FrameDifference
+from .flow_view import FlowView
+from .fused_augment import ClipAugment
+from .open_video import OpenVideo
 from .retrieval_clips import SampleProtocolClips
 from .view_frames import SampleViewFrames
 
 __all__ = [
+    "CachedVideo",
+    "ClipAugment",
     "ClipColorJitter",
     "ClipFlip",
     "ClipGaussianBlur",
     "ClipGrayscale",
     "ClipRandomResizedCrop",
+    "DecodeFrames",
+    "FlowView",
+    "FrameDifference",
+    "OpenVideo",
     "SampleProtocolClips",
     "SampleViewFrames",
 ]

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 from mmaction.registry import TASK_UTILS
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import pdist
+from sklearn import cluster
 
-from slic_mmaction.clustering import DBSCAN, OPTICS, AgglomerativeClustering
+from slic_mmaction.clustering import DBSCAN, OPTICS
 from slic_mmaction.clustering.embeddings import renumber
 
 NAMES = ["DBSCAN", "OPTICS", "AgglomerativeClustering"]
@@ -62,31 +61,41 @@ def test_optics_takes_duplicates_without_a_warning():
     np.testing.assert_array_equal(OPTICS()(x.repeat(3, 0)), np.arange(20).repeat(3))
 
 
+def test_optics_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((6, 8))[rng.integers(6, size=300)]
+    x = (x + 0.3 * rng.standard_normal(x.shape)).astype(np.float32)
+    # Of two points to a core point; of more, equal distances abound and rounding decides.
+    for options in (dict(), dict(max_eps=0.05), dict(metric="euclidean", xi=0.1)):
+        options = dict(dict(min_samples=2, metric="cosine"), **options)
+        theirs = cluster.OPTICS(**options).fit_predict(x.astype(np.float64))
+        labels = OPTICS(**options)(x)
+        np.testing.assert_array_equal(labels == -1, theirs == -1)
+        np.testing.assert_array_equal(labels[labels >= 0], renumber(theirs[theirs >= 0]))
+        assert labels.max() >= 2
+
+
+@pytest.mark.parametrize("clusterer", [DBSCAN(), OPTICS(max_eps=0.5), DBSCAN(min_samples=4)])
+def test_zero_rows_are_noise(clusterer):
+    x = at_angles(0, 1, 2, 3, 90, 91, 92, 93)
+    zeros = np.zeros((3, 2), dtype=np.float32)
+    assert clusterer(np.concatenate([zeros, x]))[:3].tolist() == [-1] * 3
+    assert clusterer(zeros).tolist() == [-1] * 3
+    assert clusterer(zeros[:1]).tolist() == [-1]
+
+
+def test_all_noise_and_one_cluster():
+    apart = at_angles(*range(0, 360, 40))
+    together = at_angles(*np.linspace(0, 5, 40))
+    for clusterer in (DBSCAN(), DBSCAN(min_samples=5), OPTICS(max_eps=0.1)):
+        assert clusterer(apart).tolist() == [-1] * 9
+    for clusterer in (DBSCAN(), DBSCAN(min_samples=5)):
+        assert clusterer(together).tolist() == [0] * 40
+
+
 def test_optics_without_a_neighbour_in_reach_is_noise():
     assert OPTICS(min_samples=3)(at_angles(0, 1)).tolist() == [-1, -1]
     assert OPTICS()(at_angles(0)).tolist() == [-1]
-
-
-@pytest.mark.parametrize(("method", "dim"), [("average", 4), ("complete", 4), ("single", 8)])
-def test_agglomerative_cuts_scipys_tree(method, dim):
-    x = np.random.default_rng(0).standard_normal((80, dim)).astype(np.float32)
-    tree = linkage(pdist(x, "cosine"), method)
-    labels = AgglomerativeClustering(linkage=method)(x)
-    np.testing.assert_array_equal(labels, renumber(fcluster(tree, 0.24, "distance")))
-    assert 1 < labels.max() < 79
-
-
-def test_agglomerative_refuses_a_matrix_that_does_not_fit():
-    x = np.eye(10)
-    AgglomerativeClustering(max_bytes=800)(x)
-    with pytest.raises(ValueError, match=r"10 embeddings needs 800 bytes.*=799: use FINCH"):
-        AgglomerativeClustering(max_bytes=799)(x)
-    with pytest.raises(ValueError, match="23171 embeddings needs 4295161928 bytes"):
-        AgglomerativeClustering()(np.ones((23171, 1)))
-
-
-def test_agglomerative_of_one_point_is_one_cluster():
-    assert AgglomerativeClustering()(at_angles(3)).tolist() == [0]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -54,6 +54,43 @@ def test_level_0_of_finch_clust(metric):
     )
 
 
+@pytest.mark.parametrize("seed", range(50))
+def test_all_levels_of_finch_clust(seed):
+    package = pytest.importorskip("finch", reason="finch-clust, the oracle, is not installed")
+    rng = np.random.default_rng(seed)
+    n, dim = int(rng.integers(10, 600)), int(rng.integers(2, 65))
+    centers = rng.standard_normal((int(rng.integers(2, 60)), dim))
+    noise = rng.uniform(0.05, 1.5)
+    x = centers[rng.integers(len(centers), size=n)] + noise * rng.standard_normal((n, dim))
+    x = x.astype(np.float32)
+    metric = ("cosine", "euclidean")[seed % 2]
+    # Their early exit (0.2.3) sets links to zero in a sparse matrix, and SciPy counts stored zeros
+    # as links: it removes nothing, whether it is asked for or not.
+    theirs = package.FINCH(x, distance=metric, ensure_early_exit=bool(seed % 3), verbose=False)[0]
+    ours = finch(x, metric, early_exit=False)
+    extra = ours.labels.shape[1] - theirs.shape[1]
+    # They drop a level that merges exactly one cluster, the authors of SLIC keep it.
+    assert extra == 0 or (extra == 1 and ours.num_clusters[-2] - ours.num_clusters[-1] == 1)
+    for level in range(theirs.shape[1]):
+        np.testing.assert_array_equal(ours.labels[:, level], renumber(theirs[:, level]))
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("num_clusters", [2, 9, 25])
+def test_requested_number_of_finch_clust(metric, num_clusters):
+    package = pytest.importorskip("finch", reason="finch-clust, the oracle, is not installed")
+    x = golden_embeddings("small")
+    theirs = package.FINCH(x, distance=metric, req_clust=num_clusters, verbose=False)[2]
+    ours = FINCH(num_clusters=num_clusters, metric=metric, early_exit=False)(x)
+    assert ours.max() + 1 == num_clusters
+    np.testing.assert_array_equal(ours, renumber(theirs))
+
+
+def test_more_clusters_than_there_are_is_an_error():
+    with pytest.raises(ValueError, match="num_clusters=300"):
+        FINCH(num_clusters=300)(golden_embeddings("small"))
+
+
 def plain_finch(x: np.ndarray, metric: str, early_exit: bool) -> list[list[int]]:
     """The paper's rule with N x N matrices."""
 
@@ -182,7 +219,9 @@ def test_level_beyond_the_hierarchy_warns_and_uses_the_last(monkeypatch):
     assert any("level 9 does not exist: using level 2 with 18 clusters" in line for line in lines)
 
 
-@pytest.mark.parametrize("option", [dict(level=-1), dict(metric="l1"), dict(backend="annoy")])
+@pytest.mark.parametrize(
+    "option", [dict(level=-1), dict(num_clusters=0), dict(metric="l1"), dict(backend="annoy")]
+)
 def test_bad_option_is_named(option):
     with pytest.raises(ValueError, match=str(next(iter(option.values())))):
         FINCH(**option)

@@ -1,28 +1,28 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
 
 from slic_mmaction.clustering import cluster_quality
+from slic_mmaction.clustering.quality import cluster_stability, size_bins, size_histogram
 
 
 def test_sizes_without_true_labels():
     quality = cluster_quality(np.array([3, 3, 3, 8, 8, 1, -1, -1]))
-    assert quality == {"clusters": 3, "noise": 2, "largest": 3, "median": 2}
+    assert quality == {"clusters": 3, "noise": 2, "singletons": 1 / 8, "largest": 3, "median": 2}
 
 
 def test_all_noise():
     quality = cluster_quality(np.array([-1, -1, -1]), np.array([0, 0, 1]))
-    assert (quality["clusters"], quality["noise"], quality["largest"], quality["median"]) == (
-        0,
-        3,
-        0,
-        0,
-    )
-    assert quality["purity"] == 1
+    assert quality["clusters"] == quality["largest"] == quality["median"] == 0
+    assert quality["noise"] == 3 and quality["singletons"] == 0
+    assert quality["purity"] == 1 and quality["ami"] == 0
 
 
 def test_agreement_by_hand():
@@ -51,11 +51,77 @@ def test_noise_points_are_clusters_of_their_own():
 
 def test_every_video_its_own_cluster_raises_no_warning():
     quality = cluster_quality(np.arange(50), np.arange(50) % 7)
-    assert quality["clusters"] == 50 and quality["purity"] == 1
+    assert quality["clusters"] == 50 and quality["purity"] == quality["singletons"] == 1
+    assert cluster_stability(np.arange(50), np.arange(50) % 7) == 0
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match=r"\(N,\)"):
-        cluster_quality(np.zeros((2, 2)))
+    for labels in (np.zeros((2, 2)), np.zeros(0, dtype=int)):
+        with pytest.raises(ValueError, match=r"shape \(N,\) with N >= 1"):
+            cluster_quality(labels)
     with pytest.raises(ValueError, match="another shape"):
         cluster_quality(np.zeros(3, dtype=int), np.zeros(2, dtype=int))
+    with pytest.raises(ValueError, match=r"got shapes \(3,\) and \(2,\)"):
+        cluster_stability(np.zeros(3, dtype=int), np.zeros(2, dtype=int))
+
+
+def test_histogram_by_hand():
+    labels = np.repeat([4, 7, 9, 2, -1, 0], [1, 1, 2, 3, 5, 8])
+    edges, counts = size_histogram(labels)
+    assert edges.tolist() == [1, 2, 4, 8, 16] and counts.tolist() == [2, 2, 0, 1]
+    assert size_bins(labels) == {"1": 2, "2-3": 2, "4-7": 0, "8-15": 1}
+    edges, counts = size_histogram(np.array([-1, -1]))
+    assert edges.tolist() == [1] and len(counts) == 0 and size_bins(np.array([-1])) == {}
+
+
+@given(n=st.integers(1, 400), k=st.integers(1, 60), seed=st.integers(0, 2**31))
+@settings(deadline=None, max_examples=40)
+def test_histogram_holds_every_cluster_once(n, k, seed):
+    labels = (k * np.random.default_rng(seed).random(n) ** 3).astype(int) - 1
+    edges, counts = size_histogram(labels)
+    sizes = np.unique(labels[labels >= 0], return_counts=True)[1]
+    plain = [sum(low <= s < 2 * low for s in sizes) for low in edges[:-1]]
+    assert counts.tolist() == plain and sum(plain) == len(sizes)
+    assert len(counts) == 0 or counts[-1] > 0
+
+
+def rand_index(x: np.ndarray, y: np.ndarray) -> Fraction:
+    """Hubert and Arabie's index in exact numbers, from counted pairs."""
+
+    def pairs(keys) -> int:
+        return sum(math.comb(int(c), 2) for c in np.unique(keys, return_counts=True, axis=0)[1])
+
+    both, first, second = pairs(np.stack([x, y], axis=1)), pairs(x), pairs(y)
+    chance = Fraction(first * second, math.comb(len(x), 2))
+    most = Fraction(first + second, 2)
+    return Fraction(1) if most == chance else (both - chance) / (most - chance)
+
+
+@given(n=st.integers(2, 80), k=st.integers(1, 80), seed=st.integers(0, 2**31))
+@settings(deadline=None, max_examples=40)
+def test_stability_is_the_adjusted_rand_index(n, k, seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.integers(k, size=n), rng.integers(k, size=n)
+    assert cluster_stability(x, y) == pytest.approx(float(rand_index(x, y)), abs=1e-14)
+    assert cluster_stability(x, (x + 3) % k + 5) == 1
+
+
+def test_noise_is_stable_only_if_it_stays_alone():
+    before = np.array([0, 0, 1, 1, -1, -1])
+    assert cluster_stability(before, np.array([7, 7, 3, 3, -1, -1])) == 1
+    assert cluster_stability(before, np.array([7, 7, 3, 3, 4, 5])) == 1
+    assert cluster_stability(before, np.array([7, 7, 3, 3, 4, 4])) < 1
+
+
+def test_pairs_of_millions_of_points_do_not_overflow():
+    """N^2 = 9e12 and products of pair counts of 1e25, far above 32 and 64 bits."""
+    x = np.arange(3_000_000) % 3
+    y = np.where(np.arange(3_000_000) < 2_000_000, x, 0)
+    joint = np.bincount(3 * x + y, minlength=9).reshape(3, 3)
+    both, first, second = (
+        sum(math.comb(int(c), 2) for c in counts)
+        for counts in (joint.ravel(), joint.sum(1), joint.sum(0))
+    )
+    chance = Fraction(first * second, math.comb(3_000_000, 2))
+    expected = (both - chance) / (Fraction(first + second, 2) - chance)
+    assert cluster_stability(x, y) == pytest.approx(float(expected), rel=1e-14)

@@ -12,6 +12,8 @@ import torch
 
 PROGRAM = Path(__file__).with_name("cluster_on_rank.py")
 
+pytestmark = pytest.mark.slow
+
 
 def outcomes(num_ranks: int, out: Path) -> list[dict]:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]

@@ -7,9 +7,9 @@ model = dict(
 )
 clip_len = 4
 train_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="OpenVideo"),
     dict(type="SampleViewFrames", clip_len=clip_len),
-    dict(type="DecordDecode"),
+    dict(type="DecodeFrames"),
     dict(type="ClipRandomResizedCrop", size=16),
     dict(type="ClipFlip"),
     dict(type="ClipColorJitter"),
@@ -17,17 +17,17 @@ train_pipeline = [
     dict(type="PackActionInputs"),
 ]
 embed_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="OpenVideo"),
     dict(type="SampleFrames", clip_len=clip_len, num_clips=1, test_mode=True),
-    dict(type="DecordDecode"),
+    dict(type="DecodeFrames"),
     dict(type="Resize", scale=(16, 16), keep_ratio=False),
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs"),
 ]
 retrieval_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="OpenVideo"),
     dict(type="SampleProtocolClips", protocol="center", clip_len=clip_len),
-    dict(type="DecordDecode"),
+    dict(type="DecodeFrames"),
     dict(type="Resize", scale=(16, 16), keep_ratio=False),
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs", meta_keys=("protocol",)),

@@ -12,9 +12,9 @@ from torch.utils.data import DataLoader
 from slic_mmaction.datasets import ClusterAwareDataset
 
 PIPELINE = [
-    dict(type="DecordInit"),
+    dict(type="OpenVideo"),
     dict(type="SampleViewFrames", clip_len=4),
-    dict(type="DecordDecode"),
+    dict(type="DecodeFrames"),
     dict(type="ClipRandomResizedCrop", size=16),
     dict(type="ClipColorJitter"),
     dict(type="Flip", flip_ratio=0.5),  # a stock transform draws reproducibly, too

@@ -11,9 +11,9 @@ from torch.utils.data import DataLoader
 from slic_mmaction.datasets import RetrievalDataset
 
 PIPELINE = [
-    dict(type="DecordInit"),
+    dict(type="OpenVideo"),
     dict(type="SampleProtocolClips", protocol="iic", clip_len=4, num_clips=3),
-    dict(type="DecordDecode"),
+    dict(type="DecodeFrames"),
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs", meta_keys=("protocol",)),
 ]

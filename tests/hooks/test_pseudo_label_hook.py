@@ -197,7 +197,9 @@ def test_embedding_runs_in_eval_mode_and_puts_every_mode_back(coloured, tiny_con
     assert runner.model.training and not runner.model.norm.training
 
 
-def test_a_video_left_out_of_the_embedding_is_an_error(coloured, tiny_config) -> None:
+def test_a_video_left_out_of_the_embedding_is_an_error(
+    coloured, tiny_config, tmp_path: Path
+) -> None:
     cfg = use_clusterer(tiny_config(root=coloured), type="ByDominantColour")
     cfg.model = dict(type="MeanColour")
     runner = Runner.from_cfg(cfg)
@@ -207,7 +209,7 @@ def test_a_video_left_out_of_the_embedding_is_an_error(coloured, tiny_config) ->
     loader = hook._loader
     assert isinstance(loader.sampler, DefaultSampler)
     with pytest.raises(RuntimeError, match=r"1 of 4 .* not embedded exactly once; .* number 3"):
-        embed_videos(runner.model, loader, 4)
+        embed_videos(runner.model, loader, 4, 1 << 30, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import pytest
+import torch
 
 from slic_mmaction.hooks.sanity import check_embeddings, degenerate_clustering
 
@@ -12,20 +13,20 @@ VIDEOS = ["a.mp4", "b.mp4", "c.mp4"]
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_embeddings_that_are_not_finite_stop_the_run(value: float) -> None:
-    embeddings = np.ones((3, 2))
+    embeddings = torch.ones(3, 2)
     embeddings[1, 0] = value
     with pytest.raises(FloatingPointError, match=r"1 of 3 embeddings .* \(first: b\.mp4\)"):
         check_embeddings(embeddings, VIDEOS, logging.getLogger())
 
 
 def test_zero_embeddings_are_named(caplog) -> None:
-    embeddings = np.array([[1.0, 0], [0, 0], [0, 0]])
+    embeddings = torch.tensor([[1.0, 0], [0, 0], [0, 0]])
     check_embeddings(embeddings, VIDEOS, logging.getLogger("slic-test"))
     assert "2 of 3 embeddings are zero (first: b.mp4)" in caplog.text
 
 
 def test_good_embeddings_say_nothing(caplog) -> None:
-    check_embeddings(np.eye(3), VIDEOS, logging.getLogger("slic-test"))
+    check_embeddings(torch.eye(3), VIDEOS, logging.getLogger("slic-test"))
     assert caplog.text == ""
 
 

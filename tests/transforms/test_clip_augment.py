@@ -114,3 +114,29 @@ def test_jitter_order_and_strength_vary() -> None:
 def test_bad_settings_are_named(build, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize("transform", PAPER, ids=lambda t: type(t).__name__)
+@pytest.mark.parametrize("modality", ["flow", "difference"])
+def test_only_crop_and_flip_touch_what_is_not_rgb(transform, modality: str) -> None:
+    """And the other clips get what they would have got."""
+    moved = isinstance(transform, (ClipRandomResizedCrop, ClipFlip))
+    changed = False
+    for value in range(20):
+        seed(value)
+        plain = np.split(np.stack(transform(sample(3))["imgs"]), 3)
+        seed(value)
+        mixed = dict(sample(3), modalities=["rgb", modality, "rgb"])
+        first, middle, last = np.split(np.stack(transform(mixed)["imgs"]), 3)
+        np.testing.assert_array_equal(first, plain[0])
+        if type(transform) is not ClipColorJitter:  # the jitter's strengths are drawn in turn
+            np.testing.assert_array_equal(last, plain[2])
+        changed |= not np.array_equal(middle, sample(1)["imgs"])
+    assert changed == moved
+
+
+def test_flip_negates_flow_alone() -> None:
+    for modality in ("rgb", "flow", "difference"):
+        flipped = ClipFlip(prob=1)(dict(sample(1), modalities=[modality]))["imgs"][0]
+        mirrored = picture()[:, ::-1]
+        np.testing.assert_array_equal(flipped, 255 - mirrored if modality == "flow" else mirrored)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
+from scipy.ndimage import correlate1d
 
 from slic_mmaction.transforms import color
 
@@ -63,3 +64,24 @@ def test_blur_is_near_pillow_and_keeps_a_constant(clip) -> None:
     assert_close(color.gaussian_blur(clip, 15, 2.0)[inner], reference[inner], mean=2.0)
     flat = np.full((2, 16, 16, 3), 77, np.uint8)
     np.testing.assert_array_equal(color.gaussian_blur(flat, 15, 2.0), flat)
+
+
+def test_blur_is_the_exact_one_rounded(clip) -> None:
+    taps = np.arange(-7, 8)
+    kernel = np.exp(-(taps**2) / (2 * 2.0**2))
+    exact = clip.astype(float)
+    for axis in (1, 2):
+        exact = correlate1d(exact, kernel / kernel.sum(), axis=axis, mode="mirror")
+    assert np.abs(color.gaussian_blur(clip, 15, 2.0) - exact).max() < 0.6
+    gray = color.to_gray(clip)
+    np.testing.assert_array_equal(
+        color.in_three_channels(color.gaussian_blur(gray, 15, 2.0)),
+        color.gaussian_blur(color.grayscale(clip), 15, 2.0),
+    )
+
+
+def test_contrast_is_each_frames_own(clip) -> None:
+    dark = clip // 4
+    together = color.adjust_contrast(np.concatenate([clip, dark]), 0.5)
+    np.testing.assert_array_equal(together[: len(clip)], color.adjust_contrast(clip, 0.5))
+    np.testing.assert_array_equal(together[len(clip) :], color.adjust_contrast(dark, 0.5))

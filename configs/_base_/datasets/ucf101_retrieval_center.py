@@ -1,8 +1,8 @@
 # While training: test videos among training videos by their centre clips (split 1).
 retrieval_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="OpenVideo"),
     dict(type="SampleProtocolClips", protocol="center"),
-    dict(type="DecordDecode"),
+    dict(type="DecodeFrames"),
     dict(type="Resize", scale=(-1, 128)),
     dict(type="CenterCrop", crop_size=128),
     dict(type="FormatShape", input_format="NCTHW"),

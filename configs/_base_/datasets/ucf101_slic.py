@@ -3,9 +3,9 @@ data_root = "data/ucf101/videos"
 ann_file_train = "data/ucf101/ucf101_train_split_1_videos.txt"
 
 train_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="OpenVideo"),
     dict(type="SampleViewFrames", clip_len=16),
-    dict(type="DecordDecode"),
+    dict(type="DecodeFrames"),
     dict(type="ClipRandomResizedCrop", size=128, area_range=(0.25, 1.0)),
     dict(type="ClipFlip", prob=0.5),
     dict(type="ClipColorJitter", brightness=0.5, contrast=0.5, saturation=0.5, hue=0.5, prob=0.8),
@@ -16,9 +16,9 @@ train_pipeline = [
 ]
 # The centre clip, which is clustered.
 embed_pipeline = [
-    dict(type="DecordInit"),
+    dict(type="OpenVideo"),
     dict(type="SampleFrames", clip_len=16, frame_interval=1, num_clips=1, test_mode=True),
-    dict(type="DecordDecode"),
+    dict(type="DecodeFrames"),
     dict(type="Resize", scale=(-1, 128)),
     dict(type="CenterCrop", crop_size=128),
     dict(type="FormatShape", input_format="NCTHW"),

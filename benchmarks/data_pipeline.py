@@ -1,0 +1,322 @@
+"""CPU time of a training sample: three clips of 16 frames, decoded, augmented and packed.
+
+A sample is the anchor (the first 16 frames of a video), a positive from another video and a second
+anchor view, each 128x128 with its own draw. All contestants get the same videos and the same frames
+and take turns, sample by sample, so a busy machine slows all alike.
+
+``host`` and ``device`` are what a loader worker does with configs/slic_r3d_ucf101.py and its
+device_aug variant (there the rest is done on the device); ``host, fused`` uses ClipAugment.
+``stock`` is three pipelines of MMAction2's own transforms, which have no greyscale and no blur.
+``pillow`` starts from JPEG files of the same frames, as extracted before training, and goes through
+Pillow frame by frame. The ``bare`` rows only decode the frames to RGB, each with a library's own
+means; ``read`` does that with each of our decoders. ``cached`` is CachedVideo in its second epoch.
+
+    python benchmarks/data_pipeline.py --out data_pipeline.json
+    python benchmarks/data_pipeline.py --videos some/folder --suffix .mp4
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import statistics
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable
+
+import av
+import cv2
+import decord
+import numpy as np
+import torch
+from av.video.reformatter import VideoReformatter
+from mmaction.datasets.transforms import RandomResizedCrop
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
+from PIL import Image, ImageEnhance, ImageFilter
+from rich.progress import track
+
+from slic_mmaction.decoding import FrameFolder, open_reader
+from slic_mmaction.transforms.view_frames import ANCHOR, POSITIVE, positive_start_range
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+CLIP, SIDE = 16, 128
+Frames = list[np.ndarray]
+Sample = tuple[Path, Path, int]
+PACK: list[dict] = [dict(type="FormatShape", input_format="NCTHW"), dict(type="PackActionInputs")]
+STOCK: list[dict] = [
+    dict(type="DecordInit"),
+    dict(type="SampleViewFrames", clip_len=CLIP),
+    dict(type="DecordDecode"),
+    dict(type="RandomResizedCrop", area_range=(0.25, 1.0)),
+    dict(type="Resize", scale=(SIDE, SIDE), keep_ratio=False),
+    dict(type="Flip", flip_ratio=0.5),
+    # Only half of the range of hues: the other raises OverflowError with NumPy 2.
+    dict(
+        type="RandomApply",
+        prob=0.8,
+        transforms=[dict(type="ColorJitter", hue=(0.0, 0.5))],
+    ),
+    *PACK,
+]
+
+
+def views_of(pipeline: Compose, path: Path, *views: str) -> torch.Tensor:
+    """Run a pipeline on a video as the datasets do."""
+    return pipeline(dict(filename=str(path), start_index=0, modality="RGB", views=views))["inputs"]
+
+
+def in_two_pipelines(steps: list[dict]) -> Callable[[Sample], torch.Tensor]:
+    """Both anchor views from one opened video, as ClusterAwareDataset does."""
+    pipeline = Compose(steps)
+
+    def run(sample: Sample) -> torch.Tensor:
+        anchors = views_of(pipeline, sample[0], ANCHOR, ANCHOR)
+        first, second = anchors.split(1)
+        return torch.cat([first, views_of(pipeline, sample[1], POSITIVE), second])
+
+    return run
+
+
+def in_three_pipelines(steps: list[dict]) -> Callable[[Sample], torch.Tensor]:
+    """Each view on its own."""
+    pipeline = Compose(steps)
+
+    def run(sample: Sample) -> torch.Tensor:
+        anchor, positive, _ = sample
+        views = ((anchor, ANCHOR), (positive, POSITIVE), (anchor, ANCHOR))
+        return torch.cat([views_of(pipeline, path, view) for path, view in views])
+
+    return run
+
+
+def pillow_clip(files: list[Path]) -> np.ndarray:
+    """One clip from JPEG files, one frame at a time."""
+    width, height = Image.open(files[0]).size
+    box = RandomResizedCrop.get_crop_bbox((height, width), (0.25, 1.0), (3 / 4, 4 / 3))
+    flip, jitter, gray, blur = np.random.random(4) < (0.5, 0.8, 0.2, 0.2)
+    factors, hue = np.random.uniform(0.5, 1.5, 3), np.random.randint(256)
+    order = np.random.permutation(4)[: 4 * jitter]
+    enhancers = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
+    out = []
+    for file in files:
+        image = Image.open(file).crop(box).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        if flip:
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        for step in order:
+            if step < 3:
+                image = enhancers[step](image).enhance(factors[step])
+            else:
+                channels = list(image.convert("HSV").split())
+                channels[0] = Image.fromarray(np.asarray(channels[0]) + np.uint8(hue))
+                image = Image.merge("HSV", channels).convert("RGB")
+        if gray:
+            image = image.convert("L").convert("RGB")
+        if blur:
+            image = image.filter(ImageFilter.GaussianBlur(2))
+        out.append(np.asarray(image))
+    return np.ascontiguousarray(np.stack(out).transpose(3, 0, 1, 2))
+
+
+def bare_opencv(path: Path, frames: range) -> Frames:
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    for _ in range(frames.start):
+        capture.grab()
+    return [cv2.cvtColor(capture.read()[1], cv2.COLOR_BGR2RGB) for _ in frames]
+
+
+def bare_pyav(path: Path, frames: range) -> Frames:
+    out = []
+    to_rgb = VideoReformatter()
+    with av.open(str(path)) as container:
+        container.streams.video[0].codec_context.thread_count = 1
+        for number, frame in enumerate(container.decode(video=0)):
+            if number >= frames.start:
+                out.append(to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray())
+            if len(out) == len(frames):
+                break
+    return out
+
+
+def bare_decord(path: Path, frames: range) -> Frames:
+    return list(decord.VideoReader(str(path), num_threads=1).get_batch(list(frames)).asnumpy())
+
+
+def read(decoder: str, path: Path, frames: range) -> Frames:
+    reader = open_reader(str(path), decoder)
+    out = reader.frames(frames)
+    reader.close()
+    return out
+
+
+class Videos:
+    """The files of one set, the samples drawn from them and their frames as JPEG files."""
+
+    def __init__(self, paths: list[Path], samples: int, jpeg_root: Path) -> None:
+        self.lengths = {path: open_reader(str(path)).num_frames for path in paths}
+        self.jpegs = {path: jpeg_root / str(number) for number, path in enumerate(paths)}
+        draw = random.Random(0)
+        self.samples: list[Sample] = []
+        for i in range(samples):
+            anchor = paths[i % len(paths)]
+            positive = draw.choice([path for path in paths if path != anchor])
+            self.samples.append((anchor, positive, i))
+            self._extract(anchor, self.clip(anchor, ANCHOR, i))
+            self._extract(positive, self.clip(positive, POSITIVE, i))
+
+    def clip(self, path: Path, view: str, seed: int) -> range:
+        """Frames of a view; SampleViewFrames draws the same with NumPy seeded like this."""
+        if view == ANCHOR:
+            return range(CLIP)
+        low, high = positive_start_range(self.lengths[path], CLIP)
+        np.random.seed(seed)
+        start = int(np.random.randint(low, high + 1))
+        return range(start, start + CLIP)
+
+    def decode(self, by: Callable[[Path, range], Frames], sample: Sample) -> Frames:
+        anchor, positive, seed = sample
+        clips = ((anchor, ANCHOR), (positive, POSITIVE))
+        return [frame for p, view in clips for frame in by(p, self.clip(p, view, seed))]
+
+    def pillow(self, sample: Sample) -> torch.Tensor:
+        anchor, positive, seed = sample
+        views = ((anchor, ANCHOR), (positive, POSITIVE), (anchor, ANCHOR))
+        clips = [[self._jpeg(p, i) for i in self.clip(p, view, seed)] for p, view in views]
+        return torch.from_numpy(np.stack([pillow_clip(files) for files in clips]))
+
+    def read_jpegs(self, path: Path, frames: range) -> Frames:
+        return FrameFolder(str(self.jpegs[path]), num_frames=self.lengths[path]).frames(frames)
+
+    def _jpeg(self, path: Path, index: int) -> Path:
+        return self.jpegs[path] / f"img_{index + 1:05}.jpg"
+
+    def _extract(self, path: Path, frames: range) -> None:
+        self.jpegs[path].mkdir(parents=True, exist_ok=True)
+        for index, frame in zip(frames, read("auto", path, frames)):
+            Image.fromarray(frame).save(self._jpeg(path, index), quality=95)
+
+
+def made_up_videos(folder: Path, count: int) -> list[Path]:
+    """Write Xvid .avi files of 320x240, for where there are no real ones."""
+    folder.mkdir()
+    for number in range(count):
+        rng = np.random.default_rng(number)
+        path = str(folder / f"video_{number}.avi")
+        writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"XVID"), 25, (320, 240))
+        scene = cv2.resize(rng.integers(0, 256, (30, 60, 3), dtype=np.uint8), (640, 240))
+        for t in range(int(rng.integers(60, 300))):
+            shift = t % 320
+            noise = rng.integers(0, 12, (240, 320, 1), dtype=np.uint8)
+            writer.write(cv2.add(scene[:, shift : shift + 320], np.repeat(noise, 3, axis=2)))
+        writer.release()
+    return sorted(folder.iterdir())
+
+
+def measure(videos: Videos, rounds: int, cache: Path, name: str) -> dict[str, float]:
+    """Median over rounds of the CPU milliseconds per sample, by contestant."""
+    base = Config.fromfile(ROOT / "configs/slic_r3d_ucf101.py").train_dataloader.dataset.pipeline
+    device = Config.fromfile(ROOT / "configs/slic_r3d_ucf101_device_aug.py")
+    on_device = device.train_dataloader.dataset.pipeline
+    cached = dict(type="CachedVideo", path=str(cache), max_bytes=2**32, short_side=SIDE)
+    contestants: dict[str, Callable[[Sample], Any]] = {
+        "host": in_two_pipelines(base),
+        "host, fused": in_two_pipelines([*base[:3], dict(type="ClipAugment", size=SIDE), *PACK]),
+        "device": in_two_pipelines(on_device),
+        "cached, device": in_two_pipelines([cached, *on_device[1:]]),
+        "stock": in_three_pipelines(STOCK),
+        "pillow": videos.pillow,
+    }
+    for decoder in ("pyav", "opencv", "decord"):
+        contestants[f"read {decoder}"] = partial(videos.decode, partial(read, decoder))
+    contestants["read rawframes"] = partial(videos.decode, videos.read_jpegs)
+    for bare in (bare_pyav, bare_opencv, bare_decord):
+        label = bare.__name__.replace("_", " ")
+        contestants[label] = partial(videos.decode, bare)
+    times: dict[str, list[float]] = {label: [] for label in contestants}
+    for number in track(range(rounds + 1), f"{name}: rounds"):
+        spent = dict.fromkeys(contestants, 0.0)
+        for sample in videos.samples:
+            for label, contestant in contestants.items():
+                random.seed(sample[2])
+                np.random.seed(sample[2])
+                start = time.process_time()
+                contestant(sample)
+                spent[label] += time.process_time() - start
+        if number:  # the first round warms up, and fills the cache
+            for label, seconds in spent.items():
+                times[label].append(1e3 * seconds / len(videos.samples))
+    return {label: statistics.median(values) for label, values in times.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--videos", type=Path, help="a folder, instead of the shared UCF101 files")
+    parser.add_argument("--suffix", default=".avi", help="of the files in --videos")
+    parser.add_argument("--samples", type=int, default=30, help="in a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", help="also write the result to this JSON file")
+    args = parser.parse_args()
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+    init_default_scope("mmaction")
+
+    with tempfile.TemporaryDirectory() as scratch:
+        sets = {
+            "ucf101_raw, 320x240 Xvid": sorted(SHARED.glob("ucf101_raw/*/*.avi")),
+            "ucf101_6, 170x128 H.264": sorted(SHARED.glob("ucf101_6/videos/*/*_g0[1-3]_c01.mp4")),
+        }
+        if args.videos:
+            sets = {str(args.videos): sorted(args.videos.rglob(f"*{args.suffix}"))}
+        elif not all(sets.values()):
+            sets = {"generated, 320x240 Xvid": made_up_videos(Path(scratch) / "generated", 12)}
+        results = {}
+        for number, (name, paths) in enumerate(sets.items()):
+            folder = Path(scratch) / str(number)
+            videos = Videos(paths, args.samples, folder / "jpeg")
+            ms = measure(videos, args.rounds, folder / "cache", name)
+            bare = min(value for label, value in ms.items() if label.startswith("bare"))
+            results[name] = {
+                "videos": len(paths),
+                "cpu_ms_per_sample": {label: round(value, 3) for label, value in ms.items()},
+                "clips_per_cpu_second": {label: round(3e3 / t, 1) for label, t in ms.items()},
+                "stock_over_host": round(ms["stock"] / ms["host"], 2),
+                "stock_over_host_fused": round(ms["stock"] / ms["host, fused"], 2),
+                "stock_over_device": round(ms["stock"] / ms["device"], 2),
+                "pillow_over_host": round(ms["pillow"] / ms["host"], 2),
+                "pillow_over_host_fused": round(ms["pillow"] / ms["host, fused"], 2),
+                "pillow_over_device": round(ms["pillow"] / ms["device"], 2),
+                "device_over_fastest_bare": round(ms["device"] / bare, 2),
+            }
+            print(name)
+            for label, value in ms.items():
+                print(f"  {label:16s} {value:8.2f} ms per sample  {3e3 / value:7.1f} clips/s")
+            for label, ratio in list(results[name].items())[3:]:
+                print(f"  {label} {ratio}")
+    report = {
+        "sample": f"3 clips of {CLIP} frames, {SIDE}x{SIDE}",
+        "processor": f"{platform.processor() or platform.machine()}, 1 thread",
+        "samples": args.samples,
+        "rounds": args.rounds,
+        "opencv": cv2.__version__,
+        "pyav": av.__version__,
+        "decord": decord.__version__,
+        "torch": torch.__version__,
+        "sets": results,
+    }
+    if args.out:
+        with open(args.out + ".tmp", "w", encoding="utf-8") as file:
+            json.dump(report, file, indent=2)
+        os.replace(args.out + ".tmp", args.out)
+
+
+if __name__ == "__main__":
+    main()

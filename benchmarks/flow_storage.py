@@ -1,0 +1,222 @@
+"""Size, error and cost of ways to store the flow of a video, and cost of computing it.
+
+Flow (DIS, so that preparing takes seconds) of one video is stored in each way; then 16
+consecutive frames are read from different places, all ways in turn, and CPU time is taken.
+FFV1 needs PyAV and is left out where that is missing.
+
+    python benchmarks/flow_storage.py data/ucf101/videos/JumpingJack/v_JumpingJack_g01_c07.avi \\
+        --out flow_storage.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import itertools
+import json
+import os
+import statistics
+import tempfile
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from slic_mmaction.flow import (
+    METHODS,
+    FlowSettings,
+    build_estimator,
+    flow_levels,
+    forward_images,
+    read_flow,
+    read_rawframes,
+    video_flow,
+    write_flow,
+)
+
+CLIP_LEN = 16
+Reader = Callable[[Sequence[int]], list[np.ndarray]]
+
+
+def shipped(folder: Path, fields: np.ndarray) -> Reader:
+    """What tools/data/extract_flow.py writes."""
+    path = folder / "video.flow.zip"
+    write_flow(path, fields, FlowSettings())
+    return lambda frames: read_flow(path, frames)
+
+
+def zip_of_png(folder: Path, fields: np.ndarray) -> Reader:
+    """The same with lossless images."""
+    path = folder / "video.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        for number, image in enumerate(grey(fields)):
+            file.writestr(str(number), cv2.imencode(".png", image)[1].tobytes())
+
+    def read(frames: Sequence[int]) -> list[np.ndarray]:
+        with zipfile.ZipFile(path) as file:
+            pngs = [np.frombuffer(file.read(str(n)), np.uint8) for n in frames]
+        return [np.asarray(cv2.imdecode(png, cv2.IMREAD_GRAYSCALE)) for png in pngs]
+
+    return read
+
+
+def zlib_blocks(folder: Path, fields: np.ndarray) -> Reader:
+    """Sixteen frames in one compressed block: lossless."""
+    images = grey(fields)
+    shape = images.shape[1:]
+    path = folder / "video.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        for begin in range(0, len(images), CLIP_LEN):
+            block = images[begin : begin + CLIP_LEN].tobytes()
+            file.writestr(str(begin // CLIP_LEN), zlib.compress(block))
+
+    def read(frames: Sequence[int]) -> list[np.ndarray]:
+        with zipfile.ZipFile(path) as file:
+            blocks = {
+                b: np.frombuffer(zlib.decompress(file.read(str(b))), np.uint8).reshape(-1, *shape)
+                for b in {n // CLIP_LEN for n in frames}
+            }
+        return [blocks[n // CLIP_LEN][n % CLIP_LEN] for n in frames]
+
+    return read
+
+
+def loose_jpeg(folder: Path, fields: np.ndarray) -> Reader:
+    """MMAction2's raw flow frames: one file for each frame."""
+    for number, image in enumerate(grey(fields), start=1):
+        cv2.imwrite(str(folder / f"flow_x_{number:05}.jpg"), image)
+    return lambda frames: read_rawframes(folder, frames, len(fields))
+
+
+def ffv1(folder: Path, fields: np.ndarray) -> Reader:
+    """A lossless video with only key frames, by PyAV."""
+    import av
+
+    images, rate = grey(fields), 25
+    path = folder / "video.mkv"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("ffv1", rate=rate, options={"g": "1"})
+        stream.height, stream.width = images.shape[1:]
+        stream.pix_fmt = "gray"
+        for image in images:
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="gray")))
+        file.mux(stream.encode())
+
+    def read(frames: Sequence[int]) -> list[np.ndarray]:
+        out: list[np.ndarray] = []
+        with av.open(str(path)) as file:
+            stream = file.streams.video[0]
+            stream.codec_context.thread_count = 1
+            file.seek(int(frames[0] / rate / stream.time_base), stream=stream)
+            for frame in file.decode(stream):
+                if round(float(frame.pts * stream.time_base) * rate) >= frames[0]:
+                    out.append(frame.to_ndarray())
+                if len(out) == len(frames):
+                    return out
+        raise ValueError(f"{path} ended before frame {frames[-1]}.")
+
+    return read
+
+
+def grey(fields: np.ndarray) -> np.ndarray:
+    return np.stack([flow_levels(field[..., 0]) for field in fields])
+
+
+def computed(video: Path, method: str) -> Reader:
+    """No storage: decode the clip's frames and estimate, as FlowView(source=method) does."""
+    decoded = rgb(video)
+
+    def read(frames: Sequence[int]) -> list[np.ndarray]:
+        estimate = build_estimator(method)
+        gray = [cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for frame in decoded(frames)]
+        scale = 128 / min(gray[0].shape)
+        small = [
+            cv2.resize(g, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for g in gray
+        ]
+        return forward_images(small, frames, lambda a, b: flow_levels(estimate(a, b)[..., 0]))
+
+    return read
+
+
+def rgb(video: Path) -> Reader:
+    """For comparison: open the video and decode the same RGB frames."""
+
+    def read(frames: Sequence[int]) -> list[np.ndarray]:
+        capture = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG)
+        capture.set(cv2.CAP_PROP_POS_FRAMES, frames[0])
+        images = [capture.read()[1] for _ in frames]
+        capture.release()
+        return images
+
+    return read
+
+
+def estimate_ms(video: Path, method: str, frames: int = 10) -> float:
+    """CPU time per frame of decoding, scaling to 128 and estimating."""
+    start = time.process_time()
+    made = sum(1 for _ in itertools.islice(video_flow(video, method, 128), frames))
+    return 1e3 * (time.process_time() - start) / made
+
+
+def cpu_ms(read: Reader, frames: Sequence[int]) -> float:
+    start = time.process_time()
+    read(frames)
+    return 1e3 * (time.process_time() - start)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("video", type=Path)
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--out", help="also write the result to this JSON file")
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+
+    fields = np.stack(list(video_flow(args.video, "dis", 128)))
+    true = grey(fields).astype(int)
+    ways = [shipped, zip_of_png, zlib_blocks, loose_jpeg]
+    ways += [ffv1] if importlib.util.find_spec("av") else []
+    rng = np.random.default_rng(0)
+    starts = rng.integers(0, max(len(fields) - CLIP_LEN, 1), args.repeats)
+    clips = [range(s, min(s + CLIP_LEN, len(fields))) for s in starts]
+    with tempfile.TemporaryDirectory() as scratch:
+        readers, rows = {}, {}
+        for way in ways:
+            folder = Path(scratch, way.__name__)
+            folder.mkdir()
+            start = time.process_time()
+            readers[way.__name__] = way(folder, fields)
+            seconds = time.process_time() - start
+            size = sum(path.stat().st_size for path in folder.iterdir())
+            read = np.stack(readers[way.__name__](range(len(fields))))
+            rows[way.__name__] = {
+                "bytes_per_frame": size / len(fields),
+                "mean_error_levels": float(np.abs(read - true).mean()),
+                "write_ms_per_frame": 1e3 * seconds / len(fields),
+            }
+        readers.update({"dis on the fly": computed(args.video, "dis"), "rgb": rgb(args.video)})
+        times = [{name: cpu_ms(read, clip) for name, read in readers.items()} for clip in clips]
+    for name in readers:
+        rows.setdefault(name, {})["read_16_ms"] = statistics.median(t[name] for t in times)
+
+    print(f"{args.video.name}: {len(fields)} frames of {true.shape[2]}x{true.shape[1]}, CPU time")
+    for name, row in rows.items():
+        print(f"{name:16}", ", ".join(f"{key} {value:.2f}" for key, value in row.items()))
+    estimates = {method: estimate_ms(args.video, method) for method in METHODS}
+    print("estimate, ms per frame:", {name: round(ms, 1) for name, ms in estimates.items()})
+    if args.out:
+        result = {"video": args.video.name, "frames": len(fields), "opencv": cv2.__version__}
+        result["estimate_ms_per_frame"] = estimates
+        with open(args.out + ".tmp", "w", encoding="utf-8") as file:
+            json.dump({**result, "ways": rows}, file, indent=2)
+        os.replace(args.out + ".tmp", args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Checking MMAction2's annotation text files before they are loaded.
+
+The stock datasets answer a wrong line with ``too many values to unpack`` or ``invalid literal
+for int()``, without naming file or line, and take an empty line for a video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mmaction.datasets import BaseActionDataset, RawframeDataset, VideoDataset
+from mmengine.fileio import exists, get
+
+UNLABELLED = -1
+
+
+def check_annotation(dataset: BaseActionDataset) -> None:
+    """Check the annotation file of a stock dataset that lists videos or raw frames.
+
+    Datasets of any other type have formats of their own and are not checked.
+
+    Args:
+        dataset (BaseActionDataset): A dataset, not yet loaded (``lazy_init=True``).
+
+    Raises:
+        FileNotFoundError: If the annotation file does not exist.
+        ValueError: If a line is wrong, naming file and line.
+    """
+    check = LINE_CHECKS.get(type(dataset))
+    if check is None:
+        return
+    path = dataset.ann_file
+    if not exists(path):
+        raise FileNotFoundError(
+            f"The annotation file {path} does not exist; make it with a script of tools/data, or "
+            "correct ann_file."
+        )
+    first_has_label = None
+    for number, line in enumerate(_lines(path, get(path)), start=1):
+        try:
+            if not line.strip():
+                raise ValueError("is empty; remove it")
+            has_label = check(dataset, line.strip())
+            # A file without labels is a file of unlabelled videos: SLIC needs none. A line
+            # without one among others is a mistake.
+            first_has_label = has_label if first_has_label is None else first_has_label
+            if has_label != first_has_label:
+                has, first_has = ("a", "none") if has_label else ("no", "one")
+                raise ValueError(f"has {has} label, but line 1 has {first_has}; label all or none")
+        except ValueError as error:
+            raise ValueError(f"{path}:{number} {error}.") from None
+
+
+def _lines(path: str, content: bytes) -> list[str]:
+    if content.startswith(b"\xef\xbb\xbf"):
+        raise ValueError(
+            f"{path}:1 begins with a byte order mark, which would become part of the first name; "
+            "save the file as UTF-8 without one."
+        )
+    try:
+        lines = content.decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        number = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{path}:{number} is not UTF-8 text; save the file as UTF-8.") from error
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def _check_video(dataset: VideoDataset, line: str) -> bool:
+    fields = line.split(dataset.delimiter)
+    if len(fields) > 2 and not dataset.multi_class:
+        raise ValueError(
+            f"has {len(fields)} fields separated by {dataset.delimiter!r}, but should be a path "
+            "and a label; where names hold the separator, separate by another one and tell the "
+            "dataset: delimiter='\\t'"
+        )
+    return _check_labels(dataset, fields[1:])
+
+
+def _check_frames(dataset: RawframeDataset, line: str) -> bool:
+    names = ["offset", "number of frames"] if dataset.with_offset else ["number of frames"]
+    fields = line.split()
+    numbers, labels = fields[1 : len(names) + 1], fields[len(names) + 1 :]
+    if len(numbers) < len(names) or (len(labels) > 1 and not dataset.multi_class):
+        raise ValueError(
+            f"has {len(fields)} fields, but should be a folder (without spaces), its "
+            f"{' and '.join(names)}, and a label"
+        )
+    for name, field in zip(names, numbers):
+        if _integer(field, name) < (name != "offset"):
+            raise ValueError(f"has {field} as {name}; correct or remove it")
+    return _check_labels(dataset, labels)
+
+
+def _check_labels(dataset: BaseActionDataset, fields: Sequence[str]) -> bool:
+    for field in fields:
+        label = _integer(field, "label")
+        highest = dataset.num_classes
+        if label < UNLABELLED or (highest is not None and label >= highest):
+            raise ValueError(
+                f"has the label {label}, but labels count from 0"
+                + ("" if highest is None else f" to num_classes - 1 = {highest - 1}")
+            )
+    return len(fields) > 0
+
+
+def _integer(field: str, name: str) -> int:
+    try:
+        return int(field)
+    except ValueError:
+        raise ValueError(f"has {field!r} as {name}, which is no integer; correct it") from None
+
+
+LINE_CHECKS: dict[type, Callable[..., bool]] = {
+    VideoDataset: _check_video,
+    RawframeDataset: _check_frames,
+}

@@ -1,0 +1,126 @@
+"""Which videos of a training set cannot be read, known to all workers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from mmengine.dataset import BaseDataset
+from mmengine.dist import all_reduce, is_main_process
+from mmengine.logging import print_log
+from torch import Tensor
+
+from ..decoding import UnreadableVideoError
+from .videos import video_name
+
+UNREADABLE, SHORT = 1, 2
+
+
+class TooManyBadVideosError(RuntimeError):
+    """More videos than allowed cannot be read."""
+
+
+class BadVideos:
+    """The unreadable videos of a training set, in shared memory.
+
+    A bad video is neither a crash nor silence: it is logged once, with its path and the
+    reason, and not opened again; whoever asked for it takes another. Marks are made by
+    loader workers and seen by all of them and by the main process; ranks learn of each
+    other's in :meth:`merge_ranks`.
+
+    Args:
+        videos (BaseDataset): The N videos.
+        max_ratio (float): Share of unreadable videos at which a run goes on.
+
+    Raises:
+        ValueError: If max_ratio is not in 0..1.
+    """
+
+    def __init__(self, videos: BaseDataset, max_ratio: float) -> None:
+        if not 0 <= max_ratio <= 1:
+            raise ValueError(f"max_bad_ratio must be in 0..1, but is {max_ratio}.")
+        self._videos = videos
+        self.max_ratio = max_ratio
+        self._marks = torch.zeros(len(videos), dtype=torch.uint8).share_memory_()
+
+    @property
+    def unreadable(self) -> Tensor:
+        """(N,) bool."""
+        return (self._marks & UNREADABLE) > 0
+
+    @property
+    def short(self) -> Tensor:
+        """(N,) bool, videos that hold fewer frames than their header promises."""
+        return (self._marks & SHORT) > 0
+
+    @contextmanager
+    def reading(self, index: int) -> Iterator[None]:
+        """Watch over the reading of video ``index``.
+
+        Raises:
+            UnreadableVideoError: If the video is or was unreadable.
+            TooManyBadVideosError: If it is one too many.
+        """
+        if self._marks[index] & UNREADABLE:
+            raise UnreadableVideoError(
+                f"The video {video_name(self._videos, index)} could not be read before."
+            )
+        try:
+            yield
+        except (UnreadableVideoError, OSError) as error:
+            self._marks[index] |= UNREADABLE
+            _say(f"Bad video, left out from now on: {error}")
+            self.check()
+            if isinstance(error, UnreadableVideoError):
+                raise
+            raise UnreadableVideoError(str(error)) from error
+
+    def note_lost(self, index: int, results: dict) -> None:
+        """Log a video once that holds fewer frames than promised (it is looped).
+
+        Args:
+            index (int): The video.
+            results (dict): Results of a pipeline with :class:`DecodeFrames`.
+        """
+        lost = results.get("lost_frames", 0)
+        if lost and not self._marks[index] & SHORT:
+            self._marks[index] |= SHORT
+            _say(
+                f"The video {video_name(self._videos, index)} lacks {lost} of the "
+                f"{results['total_frames'] + lost} frames that its header promises; it is "
+                "taken as the shorter video it is."
+            )
+
+    def merge_ranks(self) -> None:
+        """Give every rank the marks of all, and check; called by all ranks together.
+
+        Raises:
+            TooManyBadVideosError: On every rank, if there are too many.
+        """
+        marks = torch.stack([self.unreadable, self.short]).to(torch.uint8)
+        all_reduce(marks, "max")
+        self._marks.copy_(UNREADABLE * marks[0] + SHORT * marks[1])
+        self.check()
+
+    def check(self) -> None:
+        """Stop a run that has too many unreadable videos.
+
+        Raises:
+            TooManyBadVideosError: With the list of them.
+        """
+        bad = self.unreadable.nonzero().flatten().tolist()
+        if len(bad) > self.max_ratio * len(self._marks):
+            names = "\n".join(video_name(self._videos, index) for index in bad)
+            raise TooManyBadVideosError(
+                f"{len(bad)} of {len(self._marks)} videos cannot be read, more than "
+                f"max_bad_ratio={self.max_ratio} allows; the log says why. Repair them, take "
+                f"them out of the annotation file, or raise max_bad_ratio:\n{names}"
+            )
+
+
+def _say(message: str) -> None:
+    # MMEngine's loggers print nothing below ERROR on ranks other than 0.
+    level = logging.WARNING if is_main_process() else logging.ERROR
+    print_log(message, logger="current", level=level)

@@ -1,0 +1,13 @@
+"""Opening videos and decoding frames by number, with any of four decoders."""
+
+from .choice import choose_decoder, open_reader
+from .frame_folder import FrameFolder
+from .reader import UnreadableVideoError, VideoReader
+
+__all__ = [
+    "FrameFolder",
+    "UnreadableVideoError",
+    "VideoReader",
+    "choose_decoder",
+    "open_reader",
+]

@@ -1,0 +1,83 @@
+"""What every decoder offers: some frames of one video, by number."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+
+class UnreadableVideoError(RuntimeError):
+    """A video that is missing, empty, not a video, or from which no frame can be decoded."""
+
+
+class VideoReader(ABC):
+    """One open video.
+
+    Frame ``i`` is the i-th picture of the video, from 0, in the order in which it is shown.
+    In a sound file that is what decoding from the beginning to the end hands out as number
+    ``i``; however a reader gets there, it returns that picture.
+
+    Args:
+        name (str): The video's path, for messages.
+
+    Attributes:
+        num_frames (int): Number of frames. Where a decoder only knows what a header promises,
+            set right as soon as :meth:`read` has run past the end.
+        promised_frames (int): Number of frames by the file's header; more than
+            ``num_frames`` if the file was cut off.
+        avg_fps (float): Mean frames per second; 0 where a source has no clock.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.num_frames = 0
+        self.promised_frames = 0
+        self.avg_fps = 0.0
+
+    @abstractmethod
+    def read(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
+        """Decode frames.
+
+        Args:
+            indices (Sequence[int]): Frame numbers, ascending, each once.
+
+        Returns:
+            dict[int, np.ndarray]: (H, W, 3) uint8, RGB, upright, all of one size. Frames that
+            do not exist are left out, and then ``num_frames`` is what does exist.
+
+        Raises:
+            UnreadableVideoError: If the decoder gives up.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most readers hold nothing that must be closed
+        """Let go of the file."""
+
+    def frames(self, indices: Iterable[int]) -> list[np.ndarray]:
+        """Frames in the order asked for, each decoded once.
+
+        A video with fewer frames than it promised is treated as one of its true length L, and
+        looped as short videos are: frame ``i`` becomes ``i mod L``.
+
+        Args:
+            indices (Iterable[int]): Frame numbers in any order, repeats allowed.
+
+        Returns:
+            list[np.ndarray]: One array for each index; repeats are the same read-only array.
+
+        Raises:
+            UnreadableVideoError: If not a single frame can be decoded.
+        """
+        asked = [int(i) for i in indices]
+        found = self.read(sorted(set(asked)))
+        missing = [i for i in set(asked) if i not in found]
+        if missing:
+            length = self.num_frames
+            if length < 1:
+                raise UnreadableVideoError(f"No frame of the video {self.name} can be decoded.")
+            found.update(self.read(sorted({i % length for i in missing} - set(found))))
+            found.update({i: found[i % length] for i in missing})
+        for frame in found.values():
+            frame.setflags(write=False)
+        return [found[i] for i in asked]

@@ -1,0 +1,171 @@
+"""The changes after the crop, for all clips of a batch together, as tensor functions.
+
+They follow the 8-bit operations of ``slic_mmaction.transforms.color``: values are rounded
+to 0..255 after every step, so that a clip looks the same whether a worker or the device
+changed it. All functions but :func:`augment_clips` take float32 clips (M, 3, T, H, W) with
+whole values 0..255 and one factor (M,) per clip, and may return unrounded values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..transforms.clip_draws import (
+    BRIGHTNESS,
+    CONTRAST,
+    HUE,
+    SATURATION,
+    Appearance,
+    ClipDraws,
+)
+from ..transforms.color import LUMA
+
+
+def _each_clip(factors: Tensor) -> Tensor:
+    return factors.view(-1, 1, 1, 1, 1)
+
+
+def to_gray(clips: Tensor) -> Tensor:
+    """Luma (ITU-R 601), rounded: (M, 1, T, H, W)."""
+    red, green, blue = clips.split(1, dim=1)
+    return (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue).round_()
+
+
+def grayscale(clips: Tensor) -> Tensor:
+    """Replace the colours by luma, kept in three channels."""
+    return to_gray(clips).expand_as(clips)
+
+
+def adjust_brightness(clips: Tensor, factors: Tensor) -> Tensor:
+    """Scale all values: ``factor * x``."""
+    return clips * _each_clip(factors)
+
+
+def adjust_contrast(clips: Tensor, factors: Tensor) -> Tensor:
+    """Blend each frame with its own mean luma: ``mean + factor * (x - mean)``."""
+    means = to_gray(clips).mean(dim=(3, 4), keepdim=True).round_()
+    return torch.lerp(means, clips, _each_clip(factors))
+
+
+def adjust_saturation(clips: Tensor, factors: Tensor) -> Tensor:
+    """Blend each pixel with its luma: ``gray + factor * (x - gray)``."""
+    return torch.lerp(to_gray(clips), clips, _each_clip(factors))
+
+
+def adjust_hue(clips: Tensor, shifts: Tensor) -> Tensor:
+    """Rotate the hue by ``shift`` turns of the colour circle (-0.5..0.5).
+
+    Smith's hexagonal HSV, but not rounded to 8 bits on the way there and back, which
+    takes half a grey level from the host's result on random colours.
+    """
+    red, green, blue = clips.unbind(1)
+    value = clips.amax(1)
+    chroma = value - clips.amin(1)
+    # Which sixth of the circle the strongest channel stands for, and how far from it.
+    sixths = torch.where(
+        value == red,
+        green - blue,
+        torch.where(value == green, blue - red + 2 * chroma, red - green + 4 * chroma),
+    )
+    # The host turns by whole steps of 1/256.
+    steps = (shifts * 256).round().view(-1, 1, 1, 1)
+    hue = sixths / chroma.clamp(min=1) + steps * (6 / 256)
+    falls = (torch.remainder(hue + offset, 6) for offset in (5, 3, 1))
+    # A channel is at its value near its own colour and lower by the chroma opposite to it.
+    return torch.stack(
+        [value - chroma * torch.minimum(fall, 4 - fall).clamp_(0, 1) for fall in falls], dim=1
+    )
+
+
+def blur_matrix(side: int, kernel_size: int, sigma: float) -> Tensor:
+    """The Gaussian blur of a row of pixels as a matrix.
+
+    Rows are mirrored at their ends, the outermost pixel not repeated.
+
+    Args:
+        side (int): Number of pixels in the row.
+        kernel_size (int): Odd number of taps.
+        sigma (float): Standard deviation in pixels.
+
+    Returns:
+        Tensor: (side, side) float32; ``matrix @ row`` is the blurred row.
+    """
+    taps = torch.arange(kernel_size, dtype=torch.float64) - kernel_size // 2
+    weights = torch.exp(-(taps**2) / (2 * sigma**2))
+    pixels = torch.arange(side)[:, None]
+    # Off one end by n is n inside of it, over and over for rows shorter than the kernel.
+    period = max(2 * (side - 1), 1)
+    seen = torch.remainder(pixels + taps.long(), period)
+    seen = torch.minimum(seen, period - seen) if side > 1 else torch.zeros_like(seen)
+    matrix = torch.zeros(side, side, dtype=torch.float64)
+    matrix.scatter_add_(1, seen, (weights / weights.sum()).expand(side, -1))
+    return matrix.float()
+
+
+def gaussian_blur(clips: Tensor, kernel_size: int, sigma: float) -> Tensor:
+    """Blur each frame with a square Gaussian kernel of odd ``kernel_size``.
+
+    Two matrix products, which leave no border to fill and run where convolutions with one
+    channel are slow.
+    """
+    rows, columns = (
+        blur_matrix(side, kernel_size, sigma).to(clips.device) for side in clips.shape[-2:]
+    )
+    return rows @ (clips @ columns.T)
+
+
+ADJUST: dict[int, Callable[[Tensor, Tensor], Tensor]] = {
+    BRIGHTNESS: adjust_brightness,
+    CONTRAST: adjust_contrast,
+    SATURATION: adjust_saturation,
+    HUE: adjust_hue,
+}
+
+
+def augment_clips(
+    clips: Tensor, draws: ClipDraws, appearance: Appearance, is_flow: np.ndarray
+) -> Tensor:
+    """Flip, jitter, grey and blur clips, each by its own draws.
+
+    The jitter goes in four rounds. In each, the clips whose turn it is for the same
+    operation undergo it together, so the number of calls does not grow with the batch and
+    no clip is computed that a round leaves alone.
+
+    Args:
+        clips (Tensor): (M, 3, T, H, W) uint8, contiguous; changed in place.
+        draws (ClipDraws): Drawn parameters of the M clips.
+        appearance (Appearance): For the blur's kernel.
+        is_flow (np.ndarray): (M,) bool, clips whose values a flip negates.
+
+    Returns:
+        Tensor: ``clips``.
+    """
+    flipped = _numbers(draws.flip, clips)
+    clips[flipped] = clips[flipped].flip(-1)
+    negated = _numbers(draws.flip & is_flow, clips)
+    clips[negated] = 255 - clips[negated]
+    for place in range(len(ADJUST)):
+        for operation, adjust in ADJUST.items():
+            turn = (draws.order[:, place] == operation) & draws.changes[:, operation]
+            factors = torch.from_numpy(draws.factors[turn, operation]).float().to(clips.device)
+            _change(clips, turn, adjust, factors)
+    _change(clips, draws.gray, grayscale)
+    _change(clips, draws.blur, gaussian_blur, appearance.blur_kernel, appearance.blur_sigma)
+    return clips
+
+
+def _numbers(mask: np.ndarray, clips: Tensor) -> Tensor:
+    return torch.from_numpy(np.flatnonzero(mask)).to(clips.device)
+
+
+def _change(
+    clips: Tensor, mask: np.ndarray, operation: Callable[..., Tensor], *args: object
+) -> None:
+    if mask.any():
+        numbers = _numbers(mask, clips)
+        changed = operation(clips[numbers].float(), *args)
+        clips[numbers] = changed.round().clamp_(0, 255).to(torch.uint8)

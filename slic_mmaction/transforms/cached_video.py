@@ -1,0 +1,88 @@
+"""Opening a video, decoded in an earlier epoch if possible."""
+
+from __future__ import annotations
+
+import logging
+
+from mmaction.registry import TRANSFORMS
+from mmengine.logging import print_log
+
+from ..decoding import UnreadableVideoError, VideoReader
+from ..decoding.shrunk_reader import ArrayReader, ShrunkReader
+from ..decoding.video_cache import CachedFrames, VideoCache
+from .open_video import RAW_FRAMES, OpenVideo
+
+
+@TRANSFORMS.register_module()
+class CachedVideo(OpenVideo):
+    """:class:`OpenVideo` for small datasets: from the second epoch on nothing is decoded.
+
+    The first time a video is opened it is decoded as a whole, resized and written to ``path``;
+    later its frames are mapped from there. Frames come resized in either case, also of videos
+    that no longer fit, with the pixels of :class:`OpenVideo`, :class:`DecodeFrames` and
+    ``Resize(scale=(-1, short_side))``. A video of 190 frames of 171x128 takes 12 MB.
+
+    Keys are those of :class:`OpenVideo`; raw frames are not cached.
+
+    Args:
+        path (str): Folder of the cache, on a local disk or in memory (``/dev/shm/...``);
+            shared by all workers and ranks of the machine. To empty it, delete it.
+        max_bytes (int): Bound of its size.
+        short_side (int): Of the frames, in pixels. Defaults to 128.
+        decoder (str): See :class:`OpenVideo`. Defaults to ``'auto'``.
+        num_threads (int): See :class:`OpenVideo`. Defaults to 1.
+
+    Raises:
+        ValueError: If max_bytes or short_side is below 1, or raw frames are to be cached.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        max_bytes: int,
+        short_side: int = 128,
+        decoder: str = "auto",
+        num_threads: int = 1,
+    ) -> None:
+        super().__init__(decoder, num_threads)
+        if short_side < 1:
+            raise ValueError(f"CachedVideo needs short_side of at least 1, but got {short_side}.")
+        if decoder == RAW_FRAMES:
+            raise ValueError("CachedVideo caches video files; raw frames need no cache.")
+        self.cache = VideoCache(path, max_bytes)
+        self.short_side = short_side
+        self._full = False
+
+    def open(self, results: dict) -> VideoReader:
+        """Open the video that a sample names, or map what is cached of it."""
+        if "filename" not in results:
+            raise ValueError("CachedVideo caches video files, but the dataset lists raw frames.")
+        filename = results["filename"]
+        try:
+            key = self.cache.key(filename, short_side=self.short_side, decoder=self.decoder)
+        except FileNotFoundError as error:
+            raise UnreadableVideoError(f"The video {filename} does not exist.") from error
+        cached = self.cache.get(key)
+        if cached is not None:
+            return ArrayReader(filename, *cached)
+        reader = ShrunkReader(super().open(results), self.short_side)
+        if self._full:
+            return reader
+        video = CachedFrames(reader.read_all(), reader.avg_fps)
+        reader.close()
+        self._full = not self.cache.put(key, video)
+        if self._full and self.cache.is_first_to_call_it_full():
+            print_log(
+                f"The video cache {self.cache.folder} is full ({self.cache.max_bytes} bytes): "
+                "further videos are decoded each time.",
+                logger="current",
+                level=logging.WARNING,
+            )
+        return ArrayReader(filename, *video, promised_frames=reader.promised_frames)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(path={str(self.cache.folder)!r}, "
+            f"max_bytes={self.cache.max_bytes}, short_side={self.short_side}, "
+            f"decoder={self.decoder!r}, num_threads={self.num_threads})"
+        )

@@ -1,0 +1,91 @@
+"""Opening the video of a sample."""
+
+from __future__ import annotations
+
+import os.path as osp
+
+from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+
+from ..decoding import FrameFolder, VideoReader, choose_decoder, open_reader
+
+RAW_FRAMES = "rawframes"
+
+
+@TRANSFORMS.register_module()
+class OpenVideo(BaseTransform):
+    """Open a video, in the place of ``DecordInit`` and its like; see docs/decoding.md.
+
+    Any sampling transform may follow, and then :class:`DecodeFrames`.
+
+    Required Keys:
+
+    - filename, or of ``RawframeDataset``: frame_dir, total_frames, filename_tmpl, start_index
+      and, optionally, offset
+
+    Added Keys:
+
+    - video_reader (VideoReader)
+    - total_frames (int)
+    - avg_fps (float)
+
+    Args:
+        decoder (str): ``'pyav'``, ``'opencv'``, ``'decord'``, ``'auto'`` (the fastest of these
+            that is installed) or ``'rawframes'`` (images ``img_00001.jpg``... in a folder
+            named as the video without its suffix). Samples of a ``RawframeDataset`` are raw
+            frames, whatever is set. Defaults to ``'auto'``.
+        num_threads (int): Decoding threads. More than one helps only where loader workers
+            are fewer than cores. Defaults to 1.
+        backend_args (dict, optional): Where files are, for ``mmengine.fileio``. Defaults to
+            None, a local disk.
+
+    Raises:
+        ValueError: If there is no such decoder, or num_threads is below 1.
+        ImportError: If the decoder is not installed.
+        UnreadableVideoError: If a video is missing or has no frames.
+    """
+
+    def __init__(
+        self, decoder: str = "auto", num_threads: int = 1, backend_args: dict | None = None
+    ) -> None:
+        if num_threads < 1:
+            raise ValueError(f"OpenVideo needs num_threads of at least 1, but got {num_threads}.")
+        if decoder != RAW_FRAMES:
+            choose_decoder(decoder)
+        self.decoder = decoder
+        self.num_threads = num_threads
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        """Open the sample's video."""
+        reader = self.open(results)
+        results["video_reader"] = reader
+        results["total_frames"] = reader.num_frames
+        results["avg_fps"] = reader.avg_fps
+        return results
+
+    def open(self, results: dict) -> VideoReader:
+        """Open the video that a sample names."""
+        if "frame_dir" in results:
+            if results.get("modality", "RGB") != "RGB":
+                raise ValueError(
+                    f"OpenVideo reads RGB frames, but the dataset's modality is "
+                    f"{results['modality']!r}; use RawFrameDecode for that."
+                )
+            return FrameFolder(
+                results["frame_dir"],
+                results["filename_tmpl"],
+                first=results["start_index"] + results.get("offset", 0),
+                num_frames=results["total_frames"],
+                backend_args=self.backend_args,
+            )
+        filename = results["filename"]
+        if self.decoder == RAW_FRAMES:
+            return FrameFolder(osp.splitext(filename)[0], backend_args=self.backend_args)
+        return open_reader(filename, self.decoder, self.num_threads, self.backend_args)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(decoder={self.decoder!r}, num_threads={self.num_threads}, "
+            f"backend_args={self.backend_args})"
+        )

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from slic_mmaction.datasets.videos import build_videos, true_labels
+
+
+def videos(path: Path, content: str | bytes, kind: str = "VideoDataset", **options):
+    path = path / "list.txt"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    prefix = dict(video="root") if kind == "VideoDataset" else dict(img="root")
+    return build_videos(
+        dict(type=f"mmaction.{kind}", ann_file=str(path), data_prefix=prefix, **options)
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "labels"),
+    [
+        ("a.mp4 0\nb.mp4 12\n", [0, 12]),
+        ("a.mp4 0\nb.mp4 1", [0, 1]),  # no line end at the end
+        ("a.mp4 0\r\nb.mp4 1\r\n", [0, 1]),  # Windows
+        ("a.mp4\nb.mp4\n", None),  # unlabelled
+        ("a.mp4 -1\nb.mp4 -1\n", None),
+        ("ä#&.mp4 0\n", [0]),
+    ],
+)
+def test_good_files_pass(tmp_path: Path, content: str, labels: list[int] | None) -> None:
+    dataset = videos(tmp_path, content)
+    names = [Path(dataset.get_data_info(i)["filename"]).name for i in range(len(dataset))]
+    assert names == [line.split()[0] for line in content.split("\n") if line]
+    got = true_labels(dataset)
+    assert got is None if labels is None else got.tolist() == labels
+
+
+def test_names_with_spaces_and_another_delimiter(tmp_path: Path) -> None:
+    dataset = videos(tmp_path, "my clip.mp4\t3\nb.mp4\t4\n", delimiter="\t")
+    assert dataset.get_data_info(0)["filename"] == "root/my clip.mp4"
+    assert true_labels(dataset).tolist() == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a.mp4 0\n\nb.mp4 1\n", r"list\.txt:2 is empty; remove it\.$"),
+        ("a.mp4 0\nb.mp4 1\n \n", r"list\.txt:3 is empty"),
+        ("a.mp4 0\nb.mp4\n", r"list\.txt:2 has no label, but line 1 has one; label all or none"),
+        ("a.mp4\nb.mp4 1\n", r"list\.txt:2 has a label, but line 1 has none"),
+        ("a.mp4 0\nb.mp4 x\n", r"list\.txt:2 has 'x' as label, which is no integer"),
+        ("a.mp4 0\nb.mp4 1.0\n", r"list\.txt:2 has '1\.0' as label"),
+        ("a.mp4 0\nmy clip.mp4 1\n", r"list\.txt:2 has 3 fields separated by ' '.*delimiter="),
+        ("a.mp4 0\nb.mp4  1\n", r"list\.txt:2 has 3 fields"),
+        ("a.mp4 0\nb.mp4 -2\n", r"list\.txt:2 has the label -2, but labels count from 0\."),
+        (b"\xef\xbb\xbfa.mp4 0\n", r"list\.txt:1 begins with a byte order mark"),
+        ("a.mp4 0\nä.mp4 1\n".encode("latin-1"), r"list\.txt:2 is not UTF-8"),
+        ("a.mp4 0\n".encode("utf-16"), r"list\.txt:1 is not UTF-8"),
+    ],
+)
+def test_a_wrong_line_is_named(tmp_path: Path, content: str | bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        videos(tmp_path, content)
+    assert "\n" not in str(caught.value)
+
+
+def test_labels_must_fit_the_number_of_classes(tmp_path: Path) -> None:
+    message = r"list\.txt:2 has the label 3, but labels count from 0 to num_classes - 1 = 2"
+    with pytest.raises(ValueError, match=message):
+        videos(tmp_path, "a.mp4 2\nb.mp4 3\n", num_classes=3)
+    options = dict(num_classes=4, multi_class=True)
+    dataset = videos(tmp_path, "a.mp4 0 2\nb.mp4 3\n", **options)
+    assert dataset.get_data_info(0)["label"].tolist() == [1, 0, 1, 0]
+    with pytest.raises(ValueError, match=r"list\.txt:1 has the label 4"):
+        videos(tmp_path, "a.mp4 0 4\n", **options)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("a 9 0\nb 8\n", {}, r":2 has no label"),
+        ("a 9 0\nb\n", {}, r":2 has 1 fields, but should be a folder .* number of frames, and a"),
+        ("a 9 0\nb 8 1 2\n", {}, r":2 has 4 fields"),
+        ("a nine 0\n", {}, r":1 has 'nine' as number of frames, which is no integer"),
+        ("a 0 0\n", {}, r":1 has 0 as number of frames"),
+        ("a -1 9 0\n", dict(with_offset=True), r":1 has -1 as offset"),
+        ("a 3 0\n", dict(with_offset=True), r":1 has 0 as number of frames"),
+    ],
+)
+def test_wrong_lines_of_raw_frames(tmp_path: Path, content: str, options, message: str) -> None:
+    with pytest.raises(ValueError, match=r"list\.txt" + message):
+        videos(tmp_path, content, "RawframeDataset", **options)
+
+
+def test_good_lines_of_raw_frames(tmp_path: Path) -> None:
+    assert len(videos(tmp_path, "a 9 0\r\nb 8 1\n", "RawframeDataset")) == 2
+    assert len(videos(tmp_path, "a 9\nb 8\n", "RawframeDataset")) == 2
+    dataset = videos(tmp_path, "a 0 9 0\nb 5 8 1\n", "RawframeDataset", with_offset=True)
+    assert dataset.get_data_info(1)["offset"] == 5
+    options = dict(multi_class=True, num_classes=5)
+    assert len(videos(tmp_path, "a 9 0 4\n", "RawframeDataset", **options)) == 1
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    for kind in ("VideoDataset", "RawframeDataset"):
+        with pytest.raises(FileNotFoundError, match=r"annotation file .*none\.txt does not exist"):
+            build_videos(dict(type=f"mmaction.{kind}", ann_file=str(tmp_path / "none.txt")))

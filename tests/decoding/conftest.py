@@ -1,0 +1,175 @@
+"""Videos of many kinds in which every picture shows its own number.
+
+A decoder's answer is judged by what can be seen in the picture, not by another decoder.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+BITS = 9
+RATE = 25
+Write = Callable[..., Path]
+
+
+def numbered(number: int, size: tuple[int, int]) -> np.ndarray:
+    """A picture whose number stands in it as dark and light columns, RGB uint8."""
+    width, height = size
+    bits = [number >> b & 1 for b in range(BITS)]
+    row = np.repeat(bits, int(np.ceil(width / BITS)))[:width]
+    noise = np.random.default_rng(number).integers(0, 40, (height // 8 + 1, width // 8 + 1))
+    grey = 30 + 150 * row[None] + np.kron(noise, np.ones((8, 8), int))[:height, :width]
+    picture = np.repeat(grey[..., None], 3, axis=-1).astype(np.uint8)
+    picture[: height // 4, :, 2] = 0  # yellowish above: tells up from down and red from blue
+    return picture
+
+
+def number_of(picture: np.ndarray) -> int:
+    """The number that a picture shows."""
+    columns = picture[picture.shape[0] // 2 :, :, 0].mean(axis=0)
+    step = int(np.ceil(len(columns) / BITS))
+    bits = [columns[b * step : (b + 1) * step].mean() > 125 for b in range(BITS)]
+    return sum(int(bit) << b for b, bit in enumerate(bits))
+
+
+def numbers_of(pictures: Iterable[np.ndarray]) -> list[int]:
+    return [number_of(picture) for picture in pictures]
+
+
+def write(
+    path: Path,
+    num_frames: int = 60,
+    codec: str = "libx264",
+    size: tuple[int, int] = (80, 48),
+    stamps: list[int] | None = None,
+    options: dict[str, str] | None = None,
+    pix_fmt: str = "yuv420p",
+    container_options: dict[str, str] | None = None,
+    **settings: Any,
+) -> Path:
+    """Encode numbered pictures; ``settings`` are set on the codec context."""
+    av = pytest.importorskip("av", minversion="17")
+    with av.open(str(path), "w", options=container_options or {}) as container:
+        stream = container.add_stream(codec, rate=RATE, options=options or {})
+        stream.width, stream.height = size
+        stream.pix_fmt = pix_fmt
+        stream.codec_context.time_base = Fraction(1, RATE)
+        for name, value in settings.items():
+            setattr(stream.codec_context, name, value)
+        for i in range(num_frames):
+            frame = av.VideoFrame.from_ndarray(numbered(i, size), format="rgb24")
+            frame.pts = i if stamps is None else stamps[i]
+            frame.time_base = Fraction(1, RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def write_audio(path: Path) -> Path:
+    """Encode a second of silence."""
+    av = pytest.importorskip("av", minversion="17")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=16000, layout="mono")
+        for begin in range(0, 16000, 1024):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            frame.sample_rate, frame.pts = 16000, begin
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def write_packed(path: Path, num_frames: int = 31) -> Path:
+    """Write MPEG-4 as old DivX and Xvid did: P- and B-frame in one packet, then an empty one.
+
+    AVI has no order of display; packing was the way round that.
+    """
+    av = pytest.importorskip("av", minversion="17")
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="avi") as container:
+        stream = container.add_stream("mpeg4", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 80, 48, "yuv420p"
+        stream.codec_context.max_b_frames = 1
+        stream.codec_context.gop_size = 300
+        stream.codec_context.options = {"b_strategy": "0", "sc_threshold": "1000000000"}
+        packets = []
+        for i in range(num_frames):
+            frame = av.VideoFrame.from_ndarray(numbered(i, (80, 48)), format="rgb24")
+            packets += stream.encode(frame)
+        packets += stream.encode()
+    data = [bytes(packet) for packet in packets]
+    # The writer's name in the user data says that B-frames are packed.
+    header = data[0][: data[0].index(b"\x00\x00\x01\xb2")]
+    picture = data[0][data[0].index(b"\x00\x00\x01\xb6") :]
+    data[0] = header + b"\x00\x00\x01\xb2DivX503b1393p" + picture
+    pairs = [data[0]]
+    rest = data[1:]
+    while len(rest) > 1:
+        # N-VOP: a P-VOP header (vop_coding_type 01) that says it is not coded.
+        pairs += [rest[0] + rest[1], b"\x00\x00\x01\xb6\x50\x00\x7f"]
+        rest = rest[2:]
+    pairs += rest
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 80, 48, "yuv420p"
+        for i, chunk in enumerate(pairs):
+            packet = av.Packet(chunk)
+            packet.stream, packet.time_base = stream, Fraction(1, RATE)
+            packet.pts = packet.dts = i
+            packet.is_keyframe = i == 0
+            container.mux(packet)
+    return path
+
+
+def join(parts: list[Path], path: Path) -> Path:
+    """Put the packets of some MPEG-4 files into one AVI file, as they are."""
+    av = pytest.importorskip("av", minversion="17")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 80, 48, "yuv420p"
+        count = 0
+        for part in parts:
+            with av.open(str(part)) as source:
+                for packet in source.demux(video=0):
+                    if packet.size:
+                        copy = av.Packet(bytes(packet))
+                        copy.stream, copy.time_base = stream, Fraction(1, RATE)
+                        copy.pts = copy.dts = count
+                        copy.is_keyframe = packet.is_keyframe
+                        container.mux(copy)
+                        count += 1
+    return path
+
+
+def rotate(path: Path, degrees: int) -> Path:
+    """Set the display matrix of an MP4 file, as a phone does that is held upright."""
+    one, turn = 1 << 16, {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[degrees]
+    matrix = np.array(
+        [turn[0] * one, turn[1] * one, 0, turn[2] * one, turn[3] * one, 0, 0, 0, 1 << 30], ">i4"
+    )
+    content = bytearray(path.read_bytes())
+    box = content.index(b"tkhd") + 4  # version 0: the matrix begins 40 bytes after the name
+    content[box + 40 : box + 76] = matrix.tobytes()
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture(scope="session")
+def make() -> SimpleNamespace:
+    """The writers above, for tests, which cannot import this file."""
+    return SimpleNamespace(
+        video=write,
+        audio=write_audio,
+        packed=write_packed,
+        join=join,
+        rotate=rotate,
+        numbers=numbers_of,
+        picture=numbered,
+    )

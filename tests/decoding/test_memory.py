@@ -1,0 +1,53 @@
+"""Readers give back what they take.
+
+Decoders are known to leak: dmlc/decord issues 157, 208 and 323, PyAV-Org/PyAV issue 1117.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from slic_mmaction.decoding import UnreadableVideoError, open_reader
+
+pytest.importorskip("av", minversion="17")
+STATM = Path("/proc/self/statm")
+SIZE = (320, 240)
+MEGABYTE = 2**20
+
+
+def resident() -> int:
+    gc.collect()
+    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not STATM.exists(), reason="needs Linux's /proc to see memory")
+@pytest.mark.parametrize(
+    ("decoder", "suffix"), [("pyav", "mp4"), ("pyav", "avi"), ("opencv", "mp4"), ("opencv", "avi")]
+)
+def test_memory_stays_flat(
+    make: SimpleNamespace, tmp_path: Path, decoder: str, suffix: str
+) -> None:
+    codec = dict(mp4=dict(options={"g": "8"}), avi=dict(codec="mpeg4", max_b_frames=2))[suffix]
+    video = make.video(tmp_path / f"v.{suffix}", num_frames=24, size=SIZE, **codec)
+    broken = tmp_path / f"broken.{suffix}"
+    broken.write_bytes(video.read_bytes()[:200])
+
+    def use(times: int) -> None:
+        for i in range(times):
+            reader = open_reader(str(video), decoder)
+            assert len(reader.frames([i % 24, 20, 21, 3])) == 4
+            reader.close()
+            open_reader(str(video), decoder).close()
+            with pytest.raises(UnreadableVideoError):
+                open_reader(str(broken), decoder)
+
+    use(50)
+    before = resident()
+    use(120)
+    # One frame is 0.22 megabytes: a leak of one each time would be 26.
+    assert resident() - before < 6 * MEGABYTE

@@ -1,0 +1,207 @@
+"""The clustering tool as a user runs it."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from slic_mmaction.clustering import finch, kmeans
+
+SOURCE = Path(__file__).parents[2] / "tools" / "analysis" / "cluster_embeddings.py"
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("cluster_embeddings", SOURCE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def call(tool, monkeypatch, capsys):
+    """Run the tool's main with these arguments; returns exit code, stdout and stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", [SOURCE.name, *map(str, arguments)])
+        code = 0
+        try:
+            tool.main()
+        except SystemExit as error:
+            code = error.code
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def points() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    classes = rng.integers(12, size=300)
+    centers = rng.standard_normal((12, 16))
+    return (centers[classes] + 0.1 * rng.standard_normal((300, 16))).astype(np.float32), classes
+
+
+@pytest.fixture
+def files(points, tmp_path: Path) -> tuple[Path, Path]:
+    paths = tmp_path / "emb.npy", tmp_path / "classes.npy"
+    for path, array in zip(paths, points):
+        np.save(path, array)
+    return paths
+
+
+def row(said: str, name: str) -> list[str]:
+    lines = [line.strip("│ ").split("│") for line in said.splitlines()]
+    return next([cell.strip() for cell in cells[1:]] for cells in lines if cells[0].strip() == name)
+
+
+def test_finch_from_the_command_line(files, points, tmp_path: Path) -> None:
+    command = [sys.executable, SOURCE, files[0], "--labels", files[1], "--out", tmp_path / "l.npy"]
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, timeout=120, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    labels = np.load(tmp_path / "l.npy")
+    expected = finch(points[0]).labels[:, 0]
+    np.testing.assert_array_equal(labels, expected)
+    assert labels.dtype == np.int64
+    assert row(done.stdout, "clusters")[0] == str(expected.max() + 1)
+    assert row(done.stdout, "points")[0] == "300" and row(done.stdout, "purity")[0] == "1.0000"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["classes.npy", "emb.npy", "l.npy"]
+
+
+def test_options_reach_the_clusterer(call, files, points) -> None:
+    code, said, _ = call(files[0], "--method", "kmeans", "--num-clusters", 12, "--seed", 3)
+    assert code == 0 and row(said, "clusters")[0] == "12"
+    unit = points[0] / np.linalg.norm(points[0], axis=1, keepdims=True)
+    labels = np.load(files[0].with_name("emb.kmeans.npy"))
+    np.testing.assert_array_equal(labels, kmeans(unit, 12, seed=3))
+    assert "NMI" not in said
+    call(files[0], "--level", 1, "--metric", "euclidean", "--options", "early_exit=False")
+    labels = np.load(files[0].with_name("emb.finch.npy"))
+    expected = finch(points[0], "euclidean", early_exit=False).labels[:, 1]
+    np.testing.assert_array_equal(labels, expected)
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("spherical-kmeans", ["--num-clusters", 5]),
+        ("dbscan", ["--eps", 0.01]),
+        ("optics", []),
+        ("agglomerative", ["--distance-threshold", 0.1]),
+    ],
+)
+def test_every_method_runs(call, files, method, options) -> None:
+    code, said, _ = call(files[0], "--method", method, "--labels", files[1], *options)
+    assert code == 0
+    labels = np.load(files[0].with_name(f"emb.{method}.npy"))
+    assert labels.shape == (300,) and row(said, "noise")[0] == str((labels < 0).sum())
+    sizes = np.unique(labels[labels >= 0], return_counts=True)[1]
+    assert row(said, "largest")[0] == str(sizes.max(initial=0))
+
+
+def test_histogram_and_its_table(call, files, tmp_path: Path) -> None:
+    picture = tmp_path / "pictures" / "sizes.png"
+    _, said, _ = call(
+        files[0], "--method", "kmeans", "--num-clusters", 12, "--histogram", picture
+    )  # fmt: skip
+    assert picture.read_bytes().startswith(b"\x89PNG") and f"histogram: {picture}" in said
+    sizes = np.bincount(np.load(files[0].with_name("emb.kmeans.npy")))
+    count, bar = row(said, "of size 16-31")
+    assert int(count) == ((sizes >= 16) & (sizes < 32)).sum() and bar.startswith("█")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", ">f4", "int32"])
+def test_other_types_of_numbers(call, tmp_path: Path, dtype) -> None:
+    rng = np.random.default_rng(0)
+    grid = rng.integers(-9, 10, (40, 6))
+    np.save(tmp_path / "e.npy", grid.astype(dtype))
+    assert call(tmp_path / "e.npy")[0] == 0
+    np.testing.assert_array_equal(
+        np.load(tmp_path / "e.finch.npy"), finch(grid.astype(np.float32)).labels[:, 0]
+    )
+
+
+def test_the_input_is_not_changed(call, files) -> None:
+    before = files[0].read_bytes()
+    call(files[0], "--method", "spherical-kmeans", "--num-clusters", 5)
+    call(files[0])
+    assert files[0].read_bytes() == before
+
+
+def broken_inputs(points: np.ndarray) -> dict[str, np.ndarray]:
+    with_nan = points.copy()
+    with_nan[7, 3] = np.nan
+    return {
+        "nan": with_nan,
+        "vector": np.zeros(4),
+        "empty": np.zeros((0, 8)),
+        "objects": np.array([[1, "a"]], dtype=object),
+        "complex": np.zeros((3, 2), dtype=complex),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nan", "1 of 300 embeddings have NaN or Inf, the first in row 7"),
+        ("vector", "holds float64 of shape (4,), but it needs embeddings of shape (N, D)"),
+        ("empty", "of shape (0, 8)"),
+        ("objects", "Python objects"),
+        ("complex", "holds complex128"),
+        ("missing", "There is no file"),
+        ("text", "write it by numpy.save"),
+        ("cut", "write it by numpy.save"),
+    ],
+)
+def test_bad_embeddings_are_one_sentence_and_exit_code_2(
+    call, points, files, tmp_path: Path, name, said
+) -> None:
+    path = tmp_path / f"{name}.npy"
+    arrays = broken_inputs(points[0])
+    if name in arrays:
+        np.save(path, arrays[name], allow_pickle=True)
+    elif name == "text":
+        path.write_text("0.1, 0.2\n0.3, 0.4\n")
+    elif name == "cut":
+        path.write_bytes(files[0].read_bytes()[:9000])
+    code, _, err = call(path)
+    assert code == 2 and said in err and err.count("\n") == 1, err
+    assert name in err or name == "nan"
+    assert not list(tmp_path.glob("*.finch.npy"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--method", "kmeans", "--eps", 0.1], "kmeans has no option eps: its options are num_"),
+        (["--options", "speed=9"], "finch has no option speed"),
+        (["--level", -1], "level=-1"),
+        (["--method", "kmeans", "--options", "num_restarts=many"], "is of the wrong type"),
+        (["--method", "kmeans", "--num-clusters", 301], "set num_clusters to 300 or less"),
+        (["--out", "emb.npy/labels.npy"], "emb.npy"),
+    ],
+)
+def test_bad_options_are_one_sentence_and_exit_code_2(
+    call, files, tmp_path: Path, monkeypatch, options, said
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = call(files[0], *options)
+    assert code == 2 and said in err and err.count("\n") == 1, err
+
+
+def test_classes_that_do_not_fit_are_named(call, files, tmp_path: Path) -> None:
+    np.save(tmp_path / "few.npy", np.zeros(7, dtype=int))
+    np.save(tmp_path / "real.npy", np.zeros(300))
+    code, _, err = call(files[0], "--labels", tmp_path / "few.npy")
+    assert code == 2 and "few.npy has 7 classes" in err and "300 embeddings" in err
+    code, _, err = call(files[0], "--labels", tmp_path / "real.npy")
+    assert code == 2 and "holds float64" in err and "integer classes" in err

@@ -1,0 +1,29 @@
+"""Prepare UCF101: archives or unpacked videos in, MMAction2 annotation files out.
+
+In the root of the repository, with the two files of the official site:
+
+    python tools/data/ucf101/prepare.py \\
+        --archives UCF101.rar UCF101TrainTestSplits-RecognitionTask.zip
+
+Can be stopped and started again at any time. More in docs/data/ucf101.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from slic_mmaction.preparation.options import run_tool
+from slic_mmaction.preparation.three_splits import prepare_three_splits
+from slic_mmaction.preparation.ucf101 import read_lists
+
+CONFIGS = Path(__file__).parents[3] / "configs"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the preparation; returns the exit code."""
+    return prepare_three_splits("ucf101", read_lists, CONFIGS, __doc__, argv)
+
+
+if __name__ == "__main__":
+    run_tool(main)
