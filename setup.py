@@ -28,6 +28,10 @@ REQUIRED = [
     "scikit-learn",
     "matplotlib",
     "rich",
+    # The fastest of the decoders (docs/decoding.md); before 17 it starts a thread for each core.
+    "av>=17",
+    # Locks the cache of decoded videos.
+    "filelock",
     # mmaction2 asks for decord everywhere, but it has no wheel for other machines.
     'decord>=0.6.0; platform_machine in "x86_64 AMD64"',
     # The configs log to TensorBoard, so a run without it would stop at the first log line.
@@ -42,7 +46,7 @@ EXTRAS = {
     "cpu": [MMCV, "faiss-cpu>=1.8"],
     # faiss-gpu-cu12 has no code for H100/H200; faiss-gpu 1.15.1 has.
     "gpu": [MMCV, "faiss-gpu>=1.15.1"],
-    "dev": ["av", "finch-clust", "hypothesis", "mypy", "pytest", "ruff"],
+    "dev": ["finch-clust", "hypothesis", "mypy", "pytest", "pytest-xdist", "ruff"],
 }
 
 

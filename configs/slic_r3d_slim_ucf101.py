@@ -13,11 +13,7 @@ train_pipeline = [
     dict(type="OpenVideo"),
     dict(type="SampleViewFrames", **clip),
     dict(type="DecodeFrames"),
-    dict(type="ClipRandomResizedCrop", size=56, area_range=(0.25, 1.0)),
-    dict(type="ClipFlip", prob=0.5),
-    dict(type="ClipColorJitter", brightness=0.5, contrast=0.5, saturation=0.5, hue=0.5, prob=0.8),
-    dict(type="ClipGrayscale", prob=0.2),
-    dict(type="ClipGaussianBlur", kernel_size=7, sigma=1.0, prob=0.2),
+    dict(type="ClipAugment", size=56, area_range=(0.25, 1.0), blur_kernel=7, blur_sigma=1.0),
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs"),
 ]

@@ -9,6 +9,8 @@ default_hooks = dict(
     checkpoint=dict(type="CheckpointHook", interval=5, max_keep_ckpts=3),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     sync_buffers=dict(type="SyncBuffersHook"),
+    # Seed, commit and config of the run, for tools/analysis/results.py.
+    run_record=dict(type="RunRecordHook"),
 )
 env_cfg = dict(
     cudnn_benchmark=False,

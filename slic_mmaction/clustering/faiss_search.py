@@ -1,4 +1,4 @@
-"""First neighbours by faiss: flat (exact) and by inverted lists (approximate)."""
+"""First neighbours by a flat index of faiss."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def flat_search(rows: PreparedRows, share: int = 0, shares: int = 1) -> TileScor
     starts = range(own.start, own.stop, _QUERIES_AT_ONCE)
     for start in track(starts, len(starts), "Searching first neighbours (faiss)"):
         queries = slice(start, min(start + _QUERIES_AT_ONCE, own.stop))
-        found, keys = search_index(index, rows.scoring(queries)[0], _CANDIDATES)
+        found, keys = _search(index, rows.scoring(queries)[0], _CANDIDATES)
         itself = keys == torch.arange(queries.start, queries.stop, device=rows.device)[:, None]
         best = found.masked_fill(itself, -torch.inf).topk(_CANDIDATES - 1, dim=1)
         scores[queries] = best.values
@@ -77,7 +77,7 @@ def flat_search(rows: PreparedRows, share: int = 0, shares: int = 1) -> TileScor
     return TileScores(scores, tiles, torch.zeros(len(rows), device=rows.device))
 
 
-def search_index(index: Any, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def _search(index: Any, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Scores (n, k) and keys (n, k) int64 of an index's search; missing ones are -inf and -1."""
     values, keys = index.search(_array(queries), k)
     found = torch.from_numpy(values).to(queries.device)

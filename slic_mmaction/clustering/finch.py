@@ -6,20 +6,17 @@ import logging
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from mmaction.registry import TASK_UTILS
 from mmengine.logging import print_log
-from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from .cluster_means import cluster_means
 from .embeddings import METRICS, Embeddings, check_matrix
 from .links import components, weighted_links
 from .neighbors import first_neighbors
 from .prepared_rows import PreparedRows
 from .refine import level_to_refine, merge_to
 from .search import check_options
-
-_BLOCK_ELEMENTS = 1 << 22
 
 
 class FinchResult(NamedTuple):
@@ -101,28 +98,6 @@ def finch(
         if counts[-2] - count == 1:
             break
     return FinchResult(np.stack(levels, axis=1), np.array(counts, dtype=np.int64))
-
-
-def cluster_means(points: Tensor, labels: np.ndarray, count: int) -> Tensor:
-    """Mean of every cluster.
-
-    Args:
-        points: (N, D) of any float dtype, memory-mapped or not.
-        labels: (N,) int64 in 0 .. count - 1, each at least once.
-        count: Number C of clusters.
-
-    Returns:
-        (C, D) float64, where ``points`` are.
-    """
-    sums = np.zeros((count, points.size(1)))
-    step = max(1, _BLOCK_ELEMENTS // points.size(1))
-    for start in range(0, len(labels), step):
-        block = points[start : start + step].double().cpu().numpy()
-        present, own = np.unique(labels[start : start + step], return_inverse=True)
-        rows = np.arange(len(block))
-        members = csr_matrix((np.ones(len(block)), (own, rows)), shape=(len(present), len(block)))
-        sums[present] += members @ block
-    return torch.from_numpy(sums / np.bincount(labels)[:, None]).to(points.device)
 
 
 @TASK_UTILS.register_module()

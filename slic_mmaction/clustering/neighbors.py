@@ -39,7 +39,7 @@ def first_neighbors(
             or ``'auto'``, the faster one in a trial that is logged.
         precision: Of the search, before candidates are compared: ``'float32'``, ``'bfloat16'``
             (torch and cosine only) or ``'auto'``, by the same trial.
-        approximate_above: More points than this are searched by inverted lists of faiss, with the
+        approximate_above: More points than this are searched in random cells only, with the
             measured recall of a sample in the log; None searches exactly whatever N is.
 
     Returns:
@@ -47,7 +47,7 @@ def first_neighbors(
 
     Raises:
         ValueError: If there is one point only, a value is NaN or Inf, or an option is unknown.
-        ImportError: If faiss is asked for, or needed, and not installed.
+        ImportError: If faiss is asked for and not installed.
     """
     matrix = check_matrix(embeddings, metric)
     check_options(metric, backend, precision)

@@ -116,6 +116,14 @@ class _Nearest:
         nearer = before > self._tie(distance)
         self.index[points] = torch.where(nearer, index, self.index[points])
         self.distance[points] = torch.where(nearer, distance, before)
+        # What is as near now comes out at this score at least.
+        score = self._score(self.distance[points]).float()
+        limit = score - self.rows.slack(self.queries[points], score)
+        self.limit[points] = torch.maximum(self.limit[points], limit)
+
+    def _score(self, distance: Tensor) -> Tensor:
+        """Score of rows at a distance."""
+        return 1 - distance if self.rows.metric == "cosine" else -distance.square() / 2
 
     def _tie(self, distance: Tensor) -> Tensor:
         """Largest distance that counts as equal."""

@@ -84,14 +84,10 @@ class BadVideos:
             index (int): The video.
             results (dict): Results of a pipeline with :class:`DecodeFrames`.
         """
-        lost = results.get("lost_frames", 0)
-        if lost and not self._marks[index] & SHORT:
+        message = lost_frames(video_name(self._videos, index), results)
+        if message and not self._marks[index] & SHORT:
             self._marks[index] |= SHORT
-            _say(
-                f"The video {video_name(self._videos, index)} lacks {lost} of the "
-                f"{results['total_frames'] + lost} frames that its header promises; it is "
-                "taken as the shorter video it is."
-            )
+            _say(message)
 
     def merge_ranks(self) -> None:
         """Give every rank the marks of all, and check; called by all ranks together.
@@ -118,6 +114,25 @@ class BadVideos:
                 f"max_bad_ratio={self.max_ratio} allows; the log says why. Repair them, take "
                 f"them out of the annotation file, or raise max_bad_ratio:\n{names}"
             )
+
+
+def lost_frames(name: str, results: dict) -> str | None:
+    """Say that a video was shorter than its header says.
+
+    Args:
+        name (str): The video.
+        results (dict): Results of a pipeline with :class:`DecodeFrames`.
+
+    Returns:
+        str | None: One sentence, or None if all frames were there.
+    """
+    lost = results.get("lost_frames", 0)
+    if not lost:
+        return None
+    return (
+        f"The video {name} lacks {lost} of the {results['total_frames'] + lost} frames that its "
+        "header promises; it is taken as the shorter video it is."
+    )
 
 
 def _say(message: str) -> None:

@@ -9,6 +9,7 @@ import torch
 from mmaction.registry import DATASETS
 from mmaction.structures import ActionDataSample
 from mmengine.dataset import BaseDataset, Compose
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..decoding import UnreadableVideoError
@@ -126,3 +127,18 @@ class ClusterAwareDataset(Dataset):
         if "modalities" in anchors:
             first, second = anchors.modalities
             anchors.set_metainfo(dict(modalities=[first, *positive.modalities, second]))
+
+
+def join_views(clips: Sequence[Tensor]) -> Tensor:
+    """Concatenate clips along their first dimension.
+
+    ``FormatShape`` only transposes its view of the frames: in memory channels come last.
+    Joined in that order the clips are copied as they lie, in a tenth of the time.
+
+    Args:
+        clips (Sequence[Tensor]): (V_i, C, T, H, W) uint8.
+
+    Returns:
+        Tensor: (sum of V_i, C, T, H, W) uint8, channels last in memory.
+    """
+    return torch.cat([clip.movedim(1, -1) for clip in clips]).movedim(-1, 1)

@@ -11,6 +11,7 @@ from mmengine.dataset import BaseDataset, Compose
 from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
+from .bad_videos import lost_frames
 from .videos import build_videos, video_name
 
 
@@ -66,13 +67,17 @@ class RetrievalDataset(Dataset):
         if index >= len(self.query):
             role, videos, position = "gallery", self.gallery, index - len(self.query)
         name = video_name(videos, position)
+        results = videos.get_data_info(position)
         try:
-            sample = self.pipeline(videos.get_data_info(position))
+            sample = self.pipeline(results)
         except Exception as error:
             raise RuntimeError(
                 f"The pipeline failed on the {role} video {name} ({error}); repair the video, or "
                 "remove it from the annotation file."
             ) from error
+        lost = lost_frames(name, results)
+        if lost:
+            print_log(lost, logger="current", level=logging.WARNING)
         sample["data_samples"].set_metainfo(dict(role=role, sample_index=index, video=name))
         return sample
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
+
+from .whole_file import whole_file
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,8 @@ class RetrievalNeighbors:
 
     def save(self, path: str | Path) -> None:
         """Write an ``.npz`` with the attributes by name; it appears whole or not at all."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        with open(temporary, "wb") as file:
+        with whole_file(path) as file:
             np.savez_compressed(file, **asdict(self))
-        os.replace(temporary, path)
 
     @classmethod
     def load(cls, path: str | Path) -> RetrievalNeighbors:

@@ -30,6 +30,23 @@ def evenly_spaced_starts(num_frames: int, span: int = 16, num_clips: int = 10) -
     return np.trunc(centres - span / 2).astype(np.int64)
 
 
+def window_starts(num_frames: int, span: int = 16) -> np.ndarray:
+    """First frames of clips that lie one after the other (protocol ``coclr``).
+
+    As in the authors' CoCLR-style split, a window that would end with the very last frame is
+    left out. (A video of exactly one window's length has 15 frames there, a shorter one repeats
+    its first frame; here both are one clip, looped where it is short.)
+
+    Args:
+        num_frames (int): Number of frames.
+        span (int): Frames that a clip stretches over. Defaults to 16.
+
+    Returns:
+        np.ndarray: (num_clips,) int64, 0-based, at least one.
+    """
+    return np.arange(0, max(num_frames - span, 1), span, dtype=np.int64)
+
+
 def center_start(num_frames: int, span: int = 16) -> int:
     """First frame of the clip in the middle (protocol ``center``).
 
@@ -69,11 +86,12 @@ class SampleProtocolClips(BaseTransform):
         frame_interval (int, optional): Distance between frames. Defaults to the
             protocol's.
         num_clips (int, optional): Number of clips, for a cheaper look. Defaults to the
-            protocol's.
+            protocol's. Protocol ``coclr`` takes all: videos then differ in their number of
+            clips, which only :class:`FeatureTestLoop` can batch.
 
     Raises:
-        ValueError: If the protocol is unknown, an argument is below 1, several clips are
-            to lie in the centre, or a video has no frame.
+        ValueError: If the protocol is unknown, an argument is below 1, num_clips does not go
+            with the protocol, or a video has no frame.
     """
 
     def __init__(
@@ -89,12 +107,17 @@ class SampleProtocolClips(BaseTransform):
             self.protocol.frame_interval if frame_interval is None else frame_interval
         )
         self.num_clips = self.protocol.num_clips if num_clips is None else num_clips
-        if min(self.clip_len, self.frame_interval, self.num_clips) < 1:
+        if any(n is not None and n < 1 for n in (clip_len, frame_interval, num_clips)):
             raise ValueError(
                 "SampleProtocolClips needs clip_len, frame_interval and num_clips of at least 1, "
                 f"but got {clip_len}, {frame_interval} and {num_clips}."
             )
-        if self.protocol.placement == "center" and self.num_clips > 1:
+        if self.protocol.placement == "windows" and num_clips is not None:
+            raise ValueError(
+                f"Protocol {protocol!r} takes all clips of a video, but num_clips is "
+                f"{num_clips}; use protocol 'iic' for fewer."
+            )
+        if self.protocol.placement == "center" and self.num_clips != 1:
             raise ValueError(
                 f"Protocol {protocol!r} has one clip, in the centre, but num_clips is "
                 f"{num_clips}; use protocol 'iic' for several."
@@ -106,14 +129,14 @@ class SampleProtocolClips(BaseTransform):
         if num_frames < 1:
             name = results.get("filename", results.get("frame_dir"))
             raise ValueError(f"The video {name} has no frames; remove it from the annotation file.")
+        starts = self._starts(num_frames)
         clips = [
-            clip_frames(start, self.clip_len, self.frame_interval, num_frames)
-            for start in self._starts(num_frames)
+            clip_frames(start, self.clip_len, self.frame_interval, num_frames) for start in starts
         ]
         results["frame_inds"] = np.concatenate(clips).astype(np.int32) + results["start_index"]
         results["clip_len"] = self.clip_len
         results["frame_interval"] = self.frame_interval
-        results["num_clips"] = self.num_clips
+        results["num_clips"] = len(starts)
         results["protocol"] = self.protocol.described(
             self.num_clips, self.clip_len, self.frame_interval
         )
@@ -123,6 +146,8 @@ class SampleProtocolClips(BaseTransform):
         span = self.clip_len * self.frame_interval
         if self.protocol.placement == "center":
             return [center_start(num_frames, span)]
+        if self.num_clips is None:
+            return window_starts(num_frames, span).tolist()
         return evenly_spaced_starts(num_frames, span, self.num_clips).tolist()
 
     def __repr__(self) -> str:

@@ -53,14 +53,21 @@ def test_the_papers_ucf101_recipe() -> None:
     assert cfg.param_scheduler == [] and cfg.train_cfg.max_epochs == 600
     view = steps(train.dataset.pipeline)
     assert view["SampleViewFrames"]["clip_len"] == 16
-    assert view["ClipRandomResizedCrop"]["size"] == 128
-    assert view["ClipRandomResizedCrop"]["area_range"] == (0.25, 1.0)
-    jitter = view["ClipColorJitter"]
-    assert [jitter[k] for k in ("brightness", "contrast", "saturation", "hue")] == [0.5] * 4
-    assert jitter["prob"] == 0.8 and view["ClipFlip"]["prob"] == 0.5
-    assert view["ClipGrayscale"]["prob"] == 0.2
-    blur = view["ClipGaussianBlur"]
-    assert (blur["kernel_size"], blur["sigma"], blur["prob"]) == (15, 2.0, 0.2)
+    assert view["ClipAugment"] == dict(
+        type="ClipAugment",
+        size=128,
+        area_range=(0.25, 1.0),
+        flip_prob=0.5,
+        brightness=0.5,
+        contrast=0.5,
+        saturation=0.5,
+        hue=0.5,
+        jitter_prob=0.8,
+        gray_prob=0.2,
+        blur_kernel=15,
+        blur_sigma=2.0,
+        blur_prob=0.2,
+    )
     (hook,) = cfg.custom_hooks
     assert hook.interval == 5 and hook.clusterer == dict(type="FINCH", level=0)
     assert "begin" not in hook  # no warm-up

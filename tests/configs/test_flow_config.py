@@ -16,7 +16,7 @@ def test_flow_recipe_adds_the_flow_view_right_after_decoding() -> None:
     flow, rgb = (Config.fromfile(CONFIGS / f"slic_r3d_ucf101{n}.py") for n in ("_flow", ""))
     pipeline = [dict(step) for step in flow.train_dataloader.dataset.pipeline]
     at = [step["type"] for step in pipeline].index("FlowView")
-    assert "Decode" in pipeline[at - 1]["type"] and "Crop" in pipeline[at + 1]["type"]
+    assert "Decode" in pipeline[at - 1]["type"] and pipeline[at + 1]["type"] == "ClipAugment"
     view = pipeline.pop(at)
     assert view == dict(
         type="FlowView",

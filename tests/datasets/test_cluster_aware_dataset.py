@@ -10,6 +10,7 @@ from mmengine.registry import init_default_scope
 from torch.utils.data import DataLoader
 
 from slic_mmaction.datasets import ClusterAwareDataset
+from slic_mmaction.datasets.cluster_aware_dataset import join_views
 
 PIPELINE = [
     dict(type="OpenVideo"),
@@ -131,6 +132,18 @@ def test_samples_do_not_depend_on_the_workers(video_set) -> None:
         assert all(torch.equal(a, b) for a, b in zip(ours, theirs))
     first, second = reference[:8], reference[8:]
     assert not any(torch.equal(a[0], b[0]) for a, b in zip(first, second))
+
+
+@pytest.mark.parametrize("in_memory", ["channels last", "channels first", "mixed"])
+def test_views_are_joined_whatever_their_order_in_memory(in_memory: str) -> None:
+    frames = [torch.randint(256, (n, 4, 6, 5, 3), dtype=torch.uint8) for n in (1, 2, 1)]
+    clips = [clip.permute(0, 4, 1, 2, 3) for clip in frames]
+    if in_memory != "channels last":
+        clips[1] = clips[1].contiguous()
+    if in_memory == "channels first":
+        clips = [clip.contiguous() for clip in clips]
+    joined = join_views(clips)
+    assert joined.shape == (4, 3, 4, 6, 5) and torch.equal(joined, torch.cat(clips))
 
 
 def test_raw_frames_work_the_same(video_set, tmp_path: Path) -> None:

@@ -67,3 +67,30 @@ def test_a_broken_video_is_named_and_not_replaced(video_set: Path, tmp_path: Pat
         dataset[1]
     with pytest.raises(IndexError, match="12 videos"):
         dataset[12]
+
+
+def test_a_shorter_video_than_promised_is_said(video_set: Path, monkeypatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(
+        "slic_mmaction.datasets.retrieval_dataset.print_log", lambda line, **_: lines.append(line)
+    )
+
+    dataset = RetrievalDataset(videos(video_set, "test"), videos(video_set, "train"), PIPELINE)
+    dataset.pipeline.transforms[0] = _Losing(dataset.pipeline.transforms[0])
+    for index in range(12):
+        dataset[index]
+    (line,) = lines
+    assert "test_3.mp4 lacks 2 of the" in line
+
+
+class _Losing:
+    """Opens videos as another transform does; of one the header promises two frames more."""
+
+    def __init__(self, transform) -> None:
+        self.transform = transform
+
+    def __call__(self, results: dict) -> dict:
+        results = self.transform(results)
+        if "test_3" in results["filename"]:
+            results["video_reader"].promised_frames += 2
+        return results

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slic_mmaction.evaluation import recall, recall_at_k, top_k_neighbors
+from slic_mmaction.evaluation import recall_at_k, similarity, top_k_neighbors
 
 GOLDEN = np.load(Path(__file__).parents[1] / "data" / "retrieval.npz")
 QUERY, GALLERY = (
@@ -62,10 +62,41 @@ def test_equals_a_plain_loop_and_ties_go_to_the_lowest_index(data) -> None:
 
 def test_blocks_change_nothing(monkeypatch) -> None:
     whole = top_k_neighbors(QUERY.mean(1), GALLERY.mean(1), 7)
-    monkeypatch.setattr(recall, "_BLOCK_ELEMENTS", 5 * len(GALLERY))
-    parts = top_k_neighbors(QUERY.mean(1), GALLERY.mean(1), 7)
-    assert torch.equal(whole[0], parts[0])
-    torch.testing.assert_close(whole[1], parts[1])
+    for rows in (1, 5, 59):
+        monkeypatch.setattr(similarity, "BLOCK_ELEMENTS", rows * len(GALLERY))
+        parts = top_k_neighbors(QUERY.mean(1), GALLERY.mean(1), 7)
+        assert torch.equal(whole[0], parts[0]) and torch.equal(whole[1], parts[1])
+
+
+@given(st.integers(0, 99), st.integers(1, 30), st.integers(1, 4))
+@settings(deadline=None, max_examples=40)
+def test_copies_in_the_gallery_come_in_their_order(seed: int, k: int, rows: int) -> None:
+    """Ties at and before the k-th neighbour, in blocks of any size."""
+    rng = np.random.default_rng(seed)
+    gallery = rng.normal(size=(10, 6)).astype(np.float32)[rng.integers(0, 10, 30)]
+    query = rng.normal(size=(5, 6)).astype(np.float32)
+    found = np.concatenate(
+        [top_k_neighbors(query[i : i + rows], gallery, k)[0] for i in range(0, 5, rows)]
+    )
+    unit = gallery / np.linalg.norm(gallery, axis=1, keepdims=True)
+    for row, q in enumerate(query / np.linalg.norm(query, axis=1, keepdims=True)):
+        # In float32 copies are equal to the last bit, and others are far enough apart.
+        near = [round(float(np.sum(q.astype(float) * g.astype(float))), 6) for g in unit]
+        assert found[row].tolist() == sorted(range(30), key=lambda i: (-near[i], i))[:k]
+
+
+def test_coclr_centres_queries_and_gallery_each_by_its_own_mean() -> None:
+    query, gallery = QUERY.mean(1) + 3, GALLERY.mean(1) - 5
+    ks = [1, 5, 20]
+    got = recall_at_k(query, QUERY_LABELS, gallery, GALLERY_LABELS, ks, protocol="coclr")
+    query, gallery = query - query.mean(0), gallery - gallery.mean(0)
+    query /= np.linalg.norm(query, axis=1, keepdims=True)
+    gallery /= np.linalg.norm(gallery, axis=1, keepdims=True)
+    order = np.argsort(-query.astype(float) @ gallery.T.astype(float), axis=1, kind="stable")
+    hits = GALLERY_LABELS[order] == QUERY_LABELS[:, None]
+    assert got == {k: hits[:, :k].any(1).mean() for k in ks}
+    plain = recall_at_k(QUERY.mean(1) + 3, QUERY_LABELS, GALLERY.mean(1) - 5, GALLERY_LABELS, ks)
+    assert plain != got
 
 
 def test_every_query_counts() -> None:

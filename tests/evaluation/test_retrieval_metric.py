@@ -60,12 +60,53 @@ def test_order_and_padding_of_samples_do_not_matter() -> None:
 def test_ks_beyond_the_gallery_are_left_out_loudly(monkeypatch) -> None:
     lines = []
     monkeypatch.setattr(
-        "slic_mmaction.evaluation.retrieval_metric.print_log", lambda line, **_: lines.append(line)
+        "slic_mmaction.evaluation.gallery_metric.print_log", lambda line, **_: lines.append(line)
     )
     assert set(evaluate(videos())) == {"retrieval/R@1"}
-    assert "R@5, R@10, R@20, R@50 left out: the gallery has only 3 videos" in lines[0]
+    assert "k = 5, 10, 20, 50 left out: the gallery has only 3 videos" in lines[0]
     with pytest.raises(ValueError, match="fewer than every k"):
         evaluate(videos(), ks=(5,))
+
+
+def test_the_size_of_frames_is_part_of_what_was_measured(monkeypatch) -> None:
+    lines = []
+    monkeypatch.setattr(
+        "slic_mmaction.evaluation.retrieval_metric.print_log", lambda line, **_: lines.append(line)
+    )
+
+    def measure(*sides: int) -> None:
+        metric = VideoRetrievalMetric(ks=(1,))
+        for side, video in zip(sides, videos()):
+            metric.process(dict(inputs=[torch.zeros(1, 3, 2, side, side)]), [video])
+        metric.evaluate(size=5)
+
+    measure(*[56] * 5)
+    measure(*[128] * 5)
+    assert "(protocol iic, 56px, feature projection)" in lines[0]
+    assert "(protocol iic, feature projection)" in lines[1]
+    with pytest.raises(ValueError, match="different frame sizes must not be mixed"):
+        measure(56, 56, 56, 56, 64)
+
+
+def test_map_and_classes_are_extras() -> None:
+    got = evaluate(videos(), ks=(1,), mean_average_precision=True)
+    assert got == {"retrieval/R@1": 50.0, "retrieval/mAP": 75.0}
+    metric = VideoRetrievalMetric(ks=(1,))
+    metric.process(None, videos())
+    metric.evaluate(size=5)
+    assert [row["label"] for row in metric.details["per_class"]] == [1, 0]
+    assert metric.details["per_class"][0]["example"] == "query_1.mp4"
+
+
+def test_coclr_centres() -> None:
+    """Far from the origin all cosines are alike; centred they are not."""
+    shifted = [dict(s, embedding=s["embedding"] + 100, protocol="coclr") for s in videos()]
+    queries, gallery = (np.array([s["embedding"].tolist() for s in shifted if s["role"] == r])
+                        for r in ("query", "gallery"))  # fmt: skip
+    queries, gallery = queries - queries.mean(0), gallery - gallery.mean(0)
+    near = queries @ gallery.T / np.linalg.norm(gallery, axis=1)
+    expected = 100 * np.mean(near.argmax(1) == [0, 2])
+    assert evaluate(shifted, ks=(1,)) == {"retrieval/R@1": expected}
 
 
 def test_neighbours_file(tmp_path: Path) -> None:

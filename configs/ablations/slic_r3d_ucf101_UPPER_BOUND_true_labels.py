@@ -1,0 +1,8 @@
+# NOT SELF-SUPERVISED: the true labels in the place of clusters, as an upper bound to compare with.
+_base_ = "../slic_r3d_ucf101.py"
+
+custom_imports = dict(imports=["slic_mmaction", "slic_mmaction.hooks.true_labels_upper_bound"])
+custom_hooks = [
+    dict(type="PseudoLabelHook", clusterer=None),  # sets the clock of the draws
+    dict(type="TrueLabelsUpperBoundHook"),
+]

@@ -1,0 +1,4 @@
+# FINCH's third partition, of fewer and larger clusters still.
+_base_ = "../slic_r3d_ucf101.py"
+
+custom_hooks = [dict(_base_.custom_hooks[0], clusterer=dict(type="FINCH", level=2))]

@@ -1,0 +1,4 @@
+# A clustering before every tenth epoch, not every fifth.
+_base_ = "../slic_r3d_ucf101.py"
+
+custom_hooks = [dict(_base_.custom_hooks[0], interval=10)]

@@ -1,0 +1,8 @@
+# Finetuning on HMDB51 split 3.
+_base_ = "slic_r3d_hmdb51.py"
+
+val_split = dict(ann_file="data/hmdb51/hmdb51_val_split_3_videos.txt")
+train_dataloader = dict(dataset=dict(ann_file="data/hmdb51/hmdb51_train_split_3_videos.txt"))
+val_dataloader = dict(dataset=val_split)
+test_dataloader = dict(dataset=val_split)
+work_dir = "work_dirs/finetune/{{ fileBasenameNoExtension }}"

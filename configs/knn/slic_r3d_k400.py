@@ -1,0 +1,8 @@
+# kNN probe of the backbone on Kinetics-400 (Wu et al., CVPR 2018), clips of `iic`.
+#   python tools/test.py configs/knn/slic_r3d_k400.py CHECKPOINT
+_base_ = "../retrieval/slic_r3d_k400.py"
+
+model = dict(cls_head=dict(feature="backbone"))
+test_evaluator = dict(
+    _delete_=True, type="VideoKNNMetric", ks=(1, 5, 20, 200), temperatures=(0.07,)
+)

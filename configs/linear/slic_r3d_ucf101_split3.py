@@ -1,0 +1,9 @@
+# Linear probe on UCF101 split 3.
+_base_ = "slic_r3d_ucf101.py"
+
+test_dataloader = dict(
+    dataset=dict(
+        query=dict(ann_file="data/ucf101/ucf101_val_split_3_videos.txt"),
+        gallery=dict(ann_file="data/ucf101/ucf101_train_split_3_videos.txt"),
+    )
+)

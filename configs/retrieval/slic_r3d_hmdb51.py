@@ -1,0 +1,13 @@
+# The paper's retrieval on HMDB51 split 1, protocol `iic`, of any checkpoint.
+#   python tools/test.py configs/retrieval/slic_r3d_hmdb51.py CHECKPOINT
+_base_ = [
+    "../_base_/models/slic_r3d18.py",
+    "../_base_/datasets/hmdb51_query_gallery.py",
+    "../_base_/evaluation/iic.py",
+    "../_base_/default_runtime.py",
+]
+
+test_dataloader = dict(dataset=dict(query={{_base_.query}}, gallery={{_base_.gallery}}))
+test_evaluator = dict(
+    type="VideoRetrievalMetric", ks=(1, 5, 10, 20, 50), mean_average_precision=True
+)

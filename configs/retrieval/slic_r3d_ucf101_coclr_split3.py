@@ -1,0 +1,9 @@
+# Retrieval on UCF101 split 3, protocol `coclr`.
+_base_ = "slic_r3d_ucf101_coclr.py"
+
+test_dataloader = dict(
+    dataset=dict(
+        query=dict(ann_file="data/ucf101/ucf101_val_split_3_videos.txt"),
+        gallery=dict(ann_file="data/ucf101/ucf101_train_split_3_videos.txt"),
+    )
+)

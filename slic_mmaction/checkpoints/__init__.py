@@ -1,0 +1,17 @@
+"""Checkpoints of other projects, and what of a checkpoint fits a model."""
+
+from .convert import convert_checkpoint
+from .key_maps import FORMATS, convert_keys, detect_format
+from .loading_report import LoadingReport, compare_states, report_table
+from .torchvision_r3d import check_r3d18
+
+__all__ = [
+    "FORMATS",
+    "LoadingReport",
+    "check_r3d18",
+    "compare_states",
+    "convert_checkpoint",
+    "convert_keys",
+    "detect_format",
+    "report_table",
+]

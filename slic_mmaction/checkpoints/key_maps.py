@@ -1,0 +1,154 @@
+"""Names of one network's parameters in three projects.
+
+The network is the 3D ResNet of basic or bottleneck blocks (Hara et al., arXiv 1711.09577).
+Each project has one list of rules, a name there beside the name here; ``{i}``, ``{b}`` and
+``{k}`` are numbers of a stage, block and convolution, and ``{p}`` is a parameter or buffer.
+A rule is read in both directions, so a conversion and its way back cannot disagree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from torch import Tensor
+
+OURS = "mmaction"
+AUTHORS = "authors"
+TORCHVISION = "torchvision"
+
+_BLOCK = "layer{i}.{b}"
+_DOWNSAMPLE = [
+    (f"{_BLOCK}.downsample.0.weight", f"backbone.{_BLOCK}.downsample.conv.weight"),
+    (f"{_BLOCK}.downsample.1.{{p}}", f"backbone.{_BLOCK}.downsample.bn.{{p}}"),
+]
+_RULES: Mapping[str, list[tuple[str, str]]] = MappingProxyType(
+    {
+        # rvl-lab-utoronto/video_similarity_search, names as in the golden record r3d18.npz.
+        AUTHORS: [
+            ("conv1.weight", "backbone.conv1.conv.weight"),
+            ("bn1.{p}", "backbone.conv1.bn.{p}"),
+            (f"{_BLOCK}.conv{{k}}.weight", f"backbone.{_BLOCK}.conv{{k}}.conv.weight"),
+            (f"{_BLOCK}.bn{{k}}.{{p}}", f"backbone.{_BLOCK}.conv{{k}}.bn.{{p}}"),
+            *_DOWNSAMPLE,
+            ("fc1.{p}", "cls_head.projection.0.{p}"),
+            ("bn_proj.{p}", "cls_head.projection.1.{p}"),
+            ("fc2.{p}", "cls_head.projection.3.{p}"),
+        ],
+        # torchvision.models.video.r3d_18.
+        TORCHVISION: [
+            ("stem.0.weight", "backbone.conv1.conv.weight"),
+            ("stem.1.{p}", "backbone.conv1.bn.{p}"),
+            (f"{_BLOCK}.conv{{k}}.0.weight", f"backbone.{_BLOCK}.conv{{k}}.conv.weight"),
+            (f"{_BLOCK}.conv{{k}}.1.{{p}}", f"backbone.{_BLOCK}.conv{{k}}.bn.{{p}}"),
+            *_DOWNSAMPLE,
+            ("fc.{p}", "cls_head.fc_cls.{p}"),
+        ],
+    }
+)
+_FIELDS = {
+    "i": r"[1-4]",
+    "b": r"\d+",
+    "k": r"[1-3]",
+    "p": r"weight|bias|running_mean|running_var|num_batches_tracked",
+}
+# By the first convolution, which every such network has, one knows whose names these are.
+_STEMS = {"conv1.weight": AUTHORS, "stem.0.weight": TORCHVISION}
+
+FORMATS = (OURS, AUTHORS, TORCHVISION)
+WRAPPER = "module."
+"""What torch's data-parallel wrappers put before every name."""
+
+
+def unwrapped(name: str) -> str:
+    """A parameter's name without the prefix of a data-parallel wrapper."""
+    return name[len(WRAPPER) :] if name.startswith(WRAPPER) else name
+
+
+def detect_format(names: Iterable[str]) -> str | None:
+    """Whose names these are.
+
+    Args:
+        names (Iterable[str]): Of all parameters and buffers, with or without ``module.``.
+
+    Returns:
+        str | None: One of :data:`FORMATS`; None for an unknown network.
+    """
+    known = {unwrapped(name) for name in names}
+    if any(name.startswith("backbone.") for name in known):
+        return OURS
+    return next((form for stem, form in _STEMS.items() if stem in known), None)
+
+
+def convert_keys(
+    state: Mapping[str, Tensor], source: str, target: str, backbone_only: bool = False
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Rename all parameters of a network; the tensors stay the same objects.
+
+    Args:
+        state (Mapping[str, Tensor]): Parameters and buffers by name.
+        source (str): Whose names they have, one of :data:`FORMATS`.
+        target (str): Whose names they are to get.
+        backbone_only (bool): Whether to leave out the head, and with it all names that are
+            not known: only the backbone's must be. Defaults to False.
+
+    Returns:
+        tuple[dict[str, Tensor], dict[str, str]]: The renamed state, and the new name of each
+        old one, in the order of ``state``.
+
+    Raises:
+        ValueError: If a name has no counterpart.
+    """
+    converted: dict[str, Tensor] = {}
+    renamed: dict[str, str] = {}
+    unknown: list[str] = []
+    for name, tensor in state.items():
+        bare = unwrapped(name)
+        ours = bare if source == OURS else _translate(bare, source, to_ours=True)
+        in_backbone = ours is not None and ours.startswith("backbone.")
+        if backbone_only and not in_backbone and not _of_a_block(bare):
+            continue
+        new = ours if ours is None or target == OURS else _translate(ours, target, to_ours=False)
+        if new is None:
+            unknown.append(name)
+            continue
+        converted[new] = tensor
+        renamed[name] = new
+    if unknown:
+        raise ValueError(_no_counterpart(unknown, len(state), source, target, backbone_only))
+    return converted, renamed
+
+
+def _translate(name: str, form: str, to_ours: bool) -> str | None:
+    for theirs, ours in _RULES[form]:
+        old, new = (theirs, ours) if to_ours else (ours, theirs)
+        match = re.fullmatch(_pattern(old), name)
+        if match:
+            return new.format(**match.groupdict())
+    return None
+
+
+def _pattern(template: str) -> str:
+    pattern = re.escape(template)
+    for field, choices in _FIELDS.items():
+        pattern = pattern.replace(re.escape(f"{{{field}}}"), f"(?P<{field}>{choices})")
+    return pattern
+
+
+def _of_a_block(name: str) -> bool:
+    """Whether a name says that it belongs to a backbone, in any project."""
+    return re.match(r"(backbone\.|layer\d|stem\.|conv1\.|bn1\.)", name) is not None
+
+
+def _no_counterpart(
+    unknown: list[str], total: int, source: str, target: str, backbone_only: bool
+) -> str:
+    some = ", ".join(unknown[:3]) + (", ..." if len(unknown) > 3 else "")
+    hint = "it is not the 3D ResNet (R3D) that SLIC uses"
+    if not backbone_only and not any(_of_a_block(unwrapped(name)) for name in unknown):
+        hint = "leave the head out with --backbone-only"
+    return (
+        f"{len(unknown)} of {total} names of the {source} checkpoint have no counterpart among "
+        f"{target} names ({some}): {hint}."
+    )

@@ -1,0 +1,112 @@
+"""What stored features depend on, as hashes of contents: no name can stand for another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+from mmengine.dataset import BaseDataset
+from torch import nn
+
+from ..datasets.videos import video_name
+from ..version import __version__
+
+# Of a head, what does not change its embedding.
+_ONLY_FOR_TRAINING = ("losses", "init_cfg", "feature")
+
+
+@dataclass(frozen=True)
+class FeatureKey:
+    """Three SHA-256 sums; features of equal keys are the same.
+
+    Attributes:
+        checkpoint: Of the weights and statistics in memory, not of a file's name.
+        config: Of the network's config, the pipeline and the layer.
+        videos: Of the videos' paths in order, with their sizes and dates on a local disk.
+    """
+
+    checkpoint: str
+    config: str
+    videos: str
+
+    @property
+    def digest(self) -> str:
+        """One short name for all three."""
+        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:16]
+
+
+def weights_hash(model: nn.Module, layer: str) -> str:
+    """SHA-256 of everything in a recognizer that a layer's output is computed from.
+
+    Args:
+        model (nn.Module): A recognizer.
+        layer (str): ``'backbone'``, or ``'projection'``, which the head computes.
+
+    Returns:
+        str: Hexadecimal.
+    """
+    sums = hashlib.sha256()
+    for part in ("backbone", "cls_head") if layer == "projection" else ("backbone",):
+        state = getattr(model, part).state_dict()
+        for name in sorted(state):
+            tensor = state[name].detach().cpu().contiguous()
+            sums.update(f"{part}.{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+            sums.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return sums.hexdigest()
+
+
+def config_hash(
+    model: Mapping, pipeline: Sequence[Mapping], layer: str, half_precision: bool
+) -> str:
+    """SHA-256 of the settings that features depend on.
+
+    Args:
+        model (Mapping): Config of the recognizer.
+        pipeline (Sequence[Mapping]): Config of the transforms.
+        layer (str): ``'backbone'`` or ``'projection'``.
+        half_precision (bool): Whether features are computed under autocast.
+
+    Returns:
+        str: Hexadecimal.
+    """
+    parts = {name: model.get(name) for name in ("type", "backbone", "data_preprocessor")}
+    if layer == "projection":
+        head = model.get("cls_head") or {}
+        parts["cls_head"] = {k: v for k, v in head.items() if k not in _ONLY_FOR_TRAINING}
+    settings = dict(
+        model=parts,
+        pipeline=list(pipeline),
+        layer=layer,
+        half_precision=half_precision,
+        software=__version__,
+    )
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=repr).encode()).hexdigest()
+
+
+def videos_hash(videos: BaseDataset) -> str:
+    """SHA-256 of which videos a dataset lists.
+
+    Labels are no part of it: features do not depend on them.
+
+    Args:
+        videos (BaseDataset): An MMAction2 dataset.
+
+    Returns:
+        str: Hexadecimal.
+    """
+    sums = hashlib.sha256()
+    for i in range(len(videos)):
+        name = video_name(videos, i)
+        try:
+            status = os.stat(name)
+        except OSError:
+            stamp = "elsewhere"
+        else:
+            stamp = f"{status.st_size} {status.st_mtime_ns}"
+        frames = videos.get_data_info(i).get("total_frames", "")
+        sums.update(f"{name}\t{stamp}\t{frames}\n".encode())
+    return sums.hexdigest()

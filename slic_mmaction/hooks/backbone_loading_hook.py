@@ -1,0 +1,110 @@
+"""Loading a pretrained backbone under a new head, with a report and a refusal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmaction.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from ..checkpoints.key_maps import OURS, detect_format
+from ..checkpoints.loading_report import SHOWN, LoadingReport, compare_states, part_of, report_table
+
+BACKBONE, HEAD = "backbone", "cls_head"
+
+
+@HOOKS.register_module()
+class BackboneLoadingHook(Hook):
+    """Take from ``load_from`` what fits: the backbone, and the head if it is a classifier's.
+
+    MMEngine loads with ``strict=False``: weights whose names do not match are left random
+    with a line in the log. This hook works on the checkpoint before it is loaded. A head of
+    another kind (SLIC's projection) or of another number of classes is dropped, one table
+    tells matched, missing and unexpected names, and a run stops
+
+    - whose checkpoint holds too little of the backbone,
+    - that is to train without any checkpoint (from scratch: a config without this hook),
+    - that is to be tested or validated with a head that no checkpoint has.
+
+    Args:
+        min_matched (float): Share of the backbone's values that the checkpoint must hold.
+            Defaults to 0.5.
+
+    Raises:
+        ValueError: In these three cases, or if min_matched is not in 0..1.
+    """
+
+    def __init__(self, min_matched: float = 0.5) -> None:
+        if not 0 <= min_matched <= 1:
+            raise ValueError(
+                f"BackboneLoadingHook needs min_matched in 0..1, but got {min_matched}."
+            )
+        self.min_matched = min_matched
+        self._report: LoadingReport | None = None
+        self._trained = False
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Compare, report, and drop what does not fit."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        state = checkpoint.get("state_dict", checkpoint)
+        report = compare_states(state, model.state_dict())
+        title = f"From the checkpoint into {type(model).__name__}"
+        runner.logger.info(f"\n{report_table(report, title)}")
+        share = report.matched_share(BACKBONE)
+        if share < self.min_matched:
+            raise ValueError(_refusal(share, self.min_matched, report, list(state)))
+        for name in report.rejected:
+            del state[name]
+        self._report = report
+
+    def before_train(self, runner: Runner) -> None:
+        """Refuse to finetune from nothing."""
+        if self._report is None:
+            raise ValueError(
+                "This config finetunes a pretrained backbone, but no checkpoint was loaded: add "
+                "--cfg-options load_from=CHECKPOINT, or train from scratch with "
+                "configs/finetune/scratch_*.py."
+            )
+        self._trained = True
+
+    def before_val(self, runner: Runner) -> None:
+        """Refuse to evaluate a random head."""
+        self._require_head()
+
+    def before_test(self, runner: Runner) -> None:
+        """Refuse to evaluate a random head."""
+        self._require_head()
+
+    def _require_head(self) -> None:
+        if self._trained or self._report is None:
+            return
+        lacking = [*self._report.missing, *self._report.reshaped]
+        if any(part_of(name) == HEAD for name in lacking):
+            raise ValueError(
+                "The checkpoint has no classifier for this config (a pretrained backbone alone, "
+                "or one of other classes), so its accuracy would be that of random weights: "
+                "finetune it first, with tools/train.py and load_from."
+            )
+
+
+def _refusal(share: float, limit: float, report: LoadingReport, names: list[str]) -> str:
+    wanted = next(
+        (name for name in [*report.missing, *report.reshaped] if part_of(name) == BACKBONE), None
+    )
+    offered = ", ".join(report.rejected[:SHOWN]) or "none"
+    why = "another backbone, or names of another project"
+    source = detect_format(names)
+    if source not in (None, OURS):
+        why = (
+            f"these are {source} names: convert the file with tools/convert_checkpoint.py "
+            "CHECKPOINT OUT --to mmaction"
+        )
+    elif report.reshaped:
+        why = "the backbone has another width or depth: set model.backbone as it was pretrained"
+    return (
+        f"The checkpoint holds {share:.0%} of the backbone's parameters, less than "
+        f"{limit:.0%}: the model looks for {wanted}, among others, and the checkpoint's names "
+        f"that do not fit begin with {offered}; {why}."
+    )

@@ -1,0 +1,203 @@
+"""Finetuning, Kinetics-400 and the ablations hold the paper's values and differ as they say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmengine.config import Config
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+MAIN = "slic_r3d_ucf101.py"
+CLASSES = dict(ucf101=101, hmdb51=51, k400=400)
+
+
+def names(folder: str) -> list[str]:
+    """Configs of a folder that claim to be the paper's."""
+    paths = (path.name for path in (CONFIGS / folder).glob("*.py"))
+    return sorted(f"{folder}/{name}" for name in paths if "slim" not in name)
+
+
+def load(name: str) -> Config:
+    return Config.fromfile(CONFIGS / name)
+
+
+def steps(pipeline: list[dict]) -> dict[str, dict]:
+    return {step["type"]: step for step in pipeline}
+
+
+def flat(node: Any, prefix: str = "") -> dict[str, Any]:
+    """Leaves of nested dicts and lists by their path."""
+    if isinstance(node, dict):
+        items = [(str(key), value) for key, value in node.items()]
+    elif isinstance(node, (list, tuple)) and any(isinstance(child, dict) for child in node):
+        items = [(str(number), value) for number, value in enumerate(node)]
+    else:
+        return {prefix: node}
+    leaves: dict[str, Any] = {}
+    for key, value in items:
+        leaves.update(flat(value, f"{prefix}.{key}" if prefix else key))
+    return leaves
+
+
+def differences(name: str, other: str = MAIN) -> dict[str, Any]:
+    """Leaves of a config that are not the other's, None where it has none."""
+    # The other keys are variables of the config files, which a run does not look at.
+    used = r"(model|\w+_(dataloader|evaluator|cfg|wrapper|scheduler|hooks|imports|scale_lr))\."
+    mine, theirs = flat(load(name).to_dict()), flat(load(other).to_dict())
+    return {
+        path: mine.get(path)
+        for path in sorted({*mine, *theirs})
+        if re.match(used, path) and mine.get(path) != theirs.get(path)
+    }
+
+
+HOOK = "custom_hooks.0"
+NO_CLUSTERER = {
+    f"{HOOK}.clusterer": None,
+    f"{HOOK}.clusterer.type": None,
+    f"{HOOK}.clusterer.level": None,
+}
+KMEANS = {f"{HOOK}.clusterer.level": None, f"{HOOK}.clusterer.num_clusters": 1000}
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "p00": {"train_dataloader.dataset.p_same_video": 0.0},
+    "p02": {},
+    "p05": {"train_dataloader.dataset.p_same_video": 0.5},
+    "p07": {"train_dataloader.dataset.p_same_video": 0.7},
+    "p10": {"train_dataloader.dataset.p_same_video": 1.0},
+    "interval1": {f"{HOOK}.interval": 1},
+    "interval10": {f"{HOOK}.interval": 10},
+    "finch_level1": {f"{HOOK}.clusterer.level": 1},
+    "finch_level2": {f"{HOOK}.clusterer.level": 2},
+    "kmeans": {f"{HOOK}.clusterer.type": "KMeans", **KMEANS},
+    "spherical_kmeans": {f"{HOOK}.clusterer.type": "SphericalKMeans", **KMEANS},
+    "no_temporal_loss": {
+        f"model.cls_head.losses.1.{key}": None for key in ("type", "margin", "loss_weight")
+    },
+    "no_clustering": {"train_dataloader.dataset.p_same_video": 1.0, **NO_CLUSTERER},
+    "UPPER_BOUND_true_labels": {
+        "custom_hooks.1.type": "TrueLabelsUpperBoundHook",
+        "custom_imports.imports": ["slic_mmaction", "slic_mmaction.hooks.true_labels_upper_bound"],
+        **NO_CLUSTERER,
+    },
+}
+
+
+def test_every_row_of_the_ablation_table_is_there() -> None:
+    assert names("ablations") == sorted(f"ablations/slic_r3d_ucf101_{n}.py" for n in ABLATIONS)
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_an_ablation_changes_what_it_says_and_nothing_else(name: str) -> None:
+    found = differences(f"ablations/slic_r3d_ucf101_{name}.py")
+    if f"{HOOK}.clusterer" in ABLATIONS[name]:
+        # Nothing is embedded, so how does not matter.
+        unused = (f"{HOOK}.pipeline", f"{HOOK}.interval", f"{HOOK}.batch_size", f"{HOOK}.num_w")
+        found = {path: value for path, value in found.items() if not path.startswith(unused)}
+    expected = ABLATIONS[name]
+    assert {p: v for p, v in found.items() if v is not None} == {
+        p: v for p, v in expected.items() if v is not None
+    }
+    assert set(found) <= set(expected)
+
+
+def test_kinetics400_pretraining() -> None:
+    cfg = load("slic_r3d_k400.py")
+    train = cfg.train_dataloader
+    assert train.batch_size * 8 == 104 == cfg.auto_scale_lr.base_batch_size
+    assert train.dataset.p_same_video == 0.5 and cfg.train_cfg.max_epochs == 340
+    normalise = cfg.model.data_preprocessor
+    assert [v / 255 for v in normalise.mean] == pytest.approx([0.4345, 0.4051, 0.3775])
+    assert [v / 255 for v in normalise.std] == pytest.approx([0.2768, 0.2713, 0.2737])
+    changed = differences("slic_r3d_k400.py")
+    allowed = (
+        "train_cfg.max_epochs",
+        "train_dataloader.batch_size",
+        "train_dataloader.dataset.p_same_video",
+        "auto_scale_lr.base_batch_size",
+        "model.data_preprocessor.mean",
+        "model.data_preprocessor.std",
+    )
+    others = [p for p in changed if p not in allowed]
+    assert all(p.endswith(("ann_file", "data_prefix.video")) for p in others), others
+    assert all("kinetics400" in changed[p] for p in others) and len(others) == 6
+
+
+@pytest.mark.parametrize("name", names("finetune"))
+def test_the_finetuning_recipe(name: str) -> None:
+    """METHOD "Evaluation": CoCLR's protocol."""
+    cfg = load(name)
+    optim = cfg.optim_wrapper
+    assert optim.optimizer == dict(type="Adam", lr=1e-3, weight_decay=1e-3)
+    scratch = "scratch" in name
+    if scratch:
+        assert optim.paramwise_cfg is None and not cfg.custom_hooks
+    else:
+        assert optim.paramwise_cfg == dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
+        assert [hook.type for hook in cfg.custom_hooks] == ["BackboneLoadingHook"]
+    (decay,) = cfg.param_scheduler
+    assert decay == dict(type="MultiStepLR", milestones=[60, 100], gamma=0.1, by_epoch=True)
+    assert cfg.train_cfg.max_epochs == 150 and cfg.train_dataloader.batch_size == 32
+    head, (dataset,) = cfg.model.cls_head, [d for d in CLASSES if f"_{d}" in name]
+    assert (cfg.model.type, head.type, head.dropout_ratio) == ("Recognizer3D", "I3DHead", 0.9)
+    assert (head.num_classes, head.in_channels) == (CLASSES[dataset], 512)
+    assert head.average_clips == "prob"
+    assert cfg.model.backbone == load(MAIN).model.backbone
+    pretraining = "slic_r3d_k400.py" if dataset == "k400" else MAIN
+    assert cfg.model.data_preprocessor == load(pretraining).model.data_preprocessor
+    # The pretraining's config has the same name: its checkpoints must not be overwritten.
+    assert cfg.work_dir == f"work_dirs/{name[: -len('.py')]}"
+    # Persistent workers: the others repeat their augmentations in every epoch.
+    assert cfg.train_dataloader.persistent_workers
+
+
+@pytest.mark.parametrize("name", names("finetune"))
+def test_the_finetuning_clips(name: str) -> None:
+    cfg = load(name)
+    train = steps(cfg.train_dataloader.dataset.pipeline)
+    assert train["SampleFrames"] == dict(
+        type="SampleFrames", clip_len=16, frame_interval=1, num_clips=1
+    )
+    assert train["ClipAugment"] == dict(
+        type="ClipAugment",
+        size=128,
+        area_range=(0.2, 1.0),
+        flip_prob=0.5,
+        brightness=0.4,
+        contrast=0.4,
+        saturation=0.4,
+        hue=0.1,
+        jitter_prob=0.3,
+        gray_prob=0.0,
+        blur_prob=0.0,
+    )
+    test = steps(cfg.test_dataloader.dataset.pipeline)
+    sampler = dict(type="SampleFrames", clip_len=16, frame_interval=1, num_clips=10)
+    assert test["SampleFrames"] == dict(sampler, test_mode=True)
+    ten_crop = "10clip" not in name
+    assert ("TenCrop" in test) == ten_crop and ("CenterCrop" in test) != ten_crop
+    assert test["TenCrop" if ten_crop else "CenterCrop"]["crop_size"] == 128
+    protocol = "finetune/10clip_tencrop" if ten_crop else "finetune/10clip"
+    assert cfg.test_evaluator == dict(type="AccMetric", prefix=protocol)
+    assert "Jitter" not in str(test) and "Augment" not in str(test)
+    center = steps(cfg.val_dataloader.dataset.pipeline)
+    assert center["SampleFrames"] == dict(sampler, num_clips=1, test_mode=True)
+    assert cfg.val_evaluator.prefix == "finetune/center"
+    # No checkpoint is chosen by looking at test videos.
+    assert "save_best" not in cfg.default_hooks.checkpoint
+
+
+@pytest.mark.parametrize("name", names("finetune"))
+def test_the_files_are_of_one_data_set_and_split(name: str) -> None:
+    cfg = load(name)
+    (dataset,) = [d for d in CLASSES if f"_{d}" in name]
+    folder = dict(k400="kinetics400").get(dataset, dataset)
+    number = next((n for n in (2, 3) if f"split{n}" in name), 1)
+    split = "list" if dataset == "k400" else f"split_{number}"
+    for loader, part in (("train", "train"), ("val", "val"), ("test", "val")):
+        dataset = cfg[f"{loader}_dataloader"].dataset
+        assert dataset.ann_file == f"data/{folder}/{folder}_{part}_{split}_videos.txt"
+        assert dataset.data_prefix.video.startswith(f"data/{folder}/videos")
+        assert bool(dataset.get("test_mode")) == (loader != "train")

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from slic_mmaction.features import load_features
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "tools" / "extract_features.py"
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("extract_features", SOURCE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def inputs(tiny_config, tmp_path: Path) -> tuple[Path, Path]:
+    """A config file and a checkpoint."""
+    init_default_scope("mmaction")
+    cfg = tiny_config()
+    cfg.dump(str(tmp_path / "tiny.py"))
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    torch.save(dict(meta={}, state_dict=model.state_dict()), tmp_path / "weights.pth")
+    return tmp_path / "tiny.py", tmp_path / "weights.pth"
+
+
+@pytest.fixture
+def call(tool, monkeypatch):
+    def run(*arguments: object) -> None:
+        monkeypatch.setattr(sys, "argv", ["extract_features.py", *map(str, arguments)])
+        tool.main()
+
+    return run
+
+
+def test_query_and_gallery(call, inputs, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out"
+    call(*inputs, "--out", out, "--npy", "--shard-videos", 3)
+    assert f"{out / 'gallery'}: 8 videos x 1 clips x 8" in capsys.readouterr().out
+    gallery = load_features(out / "gallery")
+    assert [Path(name).name for name in gallery.names] == [f"train_{i}.mp4" for i in range(8)]
+    assert gallery.array().shape == (8, 1, 8) and gallery.index["layer"] == "projection"
+    assert len(load_features(out / "query")) == 4
+    np.testing.assert_array_equal(np.load(out / "gallery.npy"), gallery.means())
+    assert np.load(out / "gallery_labels.npy").tolist() == [i % 2 for i in range(8)]
+    # The same call again reads what is there; another layer is not mixed in.
+    before = (out / "gallery" / "index.json").stat().st_mtime_ns
+    call(*inputs, "--out", out)
+    assert (out / "gallery" / "index.json").stat().st_mtime_ns == before
+    with pytest.raises(SystemExit) as stop:
+        call(*inputs, "--out", out, "--layer", "backbone")
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert "holds features of other weights" in said and said.count("\n") == 1
+
+
+def test_any_recognizer_and_any_dataset(call, inputs, tmp_path: Path, video_set: Path) -> None:
+    cfg = Config.fromfile(inputs[0])
+    cfg.model.cls_head = dict(type="I3DHead", num_classes=2, in_channels=32)
+    cfg.test_dataloader.dataset = dict(
+        type="VideoDataset",
+        ann_file=str(video_set / "test.txt"),
+        data_prefix=dict(video=str(video_set)),
+        test_mode=True,
+        pipeline=[
+            dict(type="OpenVideo"),
+            dict(type="SampleFrames", clip_len=4, num_clips=3, test_mode=True),
+            dict(type="DecodeFrames"),
+            dict(type="Resize", scale=(16, 16), keep_ratio=False),
+            dict(type="FormatShape", input_format="NCTHW"),
+            dict(type="PackActionInputs"),
+        ],
+    )
+    cfg.dump(str(tmp_path / "stock.py"))
+    torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), tmp_path / "stock.pth")
+    call(tmp_path / "stock.py", tmp_path / "stock.pth", "--out", tmp_path / "out")
+    features = load_features(tmp_path / "out")
+    assert features.array().shape == (4, 3, 32)
+    assert features.index["layer"] == "backbone" and features.index["protocol"] is None
+
+
+def test_wrong_use_is_one_sentence(call, inputs, tmp_path: Path, capsys) -> None:
+    config, weights = inputs
+    cases = {
+        (config, tmp_path / "none.pth", "--out", tmp_path / "a"): "does not exist",
+        (config, weights, "--out", tmp_path / "b", "--cfg-options", "model.backbone.depth=34"): (
+            "lacks"
+        ),
+        (config, weights, "--out", tmp_path / "c", "--cfg-options", "test_dataloader=None"): (
+            "has no test_dataloader"
+        ),
+    }
+    for arguments, sentence in cases.items():
+        with pytest.raises(SystemExit) as stop:
+            call(*arguments)
+        said = capsys.readouterr().err
+        assert stop.value.code == 2 and sentence in said.splitlines()[-1], said
+
+
+@pytest.mark.slow
+def test_two_ranks_then_clustering(inputs, tmp_path: Path) -> None:
+    """Features of two processes, and the tool that reads their means."""
+
+    def run(*command: object) -> str:
+        done = subprocess.run(
+            [sys.executable, *map(str, command)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=ROOT,
+            env=dict(os.environ, OMP_NUM_THREADS="1"),
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    ranks = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", SOURCE, *inputs)
+    run(*ranks, "--out", tmp_path / "two", "--launcher", "pytorch", "--npy")
+    run(SOURCE, *inputs, "--out", tmp_path / "one")
+    one, two = (load_features(tmp_path / name / "gallery") for name in ("one", "two"))
+    assert len(list(two.folder.glob("*.npy"))) == 2 and len(list(one.folder.glob("*.npy"))) == 1
+    assert one.key == two.key
+    torch.testing.assert_close(one.means(), two.means(), atol=1e-5, rtol=1e-4)
+    npy = [tmp_path / "two" / f"gallery{part}.npy" for part in ("", "_labels")]
+    said = run("tools/analysis/cluster_embeddings.py", npy[0], "--labels", npy[1])
+    assert "NMI" in said

@@ -1,0 +1,168 @@
+"""Write the features of all clips of all videos of a config's test set.
+
+    python tools/extract_features.py CONFIG CHECKPOINT --out features/ucf101
+    python tools/extract_features.py CONFIG CHECKPOINT --out features/ucf101 --layer backbone --npy
+    python -m torch.distributed.run --nproc_per_node 8 tools/extract_features.py CONFIG \
+        CHECKPOINT --out features/ucf101 --launcher pytorch
+
+Any recognizer of MMAction2 with 3D clips will do. Of a RetrievalDataset, queries go to OUT/query
+and the gallery to OUT/gallery; of any other dataset, its videos to OUT. A killed run goes on with
+the same command. In Python:
+
+    from slic_mmaction.features import load_features
+    features = load_features("features/ucf101/gallery")
+    features.names, features[0], features.array()   # paths, (clips, D), (N, clips, D)
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from slic_mmaction.datasets import RetrievalDataset
+from slic_mmaction.datasets.videos import true_labels, video_name
+from slic_mmaction.evaluation.gallery_metric import ROLES
+from slic_mmaction.evaluation.rank_shares import from_main
+from slic_mmaction.evaluation.whole_file import whole_file
+from slic_mmaction.features import (
+    Extraction,
+    FeatureKey,
+    FeatureSet,
+    config_hash,
+    extract_features,
+    videos_hash,
+    weights_hash,
+)
+from slic_mmaction.features.loaded_weights import check_weights
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", help="whose model and test_dataloader are taken")
+    parser.add_argument("checkpoint")
+    parser.add_argument("--out", type=Path, required=True, help="folder, seen by all ranks")
+    parser.add_argument(
+        "--layer",
+        choices=("projection", "backbone"),
+        help="default: what the head's config says, for other heads the pooled backbone",
+    )
+    parser.add_argument(
+        "--npy",
+        action="store_true",
+        help="also write each video's mean as OUT/NAME.npy and classes as OUT/NAME_labels.npy, "
+        "for tools/analysis/cluster_embeddings.py",
+    )
+    parser.add_argument("--clips-per-pass", type=int, default=64, help="most clips at once")
+    parser.add_argument("--shard-videos", type=int, default=1024, help="videos in a file")
+    parser.add_argument("--fp16", action="store_true", help="run the network under autocast")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE")
+    parser.add_argument("--launcher", choices=("none", "pytorch", "slurm", "mpi"), default="none")
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0)
+    args = parser.parse_args()
+    if min(args.clips_per_pass, args.shard_videos) < 1:
+        parser.error("--clips-per-pass and --shard-videos must be at least 1")
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    return args
+
+
+def build_runner(args: argparse.Namespace) -> Runner:
+    """A Runner with the checkpoint's weights and no loop.
+
+    Raises:
+        ValueError: If the config has no test set.
+    """
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    cfg.work_dir = str(args.out / "logs")
+    cfg.merge_from_dict(args.cfg_options or {})
+    if not cfg.get("test_dataloader"):
+        raise ValueError(f"{args.config} has no test_dataloader: give a config of a test.")
+    runner = Runner(
+        model=cfg.model,
+        work_dir=cfg.work_dir,
+        launcher=cfg.launcher,
+        env_cfg=cfg.get("env_cfg", dict(dist_cfg=dict(backend="nccl"))),
+        default_scope=cfg.get("default_scope", "mmaction"),
+        default_hooks=dict(logger=None, checkpoint=None),
+        log_level=cfg.get("log_level", "INFO"),
+        cfg=cfg,
+    )
+    runner.load_checkpoint(args.checkpoint)
+    return runner
+
+
+def write_npy(out: Path, name: str, features: FeatureSet, labels: np.ndarray | None) -> None:
+    """Write means and, if every video has one, classes."""
+    features.save_means(out / f"{name}.npy")
+    if labels is not None:
+        with whole_file(out / f"{name}_labels.npy") as file:
+            np.save(file, labels)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Extract all parts of the test set.
+
+    Raises:
+        FileNotFoundError: If an input is missing.
+        ValueError: If an input cannot be used.
+    """
+    runner = build_runner(args)
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    layer = args.layer or getattr(model.cls_head, "feature", "backbone")
+    check_weights(model, args.checkpoint, layer)
+    loader_cfg = runner.cfg.test_dataloader
+    loader = runner.build_dataloader(loader_cfg)
+    dataset = loader.dataset
+    how = Extraction(
+        layer=layer,
+        batch_size=loader.batch_size,
+        num_workers=loader.num_workers,
+        clips_per_pass=args.clips_per_pass,
+        shard_videos=args.shard_videos,
+        half_precision=args.fp16,
+    )
+    parts = {"": (dataset, 0)}
+    if isinstance(dataset, RetrievalDataset):
+        starts = (0, len(dataset.query))
+        parts = {role: (getattr(dataset, role), start) for role, start in zip(ROLES, starts)}
+    weights = weights_hash(model, layer)
+    config = config_hash(runner.cfg.model, loader_cfg.dataset.pipeline, layer, args.fp16)
+    for name, (videos, start) in parts.items():
+        videos_sum = from_main(lambda videos=videos: videos_hash(videos))  # type: ignore[misc]
+        features = extract_features(
+            model,
+            dataset,
+            range(start, start + len(videos)),
+            [video_name(videos, i) for i in range(len(videos))],
+            args.out / name,
+            FeatureKey(weights, config, videos_sum),
+            how,
+        )
+        if is_main_process():
+            clips = features.index["shape"][1] or f"{features.num_clips.mean():.1f} (mean)"
+            print(f"{args.out / name}: {len(features)} videos x {clips} clips x {features.dim}")
+            if args.npy:
+                write_npy(args.out, name or "videos", features, true_labels(videos))
+
+
+def main() -> None:
+    """Run the tool; exits with 2 and one sentence if an input cannot be used."""
+    try:
+        run(parse_args())
+    except (OSError, ValueError) as error:
+        print(f"{Path(__file__).name}: {' '.join(str(error).split())}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()
