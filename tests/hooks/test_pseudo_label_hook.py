@@ -41,7 +41,7 @@ class MeanColour(BaseModel):
 
 @TASK_UTILS.register_module()
 class ByDominantColour:
-    def __call__(self, embeddings: np.ndarray) -> np.ndarray:
+    def __call__(self, embeddings: torch.Tensor) -> np.ndarray:
         return embeddings.argmax(axis=1)
 
 
@@ -52,7 +52,7 @@ class AnotherEachTime:
     def __init__(self) -> None:
         self.calls = 0
 
-    def __call__(self, embeddings: np.ndarray) -> np.ndarray:
+    def __call__(self, embeddings: torch.Tensor) -> np.ndarray:
         self.calls += 1
         return np.arange(len(embeddings)) // (self.calls + 1)
 
@@ -62,13 +62,13 @@ class Constant:
     def __init__(self, label: int) -> None:
         self.label = label
 
-    def __call__(self, embeddings: np.ndarray) -> np.ndarray:
+    def __call__(self, embeddings: torch.Tensor) -> np.ndarray:
         return np.full(len(embeddings), self.label)
 
 
 @TASK_UTILS.register_module()
 class Failing:
-    def __call__(self, embeddings: np.ndarray) -> np.ndarray:
+    def __call__(self, embeddings: torch.Tensor) -> np.ndarray:
         raise MemoryError("no room for 8 videos")
 
 
