@@ -29,7 +29,7 @@ REQUIRED = [
     "matplotlib",
     "rich",
     # The fastest of the decoders (docs/decoding.md); before 17 it starts a thread for each core.
-    "av>=17",
+    'av>=17; python_version >= "3.10"',
     # Locks the cache of decoded videos.
     "filelock",
     # mmaction2 asks for decord everywhere, but it has no wheel for other machines.

@@ -34,12 +34,11 @@ import cv2
 import decord
 import numpy as np
 import torch
-from av.video.reformatter import VideoReformatter
-from mmaction.datasets.transforms import RandomResizedCrop
+from clip_contestants import SIDE, Frames, bare_decord, bare_opencv, bare_pyav, pillow_clip, read
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image
 from rich.progress import track
 
 from slic_mmaction.datasets.cluster_aware_dataset import join_views
@@ -48,8 +47,7 @@ from slic_mmaction.transforms.view_frames import ANCHOR, POSITIVE, positive_star
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
-CLIP, SIDE = 16, 128
-Frames = list[np.ndarray]
+CLIP = 16
 Sample = tuple[Path, Path, int]
 PACK: list[dict] = [dict(type="FormatShape", input_format="NCTHW"), dict(type="PackActionInputs")]
 STOCK: list[dict] = [
@@ -96,65 +94,6 @@ def in_three_pipelines(steps: list[dict]) -> Callable[[Sample], torch.Tensor]:
         return join_views([views_of(pipeline, path, view) for path, view in views])
 
     return run
-
-
-def pillow_clip(files: list[Path]) -> np.ndarray:
-    """One clip from JPEG files, one frame at a time."""
-    width, height = Image.open(files[0]).size
-    box = RandomResizedCrop.get_crop_bbox((height, width), (0.25, 1.0), (3 / 4, 4 / 3))
-    flip, jitter, gray, blur = np.random.random(4) < (0.5, 0.8, 0.2, 0.2)
-    factors, hue = np.random.uniform(0.5, 1.5, 3), np.random.randint(256)
-    order = np.random.permutation(4)[: 4 * jitter]
-    enhancers = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
-    out = []
-    for file in files:
-        image = Image.open(file).crop(box).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-        if flip:
-            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        for step in order:
-            if step < 3:
-                image = enhancers[step](image).enhance(factors[step])
-            else:
-                channels = list(image.convert("HSV").split())
-                channels[0] = Image.fromarray(np.asarray(channels[0]) + np.uint8(hue))
-                image = Image.merge("HSV", channels).convert("RGB")
-        if gray:
-            image = image.convert("L").convert("RGB")
-        if blur:
-            image = image.filter(ImageFilter.GaussianBlur(2))
-        out.append(np.asarray(image))
-    return np.ascontiguousarray(np.stack(out).transpose(3, 0, 1, 2))
-
-
-def bare_opencv(path: Path, frames: range) -> Frames:
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-    for _ in range(frames.start):
-        capture.grab()
-    return [cv2.cvtColor(capture.read()[1], cv2.COLOR_BGR2RGB) for _ in frames]
-
-
-def bare_pyav(path: Path, frames: range) -> Frames:
-    out = []
-    to_rgb = VideoReformatter()
-    with av.open(str(path)) as container:
-        container.streams.video[0].codec_context.thread_count = 1
-        for number, frame in enumerate(container.decode(video=0)):
-            if number >= frames.start:
-                out.append(to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray())
-            if len(out) == len(frames):
-                break
-    return out
-
-
-def bare_decord(path: Path, frames: range) -> Frames:
-    return list(decord.VideoReader(str(path), num_threads=1).get_batch(list(frames)).asnumpy())
-
-
-def read(decoder: str, path: Path, frames: range) -> Frames:
-    reader = open_reader(str(path), decoder)
-    out = reader.frames(frames)
-    reader.close()
-    return out
 
 
 class Videos:
