@@ -12,6 +12,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 EXPERIMENTS = sorted(
     path.relative_to(CONFIGS) for path in CONFIGS.rglob("*.py") if "_base_" not in path.parts

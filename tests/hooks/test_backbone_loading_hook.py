@@ -17,6 +17,8 @@ from slic_mmaction.checkpoints import convert_checkpoint
 from slic_mmaction.compat.checkpoints import load_from_local
 from slic_mmaction.hooks import BackboneLoadingHook
 
+pytestmark = pytest.mark.slow
+
 TINY = Path(__file__).parents[1] / "data" / "tiny_finetune.py"
 
 

@@ -10,6 +10,8 @@ from mmengine.runner import Runner
 
 from slic_mmaction.datasets.bad_videos import TooManyBadVideosError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(video_set: Path, tmp_path: Path) -> Path:

@@ -14,6 +14,8 @@ from mmengine.runner import Runner
 from slic_mmaction.compat.checkpoints import load_from_local
 from slic_mmaction.results.provenance import code_version, experiment_name
 
+pytestmark = pytest.mark.slow
+
 RECORD = dict(run_record=dict(type="RunRecordHook"))
 
 

@@ -12,6 +12,8 @@ from mmengine.runner import Runner
 
 from slic_mmaction.hooks.true_labels_upper_bound import TrueLabelsUpperBoundHook
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 MODULE = TrueLabelsUpperBoundHook.__module__
 HOOKS = [dict(type="PseudoLabelHook", clusterer=None), dict(type="TrueLabelsUpperBoundHook")]

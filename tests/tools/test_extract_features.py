@@ -16,6 +16,8 @@ from mmengine.registry import init_default_scope
 
 from slic_mmaction.features import load_features
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "tools" / "extract_features.py"
 

@@ -19,6 +19,8 @@ from mmengine.config import Config
 
 from slic_mmaction.datasets.videos import build_videos, true_labels
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tools" / "data"
 Main = Callable[[list[str]], int]

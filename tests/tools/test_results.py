@@ -11,6 +11,8 @@ from types import ModuleType
 import pytest
 from mmengine.runner import Runner
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "tools" / "analysis" / "results.py"
 
