@@ -1,21 +1,7 @@
 # kNN probe of the network of configs/slic_r3d_slim_ucf101.py.
-_base_ = "slic_r3d_ucf101.py"
+_base_ = "../retrieval/slic_r3d_slim_ucf101.py"
 
-model = dict(
-    backbone=dict(base_channels=16),
-    cls_head=dict(in_channels=128, hidden_channels=512),
-)
-test_dataloader = dict(
-    num_workers=1,
-    dataset=dict(
-        pipeline=[
-            dict(type="OpenVideo"),
-            dict(type="SampleProtocolClips", protocol="iic", clip_len=8, frame_interval=2),
-            dict(type="DecodeFrames"),
-            dict(type="Resize", scale=(75, 56), keep_ratio=False),
-            dict(type="CenterCrop", crop_size=56),
-            dict(type="FormatShape", input_format="NCTHW"),
-            dict(type="PackActionInputs", meta_keys=("protocol",)),
-        ],
-    ),
+model = dict(cls_head=dict(feature="backbone"))
+test_evaluator = dict(
+    _delete_=True, type="VideoKNNMetric", ks=(1, 5, 20, 200), temperatures=(0.07,)
 )

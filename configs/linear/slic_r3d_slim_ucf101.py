@@ -1,21 +1,12 @@
 # Linear probe of the network of configs/slic_r3d_slim_ucf101.py.
-_base_ = "slic_r3d_ucf101.py"
+_base_ = "../retrieval/slic_r3d_slim_ucf101.py"
 
-model = dict(
-    backbone=dict(base_channels=16),
-    cls_head=dict(in_channels=128, hidden_channels=512),
-)
-test_dataloader = dict(
-    num_workers=1,
-    dataset=dict(
-        pipeline=[
-            dict(type="OpenVideo"),
-            dict(type="SampleProtocolClips", protocol="iic", clip_len=8, frame_interval=2),
-            dict(type="DecodeFrames"),
-            dict(type="Resize", scale=(75, 56), keep_ratio=False),
-            dict(type="CenterCrop", crop_size=56),
-            dict(type="FormatShape", input_format="NCTHW"),
-            dict(type="PackActionInputs", meta_keys=("protocol",)),
-        ],
-    ),
+model = dict(cls_head=dict(feature="backbone"))
+test_evaluator = dict(
+    _delete_=True,
+    type="LinearProbeMetric",
+    lrs=(0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
+    weight_decays=(0.0, 1e-6, 1e-5, 1e-4, 1e-3),
+    # Clips of one group come from one recording: v_PushUps_g01_c02.avi.
+    group_pattern=r"v_\w+_g\d+",
 )

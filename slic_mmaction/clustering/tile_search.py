@@ -16,8 +16,6 @@ _CPU_BLOCK = 1024  # rows; the product of two blocks stays in a core's cache
 _ACCELERATOR_BLOCK = 8192
 _WAITING = 64  # blocks whose maxima are sorted at once
 
-PRECISIONS = ("float32", "bfloat16")
-
 
 class TileScores(NamedTuple):
     """The tiles that may hold the nearest other row of every row.
