@@ -79,9 +79,9 @@ class ClusterAwareDataset(Dataset):
         """Draw the sample of video ``index`` in the current epoch.
 
         Returns:
-            dict: ``inputs`` (3, C, T, H, W), the views anchor, positive, second
-            anchor; ``data_samples`` with ``pseudo_label`` (1,), ``video_indices`` (3,)
-            and the metainfo ``draw_seed``.
+            dict: ``inputs`` (3, C, T, H, W), or (3 * T, C, H, W) of ``FormatShape('NCHW')``,
+            the views anchor, positive, second anchor; ``data_samples`` with ``pseudo_label``
+            (1,), ``video_indices`` (3,) and the metainfo ``draw_seed``.
 
         Raises:
             TooManyBadVideosError: If more videos than allowed cannot be read.
@@ -105,8 +105,9 @@ class ClusterAwareDataset(Dataset):
             else:
                 sample = self._clips(index, (ANCHOR, ANCHOR))
                 positive = self._clips(partner, (POSITIVE,))
-                first, second = sample["inputs"].split(1)
-                sample["inputs"] = torch.cat([first, positive["inputs"], second])
+                # A view of a 2D network is several rows, one for each frame.
+                first, second = sample["inputs"].chunk(2)
+                sample["inputs"] = join_views([first, positive["inputs"], second])
                 self._insert_modality(sample["data_samples"], positive["data_samples"])
         element = sample["data_samples"]
         element.set_field(self.store.labels[index : index + 1].clone(), "pseudo_label")
@@ -136,9 +137,9 @@ def join_views(clips: Sequence[Tensor]) -> Tensor:
     Joined in that order the clips are copied as they lie, in a tenth of the time.
 
     Args:
-        clips (Sequence[Tensor]): (V_i, C, T, H, W) uint8.
+        clips (Sequence[Tensor]): (V_i, C, T, H, W), or (V_i * T, C, H, W), uint8.
 
     Returns:
-        Tensor: (sum of V_i, C, T, H, W) uint8, channels last in memory.
+        Tensor: All of them, channels last in memory.
     """
     return torch.cat([clip.movedim(1, -1) for clip in clips]).movedim(-1, 1)

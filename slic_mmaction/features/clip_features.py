@@ -8,7 +8,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from ..models.pooling import pool_clips
+from ..models.pooling import frames_per_clip, pool_clips
 from ..models.slic_head import FEATURES, SLICHead
 
 
@@ -34,9 +34,11 @@ def clip_features(
     """Features of all clips of each video of a batch; the network must be in evaluation mode.
 
     Args:
-        model (BaseModel): A :class:`Recognizer3D`, not wrapped for distribution.
-        batch (dict[str, Any]): ``inputs``, a list of N (C_i, channels, T, H, W) tensors whose
-            numbers of clips may differ, and ``data_samples``.
+        model (BaseModel): A recognizer, not wrapped for distribution.
+        batch (dict[str, Any]): ``inputs``, a list of N (C_i, channels, T, H, W) tensors, or
+            (C_i * frames, channels, H, W) for ``Recognizer2D``, whose numbers of clips may
+            differ, and ``data_samples``. Of a 2D network whose head has no ``num_segments``
+            each frame is a clip.
         layer (str): ``'projection'``, the output of :class:`SLICHead`, or ``'backbone'``, the
             pooled feature of any recognizer.
         clips_per_pass (int): Most clips that go through the network at once.
@@ -44,14 +46,20 @@ def clip_features(
     Returns:
         list[Tensor]: N tensors (C_i, D) float32, on the CPU.
     """
+    frames = frames_per_clip(model.cls_head)
     found = []
-    for clips, sample in zip(batch["inputs"], batch["data_samples"]):
-        video = model.data_preprocessor(dict(inputs=[clips], data_samples=[sample]), False)
-        found.append(video["inputs"][0])
+    for views, sample in zip(batch["inputs"], batch["data_samples"]):
+        video = model.data_preprocessor(dict(inputs=[views], data_samples=[sample]), False)
+        clips = video["inputs"][0]
+        is_frames = clips.ndim == 4
+        found.append(clips.unflatten(0, (-1, frames or 1)) if is_frames else clips[:, None])
     features = []
     # Clips of all videos in a row fill the passes whatever their number.
     for part in torch.cat(found).split(clips_per_pass):
-        feats, _ = model.extract_feat(part[:, None], stage="backbone")
-        rows = model.cls_head(feats) if layer == "projection" else pool_clips(feats)
+        feats, _ = model.extract_feat(part, stage="backbone")
+        if layer == "projection":
+            rows = model.cls_head(feats)
+        else:
+            rows = pool_clips(feats, part.shape[1] if is_frames else None)
         features.append(rows.float().cpu())
     return list(torch.cat(features).split([len(clips) for clips in found]))

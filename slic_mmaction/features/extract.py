@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeR
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..evaluation.rank_shares import from_main, in_step
+from ..models.evaluation_mode import evaluation_mode
 from .clip_features import check_layer, clip_features
 from .feature_set import INDEX, FeatureSet, load_features, write_index
 from .fingerprint import FeatureKey
@@ -121,7 +121,7 @@ def _extract(
     shown = is_main_process() and console.is_terminal
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
     bar = Progress(*columns, TimeRemainingColumn(), console=console, disable=not shown)
-    with _evaluating(model), bar as progress:
+    with evaluation_mode(model), bar as progress:
         task = progress.add_task(f"features ({how.layer})", total=len(todo))
         for batch in loader:
             with autocast(enabled=how.half_precision):
@@ -136,14 +136,3 @@ def _extract(
                 writer.add(video, rows.numpy(), sample.get("protocol"), (height, width))
             progress.advance(task, len(features))
         writer.flush()
-
-
-@contextmanager
-def _evaluating(model: BaseModel) -> Iterator[None]:
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode

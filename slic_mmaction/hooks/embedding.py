@@ -10,6 +10,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ..models.evaluation_mode import evaluation_mode
 from .embedding_matrix import new_matrix, sum_over_ranks
 
 
@@ -40,24 +41,21 @@ def embed_videos(
         RuntimeError: If a video was not embedded, or found unreadable, exactly once.
         OSError: If the file has no room.
     """
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
     device = next(model.parameters()).device
     matrix: Tensor | None = None
     times = torch.zeros(num_videos, device=device)
-    for batch in loader:
-        unreadable = batch.pop("unreadable", [])
-        samples = model.test_step(batch) if batch else []
-        indices = [sample.video_index for sample in samples]
-        if samples:
-            rows = torch.stack([sample.embedding for sample in samples]).float()
-            if matrix is None:
-                matrix = new_matrix(num_videos, rows.size(1), device, max_bytes, folder)
-            matrix[indices] = rows.to(matrix.device)
-        seen = torch.tensor(indices + unreadable, dtype=torch.long, device=device)
-        times.index_add_(0, seen, torch.ones_like(seen, dtype=times.dtype))
-    for module, mode in modes.items():
-        module.training = mode
+    with evaluation_mode(model):
+        for batch in loader:
+            unreadable = batch.pop("unreadable", [])
+            samples = model.test_step(batch) if batch else []
+            indices = [sample.video_index for sample in samples]
+            if samples:
+                rows = torch.stack([sample.embedding for sample in samples]).float()
+                if matrix is None:
+                    matrix = new_matrix(num_videos, rows.size(1), device, max_bytes, folder)
+                matrix[indices] = rows.to(matrix.device)
+            seen = torch.tensor(indices + unreadable, dtype=torch.long, device=device)
+            times.index_add_(0, seen, torch.ones_like(seen, dtype=times.dtype))
 
     all_reduce(times)
     if not bool((times == 1).all()):

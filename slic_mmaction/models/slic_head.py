@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_module_registration_hook
 
+from .feature_width import infer_width
 from .pooling import pool_clips
 
 FEATURES = ("projection", "backbone")
@@ -24,7 +27,8 @@ class SLICHead(BaseModule):
     initialisation, as in the authors' code; Kaiming is for the convolutions.
 
     Args:
-        in_channels (int): Width of the pooled backbone feature.
+        in_channels (int | str): Width of the pooled backbone feature; ``'auto'`` tries it out
+            when the head becomes the ``cls_head`` of a recognizer.
         losses (Sequence[dict]): Configs of losses. Each is called with embeddings
             (N, V, D), pseudo-labels (N,) and a generator, and returns named scalars,
             of which those with ``loss`` in the name are summed.
@@ -32,46 +36,64 @@ class SLICHead(BaseModule):
         out_channels (int): Width D of the embedding. Defaults to 128.
         feature (str): What :meth:`predict` returns: ``'projection'`` (D) or the pooled
             ``'backbone'`` feature (in_channels). Defaults to ``'projection'``.
+        num_segments (int, optional): Frames of a clip, for ``Recognizer2D``, whose features of
+            a clip's frames are averaged. Defaults to None: the backbone sees whole clips.
         init_cfg (dict, optional): Initialisation config of MMEngine.
     """
 
     def __init__(
         self,
-        in_channels: int,
+        in_channels: int | Literal["auto"],
         losses: Sequence[dict],
         hidden_channels: int = 2048,
         out_channels: int = 128,
         feature: str = "projection",
+        num_segments: int | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         if feature not in FEATURES:
             raise ValueError(f"SLICHead's feature is one of {FEATURES}, but got {feature!r}.")
+        if in_channels != "auto" and not isinstance(in_channels, int):
+            raise ValueError(
+                f"SLICHead's in_channels is a number or 'auto', but got {in_channels!r}."
+            )
         self.in_channels = in_channels
+        self.hidden_channels = hidden_channels
+        self.out_channels = out_channels
         self.feature = feature
-        self.projection = nn.Sequential(
-            nn.Linear(in_channels, hidden_channels),
-            nn.BatchNorm1d(hidden_channels),
-            nn.ReLU(inplace=True),
-            nn.Linear(hidden_channels, out_channels),
-        )
+        self.num_segments = num_segments
+        self.projection: nn.Sequential
+        if in_channels != "auto":
+            self.build_projection(in_channels)
         self.losses = nn.ModuleList(MODELS.build(loss) for loss in losses)
 
-    def forward(self, feats: Tensor | Sequence[Tensor], **kwargs: object) -> Tensor:
+    def build_projection(self, in_channels: int) -> None:
+        """Make the layers, for a pooled feature of ``in_channels``."""
+        self.in_channels = in_channels
+        self.projection = nn.Sequential(
+            nn.Linear(in_channels, self.hidden_channels),
+            nn.BatchNorm1d(self.hidden_channels),
+            nn.ReLU(inplace=True),
+            nn.Linear(self.hidden_channels, self.out_channels),
+        )
+
+    def forward(self, feats: Tensor | Sequence[Any], **kwargs: object) -> Tensor:
         """Embed clips.
 
         Args:
-            feats (Tensor | Sequence[Tensor]): Output of the backbone for M clips.
+            feats (Tensor | Sequence[Any]): Output of the backbone for M clips.
             **kwargs: What recognizers pass to any head; not used.
 
         Returns:
             Tensor: (M, D) embeddings.
         """
-        return self.projection(self._pool(feats))
+        pooled = self._pool(feats)
+        return self.projection(pooled)
 
     def loss(
         self,
-        feats: Tensor | Sequence[Tensor],
+        feats: Tensor | Sequence[Any],
         data_samples: Sequence[ActionDataSample],
         **kwargs: object,
     ) -> dict[str, Tensor]:
@@ -81,7 +103,7 @@ class SLICHead(BaseModule):
         (seed, epoch, index) only and a resumed run mines the same negatives.
 
         Args:
-            feats (Tensor | Sequence[Tensor]): Backbone output of N * V clips, the views
+            feats (Tensor | Sequence[Any]): Backbone output of N * V clips, the views
                 of a sample in a row.
             data_samples (Sequence[ActionDataSample]): N samples of
                 :class:`ClusterAwareDataset`.
@@ -89,8 +111,11 @@ class SLICHead(BaseModule):
 
         Returns:
             dict[str, Tensor]: Scalars by name.
+
+        Raises:
+            ValueError: If there are more or fewer embeddings than views.
         """
-        embeddings = self(feats).unflatten(0, (len(data_samples), -1))
+        embeddings = self._by_view(self(feats), data_samples)
         labels = torch.cat([sample.pseudo_label for sample in data_samples])
         generator = torch.Generator(embeddings.device)
         generator.manual_seed(data_samples[0].draw_seed)
@@ -101,14 +126,14 @@ class SLICHead(BaseModule):
 
     def predict(
         self,
-        feats: Tensor | Sequence[Tensor],
+        feats: Tensor | Sequence[Any],
         data_samples: Sequence[ActionDataSample],
         **kwargs: object,
     ) -> Sequence[ActionDataSample]:
         """Write each video's embedding, the mean over its clips, on its data sample.
 
         Args:
-            feats (Tensor | Sequence[Tensor]): Backbone output of N * clips, the clips of
+            feats (Tensor | Sequence[Any]): Backbone output of N * clips, the clips of
                 a video in a row.
             data_samples (Sequence[ActionDataSample]): N samples.
             **kwargs: What recognizers pass to any head; not used.
@@ -124,11 +149,39 @@ class SLICHead(BaseModule):
             sample.set_metainfo(dict(feature=self.feature))
         return data_samples
 
-    def _pool(self, feats: Tensor | Sequence[Tensor]) -> Tensor:
-        pooled = pool_clips(feats)
+    def _by_view(self, rows: Tensor, data_samples: Sequence[ActionDataSample]) -> Tensor:
+        views = len(data_samples[0].video_indices)
+        if len(rows) != len(data_samples) * views:
+            raise ValueError(
+                f"{len(data_samples)} samples of {views} views gave {len(rows)} embeddings: with "
+                f"Recognizer2D, cls_head.num_segments ({self.num_segments}) must be the clip_len "
+                "of the pipeline; with Recognizer3D, FormatShape must be 'NCTHW'."
+            )
+        return rows.unflatten(0, (len(data_samples), views))
+
+    def _pool(self, feats: Tensor | Sequence[Any]) -> Tensor:
+        if self.in_channels == "auto":
+            raise ValueError(
+                "SLICHead's in_channels='auto' is found out when the head becomes the cls_head of "
+                "a recognizer; alone it needs a number."
+            )
+        pooled = pool_clips(feats, self.num_segments)
         if pooled.shape[1] != self.in_channels:
             raise ValueError(
                 f"SLICHead was built with in_channels={self.in_channels}, but the backbone's "
                 f"feature has {pooled.shape[1]} channels: set cls_head.in_channels to that."
             )
         return pooled
+
+
+def _find_width(parent: nn.Module, name: str, child: nn.Module | None) -> None:
+    """Tell a head with ``in_channels='auto'`` the width, once it has a recognizer.
+
+    A registry builds heads without showing them the backbone. Torch calls this whenever a
+    module becomes part of another, so any recognizer works, the user's own too.
+    """
+    if isinstance(child, SLICHead) and child.in_channels == "auto" and hasattr(parent, "backbone"):
+        child.build_projection(infer_width(parent, child.num_segments))
+
+
+register_module_module_registration_hook(_find_width)

@@ -23,6 +23,7 @@ def samples(labels: list[int], draw_seed: int = 1) -> list[ActionDataSample]:
     for label in labels:
         sample = ActionDataSample(metainfo=dict(draw_seed=draw_seed))
         sample.pseudo_label = torch.tensor([label])
+        sample.video_indices = torch.tensor([0, 1, 0])
         out.append(sample)
     return out
 
@@ -106,8 +107,36 @@ def test_predict_writes_the_mean_over_clips(feature: str, width: int) -> None:
         assert sample.feature == feature
 
 
+def test_segments_and_views_of_a_2d_network_stay_apart(head) -> None:
+    """2 samples x 3 views x 4 frames: a frame counts for its own clip only."""
+    head.eval()
+    frames = torch.randn(2 * 3 * 4, 6, 2, 2)
+    segmented = SLICHead(6, LOSSES, hidden_channels=10, out_channels=4, num_segments=4).eval()
+    segmented.load_state_dict(head.state_dict())
+    clips = torch.stack([clip.mean(dim=(0, 2, 3)) for clip in frames.split(4)])
+    ours = segmented.loss(frames, samples([0, 1]), num_segs=12)
+    theirs = head.loss(clips, samples([0, 1]))
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        torch.testing.assert_close(ours[name], value)
+    # Ten clips of a video at the test.
+    frames = torch.randn(10 * 4, 6, 2, 2)
+    video = segmented.predict(frames, [ActionDataSample()])[0].embedding
+    clips = torch.stack([clip.mean(dim=(0, 2, 3)) for clip in frames.split(4)])
+    torch.testing.assert_close(video, head.projection(clips).mean(dim=0))
+
+
+@pytest.mark.parametrize("num_segments", [2, 8])
+def test_a_wrong_number_of_segments_is_an_error_and_no_mixture(num_segments: int) -> None:
+    head = SLICHead(6, LOSSES, hidden_channels=10, out_channels=4, num_segments=num_segments)
+    with pytest.raises(ValueError, match=r"num_segments.*must be the clip_len"):
+        head.loss(torch.randn(2 * 3 * 4, 6, 2, 2), samples([0, 1]))
+
+
 def test_bad_settings_are_named(head) -> None:
     with pytest.raises(ValueError, match=r"one of .*'projection', 'backbone'"):
         SLICHead(6, LOSSES, feature="pooled")
     with pytest.raises(ValueError, match=r"in_channels=6, but the backbone's feature has 9"):
         head(torch.zeros(2, 9))
+    with pytest.raises(ValueError, match="a number or 'auto', but got 'automatic'"):
+        SLICHead("automatic", LOSSES)
