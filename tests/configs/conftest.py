@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -24,18 +27,18 @@ SMALL: dict[str, Any] = dict(
 )
 
 
-def shrink(node: Any, videos: Path) -> None:
+def shrink(node: Any, videos: Path, small: dict[str, Any] = SMALL) -> None:
     """Make frames, clips and batches small and put generated videos in the data's place."""
     if isinstance(node, (list, tuple)):
         for child in node:
-            shrink(child, videos)
+            shrink(child, videos, small)
     if not isinstance(node, dict):
         return
     for key, value in node.items():
-        if key in SMALL and isinstance(value, (int, float)):
-            node[key] = SMALL[key]
+        if key in small and isinstance(value, (int, float)):
+            node[key] = small[key]
         elif key == "scale":
-            node[key] = tuple(side if side < 0 else SIDE + 4 for side in value)
+            node[key] = tuple(side if side < 0 else small["size"] + 4 for side in value)
         elif key == "ann_file":
             node[key] = str(videos / ("train.txt" if "train" in Path(value).name else "test.txt"))
         elif key == "data_prefix":
@@ -49,7 +52,7 @@ def shrink(node: Any, videos: Path) -> None:
         elif key == "num_clusters":
             node[key] = 3
         else:
-            shrink(value, videos)
+            shrink(value, videos, small)
 
 
 @pytest.fixture
@@ -70,6 +73,55 @@ def stand_in(
         cfg.experiment_name = tmp_path.name
         cfg.vis_backends = [dict(type="LocalVisBackend")]
         cfg.visualizer.vis_backends = cfg.vis_backends
+        cfg.randomness = dict(seed=0)
+        return cfg
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def overrides() -> ModuleType:
+    """``tools/analysis/backbone_overrides.py``."""
+    path = CONFIGS.parent / "tools" / "analysis" / "backbone_overrides.py"
+    spec = importlib.util.spec_from_file_location("backbone_overrides", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def small_backbone(
+    overrides: ModuleType, video_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Config]:
+    """Load a config of ``configs/backbones`` small, the finetuning of a family like itself."""
+    monkeypatch.chdir(tmp_path)
+    # Half of a Runner's time goes into the layout of the config that it logs.
+    monkeypatch.setattr(Config, "pretty_text", property(repr))
+
+    def make(name: str) -> Config:
+        cfg = Config.fromfile(CONFIGS / "backbones" / f"{name}.py")
+        family = name.replace("finetune_", "slic_")
+        options = copy.deepcopy(overrides.SMALL[family])
+        frames, pixels = overrides.CLIPS.get(family, overrides.USUAL_CLIP)
+        if name != family:
+            segments = options.pop("model.cls_head.num_segments", None)
+            options.pop("model.cls_head.in_channels", None)
+            if cfg.model.cls_head.type == "TSMHead":
+                options["model.cls_head.num_segments"] = segments
+        cfg.merge_from_dict(options)
+        shrink(
+            cfg._cfg_dict, video_set, dict(SMALL, size=pixels, crop_size=pixels, clip_len=frames)
+        )
+        for loader in (cfg.val_dataloader, cfg.test_dataloader):
+            for step in loader.dataset.pipeline:
+                if step.get("num_clips", 0) > 1 or step.get("protocol") == "iic":
+                    step["num_clips"] = 3
+        cfg.train_cfg.update(max_epochs=1, val_interval=1)
+        if "cache_dir" in cfg.test_cfg:
+            cfg.test_cfg.cache_dir = str(tmp_path / "features")
+        cfg.work_dir, cfg.experiment_name = str(tmp_path / name), f"{tmp_path.name}-{name}"
+        cfg.visualizer.vis_backends = [dict(type="LocalVisBackend")]
+        cfg.log_level = "ERROR"
         cfg.randomness = dict(seed=0)
         return cfg
 

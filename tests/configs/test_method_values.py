@@ -61,6 +61,13 @@ NO_CLUSTERER = {
     f"{HOOK}.clusterer.level": None,
 }
 KMEANS = {f"{HOOK}.clusterer.level": None, f"{HOOK}.clusterer.num_clusters": 1000}
+LOSSES, DATASET = "model.cls_head.losses", "train_dataloader.dataset"
+INFO_NCE = {
+    f"{LOSSES}.0.type": "PseudoLabelInfoNCELoss",
+    f"{LOSSES}.0.temperature": 0.1,
+    f"{LOSSES}.0.margin": None,
+    f"{LOSSES}.0.mining": None,
+}
 ABLATIONS: dict[str, dict[str, Any]] = {
     "p00": {"train_dataloader.dataset.p_same_video": 0.0},
     "p02": {},
@@ -77,6 +84,25 @@ ABLATIONS: dict[str, dict[str, Any]] = {
         f"model.cls_head.losses.1.{key}": None for key in ("type", "margin", "loss_weight")
     },
     "no_clustering": {"train_dataloader.dataset.p_same_video": 1.0, **NO_CLUSTERER},
+    "info_nce": INFO_NCE,
+    "info_nce_no_clustering": {**INFO_NCE, f"{DATASET}.p_same_video": 1.0, **NO_CLUSTERER},
+    "info_nce_queue": {
+        **INFO_NCE,
+        f"{LOSSES}.0.queue_size": 2048,
+        f"{LOSSES}.0.channels": 128,
+        "custom_hooks.1.type": "EmbeddingQueueHook",
+    },
+    "relative_speed": {
+        f"{LOSSES}.2.type": "RelativeSpeedLoss",
+        f"{LOSSES}.2.margin": 0.1,
+        f"{DATASET}.extra_views": ["fast_positive"],
+    },
+    "intra_negatives": {
+        f"{LOSSES}.2.type": "IntraVideoNegativeLoss",
+        f"{LOSSES}.2.margin": 0.04,
+        f"{LOSSES}.2.loss_weight": 0.4,
+        f"{DATASET}.extra_views": ["shuffled_anchor"],
+    },
     "UPPER_BOUND_true_labels": {
         "custom_hooks.1.type": "TrueLabelsUpperBoundHook",
         "custom_imports.imports": ["slic_mmaction", "slic_mmaction.hooks.true_labels_upper_bound"],

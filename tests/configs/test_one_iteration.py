@@ -15,8 +15,11 @@ from mmengine.runner import Runner
 pytestmark = pytest.mark.slow
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+# Those of configs/backbones are tried in test_backbones.py.
 EXPERIMENTS = sorted(
-    path.relative_to(CONFIGS) for path in CONFIGS.rglob("*.py") if "_base_" not in path.parts
+    path.relative_to(CONFIGS)
+    for path in CONFIGS.rglob("*.py")
+    if not {"_base_", "backbones"} & set(path.parts)
 )
 # Configs that repeat another one but for a value, a file name or a number of classes.
 VARIANT = re.compile(r"_(p\d\d|interval10|finch_level2|split[23]|hmdb51|k400_10clip)")
