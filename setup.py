@@ -20,7 +20,8 @@ IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 # opencv is not listed: mmengine asks for opencv-python and mmaction2 for opencv-contrib-python.
 REQUIRED = [
-    "torch>=2.0",
+    # Before 2.6 a checkpoint could run code, even read with weights_only=True (CVE-2025-32434).
+    "torch>=2.6",
     "mmengine>=0.10.3,<1",
     "mmaction2>=1.2.0,<2",
     "numpy",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import mmaction
 
+from .lost_rank import lost_rank
+
 
 def stock_tool(name: str) -> Path:
     """Path of a tool of the installed MMAction2.
@@ -35,5 +37,14 @@ def stock_tool(name: str) -> Path:
 
 
 def run_stock_tool(name: str) -> None:
-    """Run a tool of the installed MMAction2 with this process's command line."""
-    runpy.run_path(str(stock_tool(name)), run_name="__main__")
+    """Run a tool of the installed MMAction2 with this process's command line.
+
+    Where it ends because another rank is gone, the last line says so.
+    """
+    try:
+        runpy.run_path(str(stock_tool(name)), run_name="__main__")
+    except RuntimeError as error:
+        lost = lost_rank(error)
+        if lost is None or lost is error:
+            raise
+        raise lost from error

@@ -1,9 +1,12 @@
 """Convert a checkpoint of an R3D between the authors' names, MMAction2's and torchvision's.
 
+Also to MMAction2's names: a self-supervised VideoMAE's encoder.
+
     python tools/convert_checkpoint.py model_best.pth.tar slic.pth --to mmaction
     python tools/convert_checkpoint.py epoch_600.pth theirs.pth.tar --to authors
     python tools/convert_checkpoint.py epoch_600.pth backbone.pth --to mmaction --backbone-only
     python tools/convert_checkpoint.py r3d_18-b3b3357e.pth r3d18.pth --to mmaction
+    python tools/convert_checkpoint.py videomae.pth vit.pth --to mmaction --backbone-only
 
 Whose names the input has is seen from them. Only weights are kept, not the optimizer. The input
 is read with weights_only=True: code in it is never run. More in docs/checkpoints.md.
@@ -21,10 +24,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from slic_mmaction.checkpoints.convert import convert_checkpoint
+from slic_mmaction.checkpoints.convert import convert_checkpoint, weights_of
 from slic_mmaction.checkpoints.key_maps import FORMATS, OURS
 from slic_mmaction.compat.checkpoints import load_from_local
-from slic_mmaction.evaluation.whole_file import whole_file
+from slic_mmaction.durable_file import durable_file
 
 FILE_WIDTH = 140
 
@@ -74,12 +77,12 @@ def run(args: argparse.Namespace, console: Console) -> None:
         checkpoint, renamed = convert_checkpoint(read, args.to, args.backbone_only)
     except ValueError as error:
         raise ValueError(f"{args.source}: {error}") from None
-    with whole_file(args.target) as file:
+    with durable_file(args.target) as file:
         torch.save(checkpoint, file)
     state = checkpoint.get("state_dict", checkpoint)
     console.print(names_table(renamed, state, f"{args.source.name} -> {args.target.name}"))
     values = sum(tensor.numel() for tensor in state.values())
-    left_out = len(read.get("state_dict", read)) - len(renamed)
+    left_out = len(weights_of(read)) - len(renamed)
     console.print(f"{len(renamed)} names, {values:,} values; {left_out} names left out")
     for note in notes(state, args.to):
         console.print(note, markup=False, highlight=False, soft_wrap=True)

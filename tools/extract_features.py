@@ -29,9 +29,9 @@ from mmengine.runner import Runner
 
 from slic_mmaction.datasets import RetrievalDataset
 from slic_mmaction.datasets.videos import true_labels, video_name
+from slic_mmaction.durable_file import durable_file
 from slic_mmaction.evaluation.gallery_metric import ROLES
 from slic_mmaction.evaluation.rank_shares import from_main
-from slic_mmaction.evaluation.whole_file import whole_file
 from slic_mmaction.features import (
     Extraction,
     FeatureKey,
@@ -105,7 +105,7 @@ def write_npy(out: Path, name: str, features: FeatureSet, labels: np.ndarray | N
     """Write means and, if every video has one, classes."""
     features.save_means(out / f"{name}.npy")
     if labels is not None:
-        with whole_file(out / f"{name}_labels.npy") as file:
+        with durable_file(out / f"{name}_labels.npy") as file:
             np.save(file, labels)
 
 

@@ -8,4 +8,7 @@ _base_ = [
     "../_base_/default_runtime.py",
 ]
 
-model = dict(cls_head=dict(num_classes=101))
+model = dict(
+    cls_head=dict(num_classes=101),
+    test_cfg=dict(_delete_=True),  # the zoo's max_testing_views takes one video at a time
+)

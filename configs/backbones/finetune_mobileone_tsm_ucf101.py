@@ -1,4 +1,5 @@
-# Finetuning of TSM in MobileOne-S4 (needs mmpretrain), from a checkpoint of slic_mobileone_tsm_ucf101.py:
+# Finetuning of TSM in MobileOne-S4 (needs mmpretrain), from a checkpoint of
+# slic_mobileone_tsm_ucf101.py:
 #   python tools/train.py configs/backbones/finetune_mobileone_tsm_ucf101.py \
 #       --cfg-options load_from=CHECKPOINT
 _base_ = [
@@ -9,6 +10,6 @@ _base_ = [
 ]
 
 model = dict(
-    backbone=dict(pretrained2d=False, init_cfg=None),
+    backbone=dict(pretrained2d=False, init_cfg=[dict(type="Kaiming", layer="Conv2d")]),
     cls_head=dict(num_classes=101),
 )

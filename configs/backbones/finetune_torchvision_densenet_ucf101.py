@@ -1,4 +1,5 @@
-# Finetuning of torchvision's DenseNet-161, from a checkpoint of slic_torchvision_densenet_ucf101.py:
+# Finetuning of torchvision's DenseNet-161, from a checkpoint of
+# slic_torchvision_densenet_ucf101.py:
 #   python tools/train.py configs/backbones/finetune_torchvision_densenet_ucf101.py \
 #       --cfg-options load_from=CHECKPOINT
 _base_ = [

@@ -9,6 +9,6 @@ _base_ = [
 ]
 
 model = dict(
-    backbone=dict(pretrained2d=False, init_cfg=None),
+    backbone=dict(pretrained2d=False, init_cfg=[dict(type="Kaiming", layer="Conv2d")]),
     cls_head=dict(_base_.slic_head, num_segments=8, _delete_=True),
 )

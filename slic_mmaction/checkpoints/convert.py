@@ -29,7 +29,8 @@ def convert_checkpoint(
     """Convert a checkpoint as it was read from a file.
 
     Args:
-        checkpoint (Any): A dict with the weights under ``state_dict``, or the weights alone.
+        checkpoint (Any): A dict with the weights under ``state_dict`` or, as VideoMAE's,
+            ``model``, or the weights alone.
         target (str): One of :data:`~slic_mmaction.checkpoints.FORMATS`. A checkpoint of the
             authors gets ``module.`` before its names, as theirs have, and ``epoch`` and
             ``best_prec1``, which their loader asks for; one of torchvision is the weights alone.
@@ -45,13 +46,13 @@ def convert_checkpoint(
     """
     if target not in FORMATS:
         raise ValueError(f"The target is one of {', '.join(FORMATS)}, but got {target!r}.")
-    state = _weights(checkpoint)
+    state = weights_of(checkpoint)
     source = detect_format(state)
     if source is None:
         raise ValueError(
             f"The checkpoint's names ({', '.join(list(state)[:3])}, ...) are neither MMAction2's, "
-            "the authors' nor torchvision's: it holds no R3D network, or it was saved inside "
-            "another module."
+            "the authors', torchvision's nor VideoMAE's: it holds neither an R3D nor a "
+            "VideoMAE network, or it was saved inside another module."
         )
     converted, renamed = convert_keys(state, source, target, backbone_only)
     if target == TORCHVISION:
@@ -69,8 +70,15 @@ def convert_checkpoint(
     return {"meta": {**meta, "converted_from": source}, "state_dict": converted}, renamed
 
 
-def _weights(checkpoint: Any) -> dict[str, Tensor]:
-    state = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, Mapping) else None
+def weights_of(checkpoint: Any) -> dict[str, Tensor]:
+    """Parameters and buffers by name, from wherever a project keeps them in its files.
+
+    Raises:
+        ValueError: See :func:`convert_checkpoint`.
+    """
+    state: Any = None
+    if isinstance(checkpoint, Mapping):
+        state = checkpoint.get("state_dict", checkpoint.get("model", checkpoint))
     if not isinstance(state, Mapping) or not state:
         raise ValueError(
             f"The checkpoint holds no weights: a {type(checkpoint).__name__} where a dict with "

@@ -1,9 +1,10 @@
-"""Names of one network's parameters in three projects.
+"""Names of a network's parameters in several projects.
 
-The network is the 3D ResNet of basic or bottleneck blocks (Hara et al., arXiv 1711.09577).
-Each project has one list of rules, a name there beside the name here; ``{i}``, ``{b}`` and
-``{k}`` are numbers of a stage, block and convolution, and ``{p}`` is a parameter or buffer.
-A rule is read in both directions, so a conversion and its way back cannot disagree.
+The network is the 3D ResNet of basic or bottleneck blocks (Hara et al., arXiv 1711.09577), or the
+encoder of a self-supervised VideoMAE (Tong et al., arXiv 2203.12602). Each project has one list of
+rules, a name there beside the name here; ``{i}``, ``{b}`` and ``{k}`` are numbers of a stage,
+block and layer, ``{p}`` is a parameter or buffer and ``{a}`` one of an attention. A rule is read
+in both directions, so a conversion and its way back cannot disagree.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor
 OURS = "mmaction"
 AUTHORS = "authors"
 TORCHVISION = "torchvision"
+VIDEOMAE = "videomae"
 
 _BLOCK = "layer{i}.{b}"
 _DOWNSAMPLE = [
@@ -45,6 +47,16 @@ _RULES: Mapping[str, list[tuple[str, str]]] = MappingProxyType(
             *_DOWNSAMPLE,
             ("fc.{p}", "cls_head.fc_cls.{p}"),
         ],
+        # MCG-NJU/VideoMAE, PretrainVisionTransformer. Its decoder has no counterpart, nor has the
+        # norm after the encoder, which VideoMAE drops for finetuning, too: there, as in
+        # MMAction2, a new one follows the mean over the tokens.
+        VIDEOMAE: [
+            ("encoder.patch_embed.proj.{p}", "backbone.patch_embed.projection.{p}"),
+            ("encoder.blocks.{b}.norm{k}.{p}", "backbone.blocks.{b}.norm{k}.{p}"),
+            ("encoder.blocks.{b}.attn.{a}", "backbone.blocks.{b}.attn.{a}"),
+            ("encoder.blocks.{b}.mlp.fc1.{p}", "backbone.blocks.{b}.mlp.layers.0.0.{p}"),
+            ("encoder.blocks.{b}.mlp.fc2.{p}", "backbone.blocks.{b}.mlp.layers.1.{p}"),
+        ],
     }
 )
 _FIELDS = {
@@ -52,11 +64,17 @@ _FIELDS = {
     "b": r"\d+",
     "k": r"[1-3]",
     "p": r"weight|bias|running_mean|running_var|num_batches_tracked",
+    "a": r"qkv\.weight|q_bias|v_bias|proj\.weight|proj\.bias",
 }
 # By the first convolution, which every such network has, one knows whose names these are.
-_STEMS = {"conv1.weight": AUTHORS, "stem.0.weight": TORCHVISION}
+_STEMS = {
+    "conv1.weight": AUTHORS,
+    "stem.0.weight": TORCHVISION,
+    "encoder.patch_embed.proj.weight": VIDEOMAE,
+}
 
 FORMATS = (OURS, AUTHORS, TORCHVISION)
+"""Projects that a checkpoint can be converted for; from :data:`VIDEOMAE` there is no way back."""
 WRAPPER = "module."
 """What torch's data-parallel wrappers put before every name."""
 
@@ -73,7 +91,7 @@ def detect_format(names: Iterable[str]) -> str | None:
         names (Iterable[str]): Of all parameters and buffers, with or without ``module.``.
 
     Returns:
-        str | None: One of :data:`FORMATS`; None for an unknown network.
+        str | None: One of :data:`FORMATS` or :data:`VIDEOMAE`; None for an unknown network.
     """
     known = {unwrapped(name) for name in names}
     if any(name.startswith("backbone.") for name in known):
@@ -88,7 +106,7 @@ def convert_keys(
 
     Args:
         state (Mapping[str, Tensor]): Parameters and buffers by name.
-        source (str): Whose names they have, one of :data:`FORMATS`.
+        source (str): Whose names they have, as :func:`detect_format` says.
         target (str): Whose names they are to get.
         backbone_only (bool): Whether to leave out the head, and with it all names that are
             not known: only the backbone's must be. Defaults to False.

@@ -138,6 +138,11 @@ class FINCH:
                 f"FINCH got num_clusters={num_clusters} and level={level}: ask for at least one "
                 "cluster, and for either a number or a level."
             )
+        if approximate_above is not None and approximate_above < 0:
+            raise ValueError(
+                f"FINCH got approximate_above={approximate_above}: give a number of rows above "
+                "which neighbours are approximate, or None for never."
+            )
         check_options(metric, backend, precision)
         self.level = level
         self.num_clusters = num_clusters

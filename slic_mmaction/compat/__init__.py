@@ -11,7 +11,9 @@ file, one defect:
                                and ``importlib_metadata``
 ``installed_packages``         ``_base_ = 'mmaction::...'`` without ``pkg_resources``
 ``checkpoints``                checkpoints that torch >= 2.6 refuses (mmengine issue 1655)
+``checkpoint_content``         a program in a checkpoint that a resumed run executes
 ``cpu_ranks``                  ``launcher='pytorch'`` where there is no GPU
+``local_files``                checkpoints that a kill or a full disk leaves half written
 =============================  ===================================================
 """
 
@@ -41,11 +43,15 @@ def apply() -> tuple[str, ...]:
     repairs = stand_in_for_missing_modules()
 
     # These import mmengine and torch, seconds of work: not before the quick checks have passed.
+    from .checkpoint_content import repair_checkpoint_content
     from .checkpoints import repair_checkpoint_loading
     from .cpu_ranks import repair_cpu_ranks
     from .installed_packages import repair_installed_packages
+    from .local_files import repair_local_files
 
     repairs += ["installed_packages"] if repair_installed_packages() else []
     repairs += ["checkpoints"] if repair_checkpoint_loading() else []
+    repairs += ["checkpoint_content"] if repair_checkpoint_content() else []
     repairs += ["cpu_ranks"] if repair_cpu_ranks() else []
+    repairs += ["local_files"] if repair_local_files() else []
     return tuple(repairs)

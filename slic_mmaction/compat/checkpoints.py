@@ -1,45 +1,48 @@
-"""Checkpoint loading under torch >= 2.6, without running code from the file.
+"""Checkpoint loading without running code from the file.
 
 Since torch 2.6 ``torch.load`` reads plain weights only, and mmengine's checkpoints hold more
 (mmengine issue 1655): resume, ``load_from`` and testing all fail. The way around that most
-people take, ``weights_only=False``, runs whatever program a stranger put into the file. Here
-the reading stays ``weights_only=True`` and gains the few stand-ins of ``safe_pickles``.
+people (and the fork onedl-mmengine 0.10.12) take, ``weights_only=False``, runs whatever program a
+stranger put into the file. Here the reading stays ``weights_only=True`` and gains the few
+stand-ins of ``safe_pickles``. Older torch is no way out: until 2.5.1 even ``weights_only=True``
+could be made to run code (CVE-2025-32434), so the package requires 2.6.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import inspect
 import os
 import pickle
 import re
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from mmengine.runner import checkpoint as upstream
 from mmengine.runner.checkpoint import CheckpointLoader
-from mmengine.utils import digit_version
 from torch.serialization import safe_globals
 
 from .safe_pickles import ALLOWED
 
 _mmengine_load_from_local = upstream.load_from_local
 _mmengine_load_url = upstream.load_url
+_BLOCK = 1 << 20
+_FOLDER = 0x10  # attribute of MS-DOS
 
 
 def repair_checkpoint_loading() -> bool:
     """Make mmengine read checkpoints from files and addresses safely (mmengine issue 1655).
 
-    Left alone: torch < 2.6, an mmengine whose loader passes ``weights_only`` itself, and a
-    loader that somebody else has registered for local files.
+    Left alone: an mmengine whose loader passes ``weights_only=True`` itself, and a loader that
+    somebody else has registered for local files.
 
     Returns:
         Whether mmengine's loader needed it.
     """
-    if digit_version(torch.__version__) < digit_version("2.6.0"):
-        return False
-    if "weights_only" in inspect.getsource(_mmengine_load_from_local):
+    if "weights_only=True" in inspect.getsource(_mmengine_load_from_local):
         return False
     if CheckpointLoader._schemes.get("") is not _mmengine_load_from_local:
         return False
@@ -67,6 +70,7 @@ def load_from_local(filename: str, map_location: Any) -> Any:
     if not os.path.isfile(filename):
         raise FileNotFoundError(f"The checkpoint {filename} does not exist.")
     with _reading(filename):
+        _check_sums(filename)
         return torch.load(filename, map_location=map_location, weights_only=True)
 
 
@@ -78,6 +82,23 @@ def load_url(url: str, *args: Any, **kwargs: Any) -> Any:
     """
     with _reading(url):
         return _mmengine_load_url(url, *args, **kwargs, weights_only=True)
+
+
+def _check_sums(filename: str) -> None:
+    """Compare the check sums, which torch writes and does not look at: a bit that has flipped on
+    a disk would be read as another weight. Files older than torch 1.6 have none."""
+    if not zipfile.is_zipfile(filename):
+        return
+    with zipfile.ZipFile(filename) as archive:
+        for record in archive.infolist():
+            if record.external_attr & _FOLDER:
+                # torch would take whatever is in memory for its content.
+                raise zipfile.BadZipFile(f"{record.filename} is marked as a folder")
+            if record.CRC == 0:  # saved after torch.serialization.set_crc32_options(False)
+                continue
+            with archive.open(record) as content:
+                while content.read(_BLOCK):
+                    pass  # compared at the record's end
 
 
 @contextlib.contextmanager
@@ -92,13 +113,15 @@ def _reading(source: str) -> Iterator[None]:
             "save only tensors, numbers, strings and containers of them, or, if you trust where "
             "it comes from, admit that name with torch.serialization.add_safe_globals."
         ) from None
-    except OSError:
-        raise  # a missing permission or an unreachable address speaks for itself
     except Exception as error:  # damage can show anywhere in torch's reader
+        # A missing permission or an unreachable address speaks for itself; a jump to a place
+        # that is not in the file (EINVAL) is damage.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         raise ValueError(
-            f"The checkpoint {source} cannot be read ({type(error).__name__}: "
+            f"The checkpoint {source} is damaged and was not loaded ({type(error).__name__}: "
             f"{str(error).splitlines()[0] if str(error) else 'the file ends too early'}); "
-            "copy it again if it is cut off."
+            "copy it again, or take an older one."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Several CPU processes under ``launcher='pytorch'``.
+"""Several CPU processes under ``launcher='pytorch'`` or ``'slurm'``.
 
 mmengine 0.10.7 takes for granted that a rank has a GPU: it calls ``torch.cuda.set_device``,
 starts ``nccl`` and gives ``DistributedDataParallel`` device numbers. On a machine without a
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import atexit
 import functools
+import os
+import subprocess
 import weakref
 from typing import Any
 
@@ -37,6 +39,7 @@ def repair_cpu_ranks() -> bool:
     if get_device() != "cpu":
         return False
     dist_utils._init_dist_pytorch = init_gloo
+    dist_utils._init_dist_slurm = init_gloo_under_slurm
     Runner.wrap_model = wrap_model
     return True
 
@@ -58,6 +61,32 @@ def init_gloo(backend: str, init_backend: str = "torch", **kwargs: Any) -> None:
         )
     torch.distributed.init_process_group("gloo" if backend == "nccl" else backend, **kwargs)
     atexit.register(_end_process_group)
+
+
+def init_gloo_under_slurm(backend: str, port: int | None = None, **kwargs: Any) -> None:
+    """:func:`init_gloo` for tasks of ``srun``; stands in for ``mmengine.dist``'s.
+
+    The ranks meet at MASTER_ADDR, the step's first machine unless set.
+
+    Args:
+        backend: As for :func:`init_gloo`.
+        port: Where they meet; MASTER_PORT, or 29500, if None.
+        **kwargs: As for :func:`init_gloo`.
+    """
+    for name, slurm_name in (
+        ("RANK", "SLURM_PROCID"),
+        ("LOCAL_RANK", "SLURM_LOCALID"),
+        ("WORLD_SIZE", "SLURM_NTASKS"),
+    ):
+        os.environ[name] = os.environ[slurm_name]
+    if "MASTER_ADDR" not in os.environ:
+        command = ["scontrol", "show", "hostnames", os.environ["SLURM_NODELIST"]]
+        names = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        os.environ["MASTER_ADDR"] = names.split()[0]
+    if port is not None:
+        os.environ["MASTER_PORT"] = str(port)
+    os.environ.setdefault("MASTER_PORT", "29500")
+    init_gloo(backend, **kwargs)
 
 
 def _end_process_group() -> None:

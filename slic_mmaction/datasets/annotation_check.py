@@ -6,12 +6,14 @@ for int()``, without naming file or line, and take an empty line for a video.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Sequence
 
 from mmaction.datasets import BaseActionDataset, RawframeDataset, VideoDataset
-from mmengine.fileio import exists, get
+from mmengine.fileio import exists, get, isfile
 
 UNLABELLED = -1
+_TOO_LARGE = 1 << 63  # for the arrays that labels go into
 
 
 def check_annotation(dataset: BaseActionDataset) -> None:
@@ -23,18 +25,23 @@ def check_annotation(dataset: BaseActionDataset) -> None:
         dataset (BaseActionDataset): A dataset, not yet loaded (``lazy_init=True``).
 
     Raises:
-        FileNotFoundError: If the annotation file does not exist.
-        ValueError: If a line is wrong, naming file and line.
+        FileNotFoundError: If the annotation file does not exist, or is a folder or a pipe.
+        ValueError: If a line is wrong, naming file and line, or settings do not fit together.
     """
     check = LINE_CHECKS.get(type(dataset))
     if check is None:
         return
     path = dataset.ann_file
-    if not exists(path):
+    if not isfile(path):
+        what = "is no file" if exists(path) else "does not exist"
         raise FileNotFoundError(
-            f"The annotation file {path} does not exist; make it with a script of tools/data, or "
-            "correct ann_file."
+            f"The annotation file {path} {what}; make it with a script of tools/data, or correct "
+            "ann_file."
         )
+    if dataset.multi_class and dataset.num_classes is None:
+        raise ValueError(f"multi_class=True for {path} needs num_classes, the number of classes.")
+    if getattr(dataset, "delimiter", None) == "":
+        raise ValueError(f"The delimiter for {path} is empty: give what separates path and label.")
     first_has_label = None
     for number, line in enumerate(_lines(path, get(path)), start=1):
         try:
@@ -57,6 +64,12 @@ def _lines(path: str, content: bytes) -> list[str]:
             f"{path}:1 begins with a byte order mark, which would become part of the first name; "
             "save the file as UTF-8 without one."
         )
+    # MMEngine takes a lone carriage return for a line end, and no path has a NUL.
+    content = content.replace(b"\r\n", b"\n")
+    for byte, name in ((b"\r", "carriage return that ends no line"), (b"\0", "NUL character")):
+        if byte in content:
+            number = content.count(b"\n", 0, content.index(byte)) + 1
+            raise ValueError(f"{path}:{number} holds a {name}; save the file as plain UTF-8 text.")
     try:
         lines = content.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
@@ -105,9 +118,14 @@ def _check_labels(dataset: BaseActionDataset, fields: Sequence[str]) -> bool:
 
 def _integer(field: str, name: str) -> int:
     try:
-        return int(field)
+        number = int(field)
     except ValueError:
-        raise ValueError(f"has {field!r} as {name}, which is no integer; correct it") from None
+        raise ValueError(
+            f"has {reprlib.repr(field)} as {name}, which is no integer; correct it"
+        ) from None
+    if abs(number) >= _TOO_LARGE:
+        raise ValueError(f"has {reprlib.repr(field)} as {name}, which is too large; correct it")
+    return number
 
 
 LINE_CHECKS: dict[type, Callable[..., bool]] = {

@@ -7,17 +7,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from mmaction.registry import DATASETS
-from mmaction.structures import ActionDataSample
 from mmengine.dataset import BaseDataset, Compose
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..decoding import UnreadableVideoError
-from ..transforms.view_frames import ANCHOR, POSITIVE
+from ..transforms.view_frames import ANCHOR, FAST_POSITIVE, POSITIVE, SHUFFLED_ANCHOR
 from .bad_videos import BadVideos
 from .draws import sample_seed, seeded_draws
 from .label_store import PseudoLabelStore
 from .videos import build_videos, video_info
+
+OF_POSITIVE = (POSITIVE, FAST_POSITIVE)
 
 
 @DATASETS.register_module()
@@ -44,10 +45,12 @@ class ClusterAwareDataset(Dataset):
             Defaults to 0.2, the paper's for UCF101 (0.5 for Kinetics-400).
         max_bad_ratio (float): Share of unreadable videos above which the run stops.
             Defaults to 0.01.
+        extra_views (Sequence[str]): Further views, for losses that ask for them:
+            ``'fast_positive'``, ``'shuffled_anchor'`` (see :class:`SampleViewFrames`).
 
     Raises:
-        ValueError: If p or max_bad_ratio is not in 0..1, the dataset is empty or a line of
-            its annotation file is wrong.
+        ValueError: If p or max_bad_ratio is not in 0..1, a view is unknown, the dataset is
+            empty or a line of its annotation file is wrong.
     """
 
     def __init__(
@@ -56,12 +59,20 @@ class ClusterAwareDataset(Dataset):
         pipeline: Sequence[dict | Callable],
         p_same_video: float = 0.2,
         max_bad_ratio: float = 0.01,
+        extra_views: Sequence[str] = (),
     ) -> None:
         if not 0 <= p_same_video <= 1:
             raise ValueError(
                 f"ClusterAwareDataset needs p_same_video in 0..1, but got {p_same_video}."
             )
+        unknown = set(extra_views) - {FAST_POSITIVE, SHUFFLED_ANCHOR}
+        if isinstance(extra_views, str) or unknown:
+            raise ValueError(
+                f"ClusterAwareDataset's extra_views are a list of {FAST_POSITIVE!r} and "
+                f"{SHUFFLED_ANCHOR!r}, but got {extra_views!r}."
+            )
         self.p_same_video = p_same_video
+        self.views = (ANCHOR, POSITIVE, ANCHOR, *extra_views)
         self.videos: BaseDataset = build_videos(dataset)
         self.pipeline = Compose(pipeline)
         self.store = PseudoLabelStore(len(self.videos))
@@ -79,9 +90,10 @@ class ClusterAwareDataset(Dataset):
         """Draw the sample of video ``index`` in the current epoch.
 
         Returns:
-            dict: ``inputs`` (3, C, T, H, W), or (3 * T, C, H, W) of ``FormatShape('NCHW')``,
-            the views anchor, positive, second anchor; ``data_samples`` with ``pseudo_label``
-            (1,), ``video_indices`` (3,) and the metainfo ``draw_seed``.
+            dict: ``inputs`` (V, C, T, H, W), or (V * T, C, H, W) of ``FormatShape('NCHW')``,
+            the V = 3 views anchor, positive, second anchor and then the extra ones;
+            ``data_samples`` with ``pseudo_label`` (1,), ``video_indices`` (V,) and the metainfo
+            ``draw_seed``.
 
         Raises:
             TooManyBadVideosError: If more videos than allowed cannot be read.
@@ -100,20 +112,36 @@ class ClusterAwareDataset(Dataset):
         with seeded_draws(seed):
             same_video = np.random.random() < self.p_same_video
             partner = index if same_video else self.store.mate(index)
-            if partner == index:
-                sample = self._clips(index, (ANCHOR, POSITIVE, ANCHOR))
-            else:
-                sample = self._clips(index, (ANCHOR, ANCHOR))
-                positive = self._clips(partner, (POSITIVE,))
-                # A view of a 2D network is several rows, one for each frame.
-                first, second = sample["inputs"].chunk(2)
-                sample["inputs"] = join_views([first, positive["inputs"], second])
-                self._insert_modality(sample["data_samples"], positive["data_samples"])
+            sample = self._sample(index, partner)
         element = sample["data_samples"]
         element.set_field(self.store.labels[index : index + 1].clone(), "pseudo_label")
-        element.set_field(torch.tensor([index, partner, index]), "video_indices")
+        videos = [partner if view in OF_POSITIVE else index for view in self.views]
+        element.set_field(torch.tensor(videos), "video_indices")
         element.set_metainfo(dict(draw_seed=seed))
         return sample
+
+    def _sample(self, index: int, partner: int) -> dict:
+        """All views, each video's made together."""
+        if partner == index:
+            return self._clips(index, self.views)
+        own = tuple(view for view in self.views if view not in OF_POSITIVE)
+        others = tuple(view for view in self.views if view in OF_POSITIVE)
+        sample, positive = self._clips(index, own), self._clips(partner, others)
+        # A view of a 2D network is several rows, one for each frame.
+        sample["inputs"] = join_views(
+            self._in_order(sample["inputs"].chunk(len(own)), positive["inputs"].chunk(len(others)))
+        )
+        element = sample["data_samples"]
+        # Of which kind each view is, where transforms packed that (FlowView).
+        if "modalities" in element:
+            kinds = self._in_order(element.modalities, positive["data_samples"].modalities)
+            element.set_metainfo(dict(modalities=kinds))
+        return sample
+
+    def _in_order(self, of_anchor: Sequence, of_positive: Sequence) -> list:
+        """What belongs to the views, of two videos, in the order of the views."""
+        mine, others = iter(of_anchor), iter(of_positive)
+        return [next(others if view in OF_POSITIVE else mine) for view in self.views]
 
     def _clips(self, index: int, views: tuple[str, ...]) -> dict:
         results = dict(video_info(self.videos, index), views=views)
@@ -121,13 +149,6 @@ class ClusterAwareDataset(Dataset):
             sample = self.pipeline(results)
         self.bad_videos.note_lost(index, results)
         return sample
-
-    @staticmethod
-    def _insert_modality(anchors: ActionDataSample, positive: ActionDataSample) -> None:
-        """Say of which kind each view is, where transforms packed that (FlowView)."""
-        if "modalities" in anchors:
-            first, second = anchors.modalities
-            anchors.set_metainfo(dict(modalities=[first, *positive.modalities, second]))
 
 
 def join_views(clips: Sequence[Tensor]) -> Tensor:

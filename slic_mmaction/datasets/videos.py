@@ -54,6 +54,11 @@ def video_name(videos: BaseDataset, index: int) -> str:
     return str(info.get("filename", info.get("frame_dir")))
 
 
+def data_folder(videos: BaseDataset) -> str:
+    """Folder that the data set was given for its videos, ``''`` if none."""
+    return next((str(folder) for folder in videos.data_prefix.values() if folder), "")
+
+
 def true_labels(videos: BaseDataset) -> np.ndarray | None:
     """True labels, for logging only.
 

@@ -13,6 +13,7 @@ from mmaction.registry import METRICS
 from mmengine.logging import print_log
 
 from ..probe import LabelledClips, SweepSettings, validation_cut, video_groups
+from ..probe.validation_cut import check_pattern
 from .embedded_videos import EmbeddedVideos
 from .gallery_metric import GalleryMetric
 from .knn import top_k_accuracy
@@ -73,9 +74,15 @@ class LinearProbeMetric(GalleryMetric):
             )
         if not 0 < val_share < 1 or epochs < 1 or batch_size < 1:
             raise ValueError(
-                "LinearProbeMetric needs a val_share within 0..1 and at least one epoch and video "
-                f"in a batch, but got {val_share}, {epochs} and {batch_size}."
+                "LinearProbeMetric needs a val_share within 0..1, epochs and a batch_size of at "
+                f"least 1, but got {val_share}, {epochs} and {batch_size}."
             )
+        if not topk or min(topk) < 1 or seed < 0:
+            raise ValueError(
+                "LinearProbeMetric needs topk of positive integers and a seed of at least 0, but "
+                f"got {topk} and {seed}."
+            )
+        check_pattern(group_pattern)
         grid = list(product(sorted(set(lrs)), sorted(set(weight_decays))))
         self.settings = SweepSettings(
             lrs=tuple(lr for lr, _ in grid),

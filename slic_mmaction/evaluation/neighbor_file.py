@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .whole_file import whole_file
+from ..durable_file import durable_file
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class RetrievalNeighbors:
 
     def save(self, path: str | Path) -> None:
         """Write an ``.npz`` with the attributes by name; it appears whole or not at all."""
-        with whole_file(path) as file:
+        with durable_file(path) as file:
             np.savez_compressed(file, **asdict(self))
 
     @classmethod
@@ -45,14 +45,25 @@ class RetrievalNeighbors:
         """Read what :meth:`save` wrote.
 
         Raises:
-            ValueError: If the file is another ``.npz``.
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file is another ``.npz``, or damaged.
         """
+        try:
+            # Objects that an .npz may hold are never unpickled.
+            with np.load(path, allow_pickle=False) as arrays:
+                found = {name: arrays[name] for name in arrays.files}
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # NumPy, zipfile and zlib each have their own
+            raise ValueError(
+                f"{path} cannot be read ({error}): let VideoRetrievalMetric write its out_file "
+                "again."
+            ) from error
         names = [field.name for field in fields(cls)]
-        with np.load(path, allow_pickle=False) as arrays:
-            missing = [name for name in names if name not in arrays]
-            if missing:
-                raise ValueError(
-                    f"{path} has no {', '.join(missing)}: it was not written by "
-                    "VideoRetrievalMetric's out_file."
-                )
-            return cls(**{name: arrays[name] for name in names})
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise ValueError(
+                f"{path} has no {', '.join(missing)}: it was not written by "
+                "VideoRetrievalMetric's out_file."
+            )
+        return cls(**{name: found[name] for name in names})

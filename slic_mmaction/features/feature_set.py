@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..evaluation.whole_file import whole_file
+from ..durable_file import durable_file
 from .fingerprint import FeatureKey
 from .shards import Shard
 
@@ -49,7 +49,7 @@ def write_index(
     if len(seen) > 1:
         raise ValueError(f"The videos in {folder} were seen in several ways: {seen}.")
     protocol, height, width = seen.pop()
-    first = np.load(folder / shards[0].file, mmap_mode="r")
+    first = _map_rows(folder / shards[0].file)
     uniform = num_clips[0] if len(set(num_clips)) == 1 else None
     index = dict(
         format=FORMAT,
@@ -65,7 +65,7 @@ def write_index(
         num_clips=num_clips,
         shards=[asdict(shard) for shard in shards],
     )
-    with whole_file(folder / INDEX) as file:
+    with durable_file(folder / INDEX) as file:
         file.write(json.dumps(index).encode())
 
 
@@ -87,11 +87,15 @@ def load_features(folder: str | Path) -> FeatureSet:
         parts = sorted(part.parent.name for part in path.parent.glob(f"*/{INDEX}"))
         hint = f": open one of {', '.join(parts)} in it" if parts else ", or it is not finished"
         raise FileNotFoundError(f"There is no {INDEX} in {folder}{hint}.")
-    index = json.loads(path.read_text())
-    if index.get("format") != FORMAT:
+    try:
+        index = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): extract the features again.") from error
+    if not isinstance(index, dict) or index.get("format") != FORMAT:
+        found = index.get("format") if isinstance(index, dict) else type(index).__name__
         raise ValueError(
-            f"{path} is of format {index.get('format')}, but this version reads {FORMAT}: "
-            "extract the features again."
+            f"{path} is of format {found}, but this version reads {FORMAT}: extract the features "
+            "again."
         )
     return FeatureSet(path.parent, index)
 
@@ -169,13 +173,13 @@ class FeatureSet:
 
     def save_means(self, path: str | Path) -> None:
         """Write :meth:`means` as ``.npy``, for example for cluster_embeddings.py."""
-        with whole_file(path) as file:
+        with durable_file(path) as file:
             np.save(file, self.means().numpy())
 
     def _rows(self, number: int) -> np.ndarray:
         if number not in self._open:
             shard = self._shards[number]
-            rows = np.load(self.folder / shard.file, mmap_mode="r", allow_pickle=False)
+            rows = _map_rows(self.folder / shard.file)
             if rows.shape != (sum(shard.num_clips), self.dim):
                 raise ValueError(
                     f"{self.folder / shard.file} holds {rows.shape}, but its index says "
@@ -183,3 +187,15 @@ class FeatureSet:
                 )
             self._open[number] = rows
         return self._open[number]
+
+
+def _map_rows(path: Path) -> np.ndarray:
+    """Map a shard into memory; the objects that an ``.npy`` may hold are never unpickled."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(
+            f"{path} cannot be read ({error}): delete the folder and extract the features again."
+        ) from error

@@ -48,5 +48,6 @@ class ProjectedClips:
         for start in range(0, len(self.features), _BLOCK):
             videos = range(start, min(start + _BLOCK, len(self.features)))
             rows = torch.from_numpy(np.concatenate([self.features[video] for video in videos]))
-            projected = self.head(rows.to(device)).float().cpu()
+            # Without the head's pooling: stored rows are clips, of a 2D network as well.
+            projected = self.head.projection(rows.to(device)).float().cpu()
             yield projected, self.features.num_clips[videos].tolist()

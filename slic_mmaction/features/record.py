@@ -9,8 +9,8 @@ from typing import Any
 from mmengine.config import Config
 
 from ..datasets.retrieval_dataset import RetrievalDataset
+from ..durable_file import durable_file
 from ..evaluation.protocols import SeenAs
-from ..evaluation.whole_file import whole_file
 
 RECORD = "evaluation.json"
 
@@ -44,6 +44,6 @@ def evaluation_record(
 def write_record(folder: str | Path, record: dict[str, Any]) -> Path:
     """Write a record as ``evaluation.json`` into a folder."""
     path = Path(folder) / RECORD
-    with whole_file(path) as file:
+    with durable_file(path) as file:
         file.write((json.dumps(record, indent=1) + "\n").encode())
     return path

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..evaluation.whole_file import whole_file
+from ..durable_file import durable_file
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ class ShardWriter:
             videos=self._videos,
             num_clips=[len(rows) for rows in self._rows],
         )
-        with whole_file(self.folder / shard.file) as file:
+        with durable_file(self.folder / shard.file) as file:
             np.save(file, np.concatenate(self._rows))
         # What has no such line beside it is not there: the line comes last.
-        with whole_file(self.folder / f"shard_{name}.json") as file:
+        with durable_file(self.folder / f"shard_{name}.json") as file:
             file.write(json.dumps(asdict(shard)).encode())
         self._videos, self._rows = [], []
 

@@ -1,8 +1,25 @@
 """MMEngine hooks of SLIC."""
 
 from .backbone_loading_hook import BackboneLoadingHook
+from .channels_last_hook import ChannelsLastHook
+from .durable_checkpoint_hook import DurableCheckpointHook
+from .embedding_queue_hook import EmbeddingQueueHook
+from .exact_resume_hook import ExactResumeHook
 from .initial_validation_hook import InitialValidationHook
+from .invalid_loss_hook import InvalidLossHook
+from .missed_validation_hook import MissedValidationHook
 from .pseudo_label_hook import PseudoLabelHook
 from .run_record_hook import RunRecordHook
 
-__all__ = ["BackboneLoadingHook", "InitialValidationHook", "PseudoLabelHook", "RunRecordHook"]
+__all__ = [
+    "BackboneLoadingHook",
+    "ChannelsLastHook",
+    "DurableCheckpointHook",
+    "EmbeddingQueueHook",
+    "ExactResumeHook",
+    "InitialValidationHook",
+    "InvalidLossHook",
+    "MissedValidationHook",
+    "PseudoLabelHook",
+    "RunRecordHook",
+]

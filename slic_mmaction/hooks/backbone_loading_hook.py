@@ -8,6 +8,7 @@ from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import Tensor
 
 from ..checkpoints.key_maps import OURS, detect_format
 from ..checkpoints.loading_report import SHOWN, LoadingReport, compare_states, part_of, report_table
@@ -24,7 +25,7 @@ class BackboneLoadingHook(Hook):
     another kind (SLIC's projection) or of another number of classes is dropped, one table
     tells matched, missing and unexpected names, and a run stops
 
-    - whose checkpoint holds too little of the backbone,
+    - whose checkpoint holds too little of the backbone, or no weights where MMEngine has them,
     - that is to train without any checkpoint (from scratch: a config without this hook),
     - that is to be tested or validated with a head that no checkpoint has.
 
@@ -33,7 +34,7 @@ class BackboneLoadingHook(Hook):
             Defaults to 0.5.
 
     Raises:
-        ValueError: In these three cases, or if min_matched is not in 0..1.
+        ValueError: In these cases, or if min_matched is not in 0..1.
     """
 
     def __init__(self, min_matched: float = 0.5) -> None:
@@ -49,6 +50,12 @@ class BackboneLoadingHook(Hook):
         """Compare, report, and drop what does not fit."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         state = checkpoint.get("state_dict", checkpoint)
+        if not all(isinstance(value, Tensor) for value in state.values()):
+            raise ValueError(
+                "The checkpoint does not keep its weights under 'state_dict', as MMEngine's do "
+                f"(it has {', '.join(map(repr, list(state)[:SHOWN]))}): it is of another project; "
+                "tools/convert_checkpoint.py converts some."
+            )
         report = compare_states(state, model.state_dict())
         title = f"From the checkpoint into {type(model).__name__}"
         runner.logger.info(f"\n{report_table(report, title)}")

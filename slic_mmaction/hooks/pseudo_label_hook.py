@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from itertools import compress
 from pathlib import Path
 
@@ -15,15 +17,18 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
-from ..clustering.team import Clusterer, cluster_on_all_ranks
+from ..clustering.team import DEFAULT_TIMEOUT, Clusterer, cluster_on_all_ranks
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
 from ..datasets.embedding_dataset import EmbeddingDataset, collate_readable
 from ..datasets.label_store import NOISE
-from ..datasets.videos import true_labels, video_name
+from ..datasets.videos import data_folder, true_labels, video_name
+from .accumulation_check import check_accumulation
 from .clustering_report import clustering_report
 from .embedding import embed_videos
 from .embedding_matrix import keep_rows
-from .label_files import match_labels, save_labels
+from .label_files import save_labels
+from .label_matching import below, match_labels
+from .rank_agreement import check_same_batches, check_same_labels
 from .sanity import check_embeddings
 
 CHECKPOINT_KEY = "pseudo_labels"
@@ -85,6 +90,8 @@ class PseudoLabelHook(Hook):
         self.clusterer: Clusterer | None = (
             None if clusterer is None else TASK_UTILS.build(clusterer)
         )
+        # Travels in checkpoints, to be compared with that of a resumed run.
+        self._recipe = json.dumps(clusterer, sort_keys=True, default=str)
         self.pipeline = pipeline
         self.interval = interval
         self.begin = begin
@@ -104,6 +111,8 @@ class PseudoLabelHook(Hook):
             )
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise TypeError("PseudoLabelHook clusters between epochs: set train_cfg.by_epoch=True.")
+        check_same_batches(len(runner.train_dataloader))
+        check_accumulation(runner)
         self._dataset = dataset
         self._videos = [video_name(dataset.videos, i) for i in range(len(dataset))]
         self._true_labels = true_labels(dataset.videos)
@@ -116,6 +125,7 @@ class PseudoLabelHook(Hook):
         if self._resumed is not None:
             self._restore(runner, self._resumed)
             self._resumed = None
+        check_same_labels(dataset.store.labels, "at the start of training")
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Advance the clock; cluster where this epoch is due."""
@@ -127,9 +137,12 @@ class PseudoLabelHook(Hook):
             self._must_cluster = False
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Put the pseudo-labels and the videos' names into the checkpoint."""
+        """Put the pseudo-labels, and what they belong to, into the checkpoint."""
         checkpoint[CHECKPOINT_KEY] = dict(
-            labels=self._dataset.store.labels.clone(), videos=self._videos
+            labels=self._dataset.store.labels.clone(),
+            videos=self._videos,
+            folder=data_folder(self._dataset.videos),
+            clusterer=self._recipe,
         )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -155,14 +168,23 @@ class PseudoLabelHook(Hook):
             )
             self._must_cluster = runner.epoch >= self.begin
             return
-        labels = saved["labels"].cpu().numpy()
-        labels, unknown = match_labels(labels, saved["videos"], self._videos)
-        if unknown or len(saved["videos"]) != len(self._videos):
+        folder = data_folder(self._dataset.videos)
+        labels, change = match_labels(
+            saved["labels"].cpu().numpy(),
+            below(saved.get("folder", folder), saved["videos"]),
+            below(folder, self._videos),
+        )
+        if change:
+            runner.logger.warning(change)
+        then = saved.get("clusterer", self._recipe)
+        if then != self._recipe:
+            self._must_cluster = self.clusterer is not None and runner.epoch >= self.begin
             runner.logger.warning(
-                f"The training set has changed since the checkpoint ({len(saved['videos'])} videos "
-                f"then, {len(self._videos)} now): {unknown} new videos have no pseudo-label until "
-                "the next clustering and are their own positives."
+                f"The clusterer has changed since the checkpoint, from {then} to {self._recipe}: "
+                "the checkpoint's pseudo-labels are dropped"
+                + (", clustering before the first epoch." if self._must_cluster else ".")
             )
+            return
         self._dataset.store.update(labels)
         # Until the first clustering the store holds no clusters, but each video its own.
         if runner.epoch > self.begin:
@@ -183,8 +205,11 @@ class PseudoLabelHook(Hook):
         check_embeddings(embeddings, list(compress(self._videos, readable)), runner.logger)
         # A video that cannot be read belongs to no cluster, so it is nobody's positive.
         labels = np.full(len(readable), NOISE)
-        labels[readable] = cluster_on_all_ranks(clusterer, embeddings)
+        labels[readable] = cluster_on_all_ranks(clusterer, embeddings, _timeout(runner))
         self._dataset.store.update(labels)
+        check_same_labels(
+            self._dataset.store.labels, f"after the clustering before epoch {runner.epoch + 1}"
+        )
         if is_main_process():
             self._report(runner, labels)
         self._previous = labels
@@ -196,3 +221,9 @@ class PseudoLabelHook(Hook):
         for level, line in lines:
             runner.logger.log(level, f"Clustering before epoch {runner.epoch + 1}: {line}")
         runner.visualizer.add_scalars(scalars, step=runner.epoch)
+
+
+def _timeout(runner: Runner) -> timedelta:
+    """How long ranks wait for each other, as configured for ``torch.distributed``."""
+    seconds = runner.cfg.get("env_cfg", {}).get("dist_cfg", {}).get("timeout")
+    return DEFAULT_TIMEOUT if seconds is None else timedelta(seconds=seconds)

@@ -9,6 +9,7 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 from .distances import METRICS, pairwise_distance
+from .gather import gather_batch, several_ranks, share_generator
 from .mining import STRATEGIES, MinedNegatives, mine_negatives
 
 
@@ -108,6 +109,10 @@ class PseudoLabelTripletLoss(nn.Module):
         mining: ``'random_violating'``, ``'hardest_violating'`` or ``'random'``.
         metric: ``'cosine'`` or ``'euclidean'``.
         loss_weight: Factor of the loss.
+        gather: Whether the batch is that of all ranks together
+            (:func:`~slic_mmaction.losses.gather.gather_batch`): value, gradient after
+            DistributedDataParallel's mean and mined negatives are those of one process with the
+            whole batch. Without ranks it changes nothing.
 
     Raises:
         ValueError: If the metric or mining is unknown.
@@ -119,6 +124,7 @@ class PseudoLabelTripletLoss(nn.Module):
         mining: str = "random_violating",
         metric: str = "cosine",
         loss_weight: float = 1.0,
+        gather: bool = False,
     ) -> None:
         super().__init__()
         if mining not in STRATEGIES or metric not in METRICS:
@@ -130,6 +136,7 @@ class PseudoLabelTripletLoss(nn.Module):
         self.mining = mining
         self.metric = metric
         self.loss_weight = loss_weight
+        self.gather = gather
 
     def forward(
         self, embeddings: Tensor, labels: Tensor, generator: torch.Generator | None = None
@@ -140,7 +147,8 @@ class PseudoLabelTripletLoss(nn.Module):
             embeddings: (N, V, D) with V >= 2; view 0 is the anchor, view 1 the positive.
             labels: (N,) int64 pseudo-labels; a noise video (< 0) pairs with its own positive
                 only.
-            generator: Source of the random draws; torch's default generator if None.
+            generator: Source of the random draws; torch's default generator if None. When
+                gathering, it takes over the state of rank 0's.
 
         Returns:
             ``loss_triplet`` (weighted) and, detached float32 scalars, ``triplets`` (count),
@@ -160,7 +168,12 @@ class PseudoLabelTripletLoss(nn.Module):
                 f"PseudoLabelTripletLoss needs one label per video, but got "
                 f"{tuple(labels.shape)} for {embeddings.size(0)} videos."
             )
-        flat = torch.cat((embeddings[:, 0], embeddings[:, 1]))
+        views = embeddings[:, :2]
+        if self.gather and several_ranks():
+            # Before noise is told apart: each rank would hand out the same fresh labels.
+            views, labels = gather_batch(views, labels)
+            generator = share_generator(generator, views.device)
+        flat = torch.cat((views[:, 0], views[:, 1]))
         triplets = _triplets(
             flat, isolate_noise(labels).repeat(2), self.margin, self.mining, self.metric, generator
         )

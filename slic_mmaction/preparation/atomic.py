@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from ..durable_file import durable_file
 
 
 def write_text(path: Path, text: str) -> None:
@@ -13,8 +14,5 @@ def write_text(path: Path, text: str) -> None:
         path (Path): Where to; folders are made.
         text (str): Its content. Line ends are written as they are.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-    os.replace(temporary, path)
+    with durable_file(path) as file:
+        file.write(text.encode())

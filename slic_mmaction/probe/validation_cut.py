@@ -40,6 +40,20 @@ def video_groups(videos: Sequence[str], pattern: str | None) -> np.ndarray:
     return np.unique(keys, return_inverse=True)[1]
 
 
+def check_pattern(pattern: str | None) -> None:
+    """Refuse a ``group_pattern`` that is no regular expression.
+
+    Raises:
+        ValueError: With the reason.
+    """
+    try:
+        re.compile(pattern or "")
+    except re.error as error:
+        raise ValueError(
+            f"The group_pattern {pattern!r} is no regular expression ({error}): correct it."
+        ) from error
+
+
 def validation_cut(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Draw whole groups of every class for validation; each class keeps a group for training.
 

@@ -21,6 +21,7 @@ from mmcv.transforms import BaseTransform
 
 from . import color
 from .clip_draws import FLOW, RGB
+from .crop_range import check_crop
 
 
 class PerClipTransform(BaseTransform):
@@ -84,6 +85,7 @@ class ClipRandomResizedCrop(PerClipTransform):
         aspect_ratio_range: tuple[float, float] = (3 / 4, 4 / 3),
     ) -> None:
         super().__init__()
+        check_crop(self, size, area_range, aspect_ratio_range)
         self.size = size
         self.area_range = area_range
         self.aspect_ratio_range = aspect_ratio_range
@@ -198,8 +200,11 @@ class ClipGaussianBlur(PerClipTransform):
 
     def __init__(self, kernel_size: int = 15, sigma: float = 2.0, prob: float = 0.2) -> None:
         super().__init__(prob)
-        if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f"ClipGaussianBlur needs an odd kernel_size, but got {kernel_size}.")
+        if kernel_size < 1 or kernel_size % 2 == 0 or sigma <= 0:
+            raise ValueError(
+                "ClipGaussianBlur needs an odd kernel_size and a sigma above 0, but got "
+                f"{kernel_size} and {sigma}."
+            )
         self.kernel_size = kernel_size
         self.sigma = sigma
 

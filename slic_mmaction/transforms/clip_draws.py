@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..argument_types import typed
+
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 NEUTRAL = np.array([1.0, 1.0, 1.0, 0.0])
 """Factors that leave a clip as it is, by operation."""
@@ -22,6 +24,7 @@ UNIFORMS = 12
 """Uniform numbers that the draws of one clip are made from."""
 
 
+@typed
 @dataclass(frozen=True)
 class Appearance:
     """Probabilities and strengths of all changes after the crop (METHOD "Training sample").

@@ -24,6 +24,7 @@ from .clip_draws import (
     ClipDraws,
     draw_clips,
 )
+from .crop_range import check_crop
 
 ADJUST = {
     BRIGHTNESS: color.adjust_brightness,
@@ -69,6 +70,7 @@ class ClipAugment(BaseTransform):
         aspect_ratio_range: tuple[float, float] = (3 / 4, 4 / 3),
         **appearance: Any,
     ) -> None:
+        check_crop(self, size, area_range, aspect_ratio_range)
         self.size = size
         self.area_range = area_range
         self.aspect_ratio_range = aspect_ratio_range

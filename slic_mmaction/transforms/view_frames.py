@@ -8,9 +8,14 @@ from mmcv.transforms import BaseTransform
 
 ANCHOR = "anchor"
 POSITIVE = "positive"
+FAST_POSITIVE = "fast_positive"
+SHUFFLED_ANCHOR = "shuffled_anchor"
+
+FAST = 2
+"""Speed of a fast positive: it skips every other frame of a clip."""
 
 
-def positive_start_range(num_frames: int, span: int) -> tuple[int, int]:
+def positive_start_range(num_frames: int, span: int, speed: int = 1) -> tuple[int, int]:
     """First and last 0-based frame at which a positive clip may start.
 
     A positive starts at least one clip after the beginning, so that it does not
@@ -20,12 +25,13 @@ def positive_start_range(num_frames: int, span: int) -> tuple[int, int]:
 
     Args:
         num_frames (int): Number of frames ``L`` of the video, at least 1.
-        span (int): Number of frames that a clip stretches over.
+        span (int): Number of frames that an anchor stretches over.
+        speed (int): How many times as many the positive does. Defaults to 1.
 
     Returns:
         tuple[int, int]: Lowest and highest start, both inclusive.
     """
-    last = max(num_frames - span, 0)
+    last = max(num_frames - speed * span, 0)
     return min(last, span), last
 
 
@@ -49,13 +55,16 @@ class SampleViewFrames(BaseTransform):
     """Sample one clip for each view that :class:`ClusterAwareDataset` asks for.
 
     An anchor is the beginning of the video, a positive starts at random (see
-    :func:`positive_start_range`).
+    :func:`positive_start_range`). Two views are for further objectives (docs/ablations.md): a
+    fast positive shows a stretch of its own at double speed, a shuffled anchor the anchor's
+    frames in random order, which :class:`DecodeFrames` does not decode again.
 
     Required Keys:
 
     - total_frames
     - start_index
-    - views (Sequence[str]): ``'anchor'`` or ``'positive'``, one for each clip.
+    - views (Sequence[str]): ``'anchor'``, ``'positive'``, ``'fast_positive'`` or
+      ``'shuffled_anchor'``, one for each clip.
 
     Added Keys: frame_inds (V * clip_len,), clip_len, frame_interval, num_clips.
 
@@ -82,21 +91,27 @@ class SampleViewFrames(BaseTransform):
         if num_frames < 1:
             name = results.get("filename", results.get("frame_dir"))
             raise ValueError(f"The video {name} has no frames; remove it from the annotation file.")
-        starts = [self._start(view, num_frames) for view in results["views"]]
-        clips = [clip_frames(s, self.clip_len, self.frame_interval, num_frames) for s in starts]
+        clips = [self._frames(view, num_frames) for view in results["views"]]
         results["frame_inds"] = np.concatenate(clips).astype(np.int32) + results["start_index"]
         results["clip_len"] = self.clip_len
         results["frame_interval"] = self.frame_interval
         results["num_clips"] = len(clips)
         return results
 
-    def _start(self, view: str, num_frames: int) -> int:
-        if view == ANCHOR:
-            return 0
-        if view == POSITIVE:
-            low, high = positive_start_range(num_frames, self.clip_len * self.frame_interval)
-            return int(np.random.randint(low, high + 1))
-        raise ValueError(f"Unknown view {view!r}: views are {ANCHOR!r} and {POSITIVE!r}.")
+    def _frames(self, view: str, num_frames: int) -> np.ndarray:
+        """0-based frame numbers of one view."""
+        if view in (ANCHOR, SHUFFLED_ANCHOR):
+            frames = clip_frames(0, self.clip_len, self.frame_interval, num_frames)
+            return frames if view == ANCHOR else np.random.permutation(frames)
+        if view in (POSITIVE, FAST_POSITIVE):
+            speed = FAST if view == FAST_POSITIVE else 1
+            low, high = positive_start_range(num_frames, self.clip_len * self.frame_interval, speed)
+            start = int(np.random.randint(low, high + 1))
+            return clip_frames(start, self.clip_len, self.frame_interval * speed, num_frames)
+        raise ValueError(
+            f"Unknown view {view!r}: views are {ANCHOR!r}, {POSITIVE!r}, {FAST_POSITIVE!r} and "
+            f"{SHUFFLED_ANCHOR!r}."
+        )
 
     def __repr__(self) -> str:
         return (

@@ -20,7 +20,8 @@ def read_scalars(path: str | Path) -> Series:
             a run left one. Of two starts that logged an epoch the later counts.
 
     Returns:
-        dict[str, dict[float, float]]: For each name, value by epoch, in order.
+        dict[str, dict[float, float]]: For each name, value by epoch, in order. A last line
+        that is not complete does not count.
 
     Raises:
         ValueError: If there is no such file, or a line of it is no record.
@@ -42,7 +43,10 @@ def read_scalars(path: str | Path) -> Series:
 
 def _read_file(file: Path) -> Series:
     collected: dict[str, dict[float, list[float]]] = {}
-    for number, line in enumerate(file.read_text().splitlines(), start=1):
+    lines = file.read_text().splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines.pop()  # being written just now, or cut off by a kill
+    for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
             epoch = record["epoch"] if "epoch" in record else record["step"]

@@ -1,4 +1,4 @@
-"""The views of a sample and the clips of a video are not mixed, nor are the frames of 2D networks."""
+"""The views of a sample and the clips of a video are not mixed, nor the frames of 2D networks."""
 
 from __future__ import annotations
 
@@ -28,6 +28,17 @@ class Spy(nn.Module):
         return dict(loss=embeddings.sum())
 
 
+def settle(model: nn.Module, batch: dict) -> None:
+    """Take BatchNorm's statistics from a batch: without any, deep networks answer all the same."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = None
+    with torch.no_grad():
+        model.train()
+        model(**model.data_preprocessor(batch, training=False))
+        model.eval()
+
+
 def rows_of_a_clip(model: nn.Module) -> int:
     """Rows of a clip in a video's inputs: its frames for a 2D network."""
     return model.cls_head.num_segments or 1
@@ -55,8 +66,9 @@ def runner_of(small_backbone: Callable[[str], Config], tmp_path: Path) -> Callab
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_video_is_the_mean_of_its_clips(family: str, runner_of, tmp_path: Path) -> None:
     runner = runner_of(family)
+    model = runner.model
+    settle(model, next(iter(runner.test_dataloader)))
     runner.test()
-    model = runner.model.eval()
     alone: dict[str, Tensor] = {}
     together: dict[str, Tensor] = {}
     for batch in runner.test_dataloader:
@@ -69,7 +81,7 @@ def test_a_video_is_the_mean_of_its_clips(family: str, runner_of, tmp_path: Path
             samples = model.test_step(batch)
         together.update((sample.video, sample.embedding) for sample in samples)
     # Of a video of one or two clips' length all clips are nearly the same, of others not.
-    assert max((rows - rows[0]).abs().max() for rows in alone.values()) > 1e-3
+    assert max((rows - rows[0]).abs().max() for rows in alone.values()) > 1e-2
 
     # The test itself goes by stored features, of queries and gallery.
     stored: dict[str, Tensor] = {}
@@ -77,12 +89,12 @@ def test_a_video_is_the_mean_of_its_clips(family: str, runner_of, tmp_path: Path
         features = load_features(index.parent)
         for name, rows in zip(features.names, features):
             with torch.no_grad():
-                stored[name] = model.cls_head.projection(torch.from_numpy(rows)).mean(dim=0)
+                stored[name] = model.cls_head.projection(torch.from_numpy(rows.copy())).mean(dim=0)
 
     assert alone.keys() == together.keys() == stored.keys() and len(alone) == 12
     for name, rows in alone.items():
         for embedding in (together[name], stored[name]):
-            torch.testing.assert_close(embedding, rows.mean(dim=0), rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(embedding, rows.mean(dim=0), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -90,12 +102,13 @@ def test_a_view_is_embedded_as_if_alone(family: str, runner_of) -> None:
     runner = runner_of(family)
     runner.train_loop.dataloader.dataset.store.start_epoch(seed=0, epoch=0)
     batch = next(iter(runner.train_dataloader))
-    model, spy = runner.model.eval(), Spy()
+    model, spy = runner.model, Spy()
+    settle(model, batch)
     model.cls_head.losses = nn.ModuleList([spy])
     with torch.no_grad():
         model(**model.data_preprocessor(batch, training=False), mode="loss")
     assert len(batch["inputs"]) > 1 and spy.embeddings.shape[:2] == (len(batch["inputs"]), 3)
     for views, embeddings in zip(batch["inputs"], spy.embeddings):
         alone = torch.stack([embed_alone(model, view) for view in views.chunk(3)])
-        assert (alone[0] - alone[1]).abs().max() > 1e-3
-        torch.testing.assert_close(embeddings, alone, rtol=1e-4, atol=1e-5)
+        assert (alone[0] - alone[1]).abs().max() > 1e-2
+        torch.testing.assert_close(embeddings, alone, rtol=1e-4, atol=1e-4)

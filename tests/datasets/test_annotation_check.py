@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,11 @@ def test_names_with_spaces_and_another_delimiter(tmp_path: Path) -> None:
         ("a.mp4 0\nb.mp4 -2\n", r"list\.txt:2 has the label -2, but labels count from 0\."),
         (b"\xef\xbb\xbfa.mp4 0\n", r"list\.txt:1 begins with a byte order mark"),
         ("a.mp4 0\nä.mp4 1\n".encode("latin-1"), r"list\.txt:2 is not UTF-8"),
-        ("a.mp4 0\n".encode("utf-16"), r"list\.txt:1 is not UTF-8"),
+        ("a.mp4 0\n".encode("utf-16"), r"list\.txt:1 holds a NUL character"),
+        ("a.mp4 0\nb\0.mp4 1\n", r"list\.txt:2 holds a NUL character"),
+        ("a.mp4 0\rb.mp4 1\r", r"list\.txt:1 holds a carriage return that ends no line"),
+        ("a.mp4 0\nb.mp4 99999999999999999999\n", r"list\.txt:2 has '9+' as label, .* too large"),
+        (f"a.mp4 {'9' * 9999}\n", r"list\.txt:1 has '9{,20}\.\.\.9+' as label"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, content: str | bytes, message: str) -> None:
@@ -73,6 +78,10 @@ def test_labels_must_fit_the_number_of_classes(tmp_path: Path) -> None:
     assert dataset.get_data_info(0)["label"].tolist() == [1, 0, 1, 0]
     with pytest.raises(ValueError, match=r"list\.txt:1 has the label 4"):
         videos(tmp_path, "a.mp4 0 4\n", **options)
+    with pytest.raises(ValueError, match=r"multi_class=True for .*list\.txt needs num_classes"):
+        videos(tmp_path, "a.mp4 0 2\n", multi_class=True)
+    with pytest.raises(ValueError, match=r"delimiter for .*list\.txt is empty"):
+        videos(tmp_path, "a.mp4 0\n", delimiter="")
 
 
 @pytest.mark.parametrize(
@@ -105,3 +114,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     for kind in ("VideoDataset", "RawframeDataset"):
         with pytest.raises(FileNotFoundError, match=r"annotation file .*none\.txt does not exist"):
             build_videos(dict(type=f"mmaction.{kind}", ann_file=str(tmp_path / "none.txt")))
+
+
+def test_what_is_no_file_is_named(tmp_path: Path) -> None:
+    """Opening the pipe would wait for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    os.symlink(tmp_path / "loop", tmp_path / "loop")
+    for name, what in (("pipe", "is no file"), (".", "is no file"), ("loop", "does not exist")):
+        with pytest.raises(FileNotFoundError, match=rf"annotation file .* {what}; make it"):
+            build_videos(dict(type="mmaction.VideoDataset", ann_file=str(tmp_path / name)))
+    (tmp_path / "list.txt").write_text("a.mp4 0\n")
+    os.symlink(tmp_path / "list.txt", tmp_path / "link")
+    assert len(build_videos(dict(type="mmaction.VideoDataset", ann_file=str(tmp_path / "link"))))

@@ -84,7 +84,7 @@ def test_a_choice_at_the_edge_is_said(monkeypatch) -> None:
         (dict(lrs=(0.0,)), "positive lrs"),
         (dict(weight_decays=(-1.0,)), "weight_decays of at least 0"),
         (dict(val_share=1.0), r"val_share within 0\.\.1"),
-        (dict(epochs=0), "at least one epoch"),
+        (dict(epochs=0), "epochs and a batch_size"),
     ],
 )
 def test_bad_settings_are_named(wrong: dict, message: str) -> None:

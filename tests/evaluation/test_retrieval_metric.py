@@ -122,6 +122,31 @@ def test_neighbours_file(tmp_path: Path) -> None:
         RetrievalNeighbors.load(tmp_path / "other.npz")
 
 
+class MakesFile:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_neighbours_file_that_runs_code_or_is_damaged_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "neighbors.npz"
+    np.savez(path, indices=np.array([MakesFile(tmp_path / "ran")], dtype=object))
+    with pytest.raises(ValueError, match=r"neighbors\.npz cannot be read .* out_file again"):
+        RetrievalNeighbors.load(path)
+    assert not (tmp_path / "ran").exists()
+    whole = path.read_bytes()
+    for damaged in (b"", b"text", whole[:50], whole[:-30], whole[:60] + b"?" + whole[61:]):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"neighbors\.npz cannot be read"):
+            RetrievalNeighbors.load(path)
+    with pytest.raises(FileNotFoundError):
+        RetrievalNeighbors.load(tmp_path / "none.npz")
+
+
 def without(key: str) -> list[dict]:
     broken = videos()
     del broken[1][key]

@@ -97,6 +97,44 @@ def test_incomplete_and_damaged_folders_are_named(stored, tmp_path: Path) -> Non
         load_features(features.folder)
 
 
+class MakesFile:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_shard_that_runs_code_is_refused(stored, tmp_path: Path) -> None:
+    features = stored([np.ones((1, 2))] * 3, [0, 1, 2])
+    (shard,) = features.folder.glob("*.npy")
+    np.save(shard, np.array([[MakesFile(tmp_path / "ran")]], dtype=object))
+    with pytest.raises(ValueError, match=rf"{shard.name} cannot be read .* extract the features"):
+        load_features(features.folder).means()
+    assert not (tmp_path / "ran").exists()
+    np.load(shard, allow_pickle=True)
+    assert (tmp_path / "ran").exists()  # it is live
+
+
+@pytest.mark.parametrize("keep", [0, 5, 130])
+def test_a_shard_cut_off_is_named(stored, keep: int) -> None:
+    features = stored([np.ones((1, 2))] * 3, [0, 1, 2])
+    (shard,) = features.folder.glob("*.npy")
+    shard.write_bytes(shard.read_bytes()[:keep])
+    with pytest.raises(ValueError, match=rf"{shard.name} cannot be read"):
+        load_features(features.folder).means()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b"7"])
+def test_a_damaged_index_is_named(stored, content: bytes) -> None:
+    features = stored([np.ones((1, 2))], [0])
+    (features.folder / "index.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"index\.json is (damaged|of format)"):
+        load_features(features.folder)
+
+
 def test_protocols_do_not_mix(tmp_path: Path) -> None:
     rows = np.ones((1, 2), dtype=np.float32)
     for video, protocol in enumerate(("iic", "center")):

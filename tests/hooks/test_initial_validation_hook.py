@@ -27,7 +27,8 @@ def test_validates_before_the_first_epoch_and_not_after_a_resume(tiny_config, tm
     cfg.resume = True
     second = Runner.from_cfg(cfg)
     second.train()
-    assert set(recalls(second)) == {2}
+    # Not 0 again. 1 is made up for: its checkpoint was saved before it was validated.
+    assert set(recalls(second)) == {1, 2}
 
 
 def test_it_does_not_change_what_is_trained(tiny_config, tmp_path: Path) -> None:

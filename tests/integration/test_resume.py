@@ -88,7 +88,9 @@ def test_resume_after_the_set_has_changed(tiny_config, tmp_path: Path, video_set
     labels = runner.train_dataloader.dataset.store.labels.tolist()
     assert labels == [before[6], -1, before[2], before[3]]
     log = Path(runner.log_dir, f"{runner.timestamp}.log").read_text()
-    assert "(8 videos then, 4 now): 1 new videos have no pseudo-label" in log
+    assert "1 added (first: test_1.mp4), 5 removed (first: train_0.mp4), another order" in log
+    assert "An epoch had 2 iterations in the checkpoint and has 1 now" in log
+    assert runner.iter == 3
 
 
 def test_load_from_takes_weights_but_not_labels(tiny_config, tmp_path: Path) -> None:

@@ -62,6 +62,12 @@ def test_curves_of_a_real_run(tiny_config, tmp_path: Path) -> None:
     assert cv2.imread(str(out)).std() > 10
 
 
+def test_a_last_line_cut_off_by_a_kill_does_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "scalars.json"
+    path.write_text(json.dumps(dict(loss=1.0, epoch=1)) + '\n{"loss": 2.0, "epo')
+    assert read_scalars(path) == {"loss": {1: 1.0}}
+
+
 def test_scalars_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no scalars\.json at"):
         read_scalars(tmp_path)

@@ -97,14 +97,18 @@ SMALL: dict[str, dict[str, Any]] = {
     "slic_x3d_ucf101": {"model.backbone.gamma_w": 0.3, "model.backbone.gamma_d": 1},
 }
 
-# Frames and pixels of a small clip, of most networks and of those that need others.
+# Frames and pixels of a small clip, of most networks and of those that need others or are costly.
 USUAL_CLIP = (8, 32)
 CLIPS: dict[str, tuple[int, int]] = {
     **{
-        name: (4, 32) for name, options in SMALL.items() if "model.cls_head.num_segments" in options
+        name: (4, 16) for name, options in SMALL.items() if "model.cls_head.num_segments" in options
     },
+    "slic_c2d_ucf101": (8, 16),
     "slic_c3d_ucf101": (16, 16),
+    "slic_omni_resnet_ucf101": (8, 16),
+    "slic_r3d50_ucf101": (8, 16),
     "slic_timesformer_ucf101": (8, 64),
     "slic_timm_swin_ucf101": (4, 224),
+    "slic_torchvision_densenet_ucf101": (4, 32),
     "slic_uniformerv2_ucf101": (8, 64),
 }

@@ -28,6 +28,7 @@ from rich.table import Table
 
 from slic_mmaction.clustering.progress import show_progress
 from slic_mmaction.clustering.quality import cluster_quality, size_bins
+from slic_mmaction.durable_file import durable_file
 from slic_mmaction.visualization import size_report
 
 METHODS = {
@@ -110,10 +111,8 @@ def clusterer_config(args: argparse.Namespace) -> dict[str, Any]:
 
 def write_labels(path: Path, labels: np.ndarray) -> None:
     """Write labels as ``.npy``; the file appears whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "wb") as file:
+    with durable_file(path) as file:
         np.save(file, labels)
-    os.replace(temporary, path)
 
 
 def quality_table(labels: np.ndarray, true_labels: np.ndarray | None) -> Table:

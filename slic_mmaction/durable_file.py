@@ -1,0 +1,75 @@
+"""Files that survive a kill, a full disk and a power cut: the old one or the new one, whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def durable_file(path: str | Path) -> Iterator[IO[bytes]]:
+    """Open a file for writing that takes its name only when all of it is on the disk.
+
+    What a killed process leaves behind is ``.NAME.part`` beside it; the next one that writes
+    NAME takes that over, so such pieces do not pile up. One process writes a name at a time, or one
+    on each rank (mmengine's LoggerHook dumps the figures of a test on all of them), whose piece is
+    ``.NAME.part1`` and so on.
+
+    Args:
+        path (str | Path): Where to; folders are made.
+
+    Yields:
+        IO[bytes]: A file in the same folder, removed if writing fails.
+
+    Raises:
+        OSError: If it cannot be written, with the path and, if the disk is full, the room that is
+            left; what had the name before is intact.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rank = os.environ.get("RANK", "0")
+    part = path.with_name(f".{path.name}.part{rank if rank != '0' else ''}")
+    try:
+        with open(part, "wb") as file:
+            yield file
+            file.flush()
+            # Without this a power cut may leave the new name on an empty file.
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        _sync_folder(path.parent)
+    except (OSError, RuntimeError) as error:
+        part.unlink(missing_ok=True)
+        # torch.save answers a failed write with an error about positions in its archive.
+        failure = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(failure, OSError):
+            raise
+        raise OSError(
+            failure.errno,
+            f"{path} was not written ({_reason(failure, path.parent)}); what had that name before "
+            "is intact",
+        ) from error
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _reason(error: OSError, folder: Path) -> str:
+    reason = error.strerror or str(error)
+    # NumPy's error of a short write has no number.
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, None):
+        return reason
+    return f"{reason}, {shutil.disk_usage(folder).free:,} bytes are free in {folder}"
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the new name itself on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,121 @@
+"""Stopping where training has diverged."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from mmaction.registry import HOOKS
+from mmengine.dist import all_gather_object, all_reduce, get_dist_info
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner, find_latest_checkpoint
+from torch import Tensor
+
+from .batch_videos import batch_videos
+
+
+@HOOKS.register_module()
+class InvalidLossHook(Hook):
+    """Stop at a NaN or infinite loss; name the moment, its videos and what to go on from.
+
+    MMEngine has no such hook. (MMDetection's ``CheckInvalidLossHook`` looks at every 50th
+    iteration, on each rank for itself, and says no more than that the loss is invalid.) The
+    weights are spoilt by the time that a loss is seen, and the last update before a checkpoint
+    may spoil them although its loss was finite. Neither is ever saved: the last checkpoint is
+    a good one.
+
+    The loss alone is judged, not gradients: under AMP infinite ones are usual, and
+    ``GradScaler`` leaves out such a step.
+
+    A single process does not wait for its device: ``RuntimeInfoHook`` has fetched the loss for
+    the log already. Several ranks exchange one number after each iteration, just after they
+    have met for their gradients, so that all of them stop.
+
+    Raises:
+        FloatingPointError: On every rank, if the loss of one, or the weights, are not finite.
+    """
+
+    # After buffers are averaged over ranks, before checkpoints are saved.
+    priority = "LOW"
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: dict[str, Any] | None = None,
+    ) -> None:
+        """Judge the loss."""
+        invalid = not math.isfinite(_logged(runner, "loss"))
+        anywhere = torch.tensor(int(invalid))
+        all_reduce(anywhere, "max")  # returns at once where there is one process
+        if not anywhere:
+            return
+        own = _finding(runner, batch_idx, data_batch, outputs or {}) if invalid else None
+        findings = [text for text in all_gather_object(own) if text]
+        raise FloatingPointError(
+            f"The loss of epoch {runner.epoch + 1}, iteration {batch_idx + 1} is "
+            f"{' and '.join(findings)}: {_advice(runner)}, and look at these videos if it "
+            "happens with them again."
+        )
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Judge the weights, which all ranks have alike."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        _check_weights(runner, model.state_dict())
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Judge the weights of a checkpoint that is saved within an epoch."""
+        _check_weights(runner, checkpoint["state_dict"])
+
+
+def _logged(runner: Runner, name: str) -> float:
+    return runner.message_hub.get_scalar(f"train/{name}").current()
+
+
+def _finding(runner: Runner, batch_idx: int, batch: Any, outputs: dict[str, Any]) -> str:
+    """What is wrong on this rank: ``nan (loss_triplet) on rank 1 for the videos a, b``."""
+    rank, world_size = get_dist_info()
+    terms = [n for n in outputs if "loss" in n and n != "loss"]
+    invalid = [name for name in terms if not math.isfinite(_logged(runner, name))]
+    loader = runner.train_dataloader
+    videos = batch_videos(loader, batch, batch_idx)
+    return (
+        f"{_logged(runner, 'loss')} ({', '.join(invalid)})"
+        + (f" on rank {rank}" if world_size > 1 else "")
+        + (
+            f" for the videos {', '.join(videos)}"
+            if videos
+            else f" for videos that {type(loader.sampler).__name__} does not tell"
+        )
+    )
+
+
+def _check_weights(runner: Runner, state: dict[str, Tensor]) -> None:
+    broken = [
+        name
+        for name, value in state.items()
+        if value.is_floating_point() and not value.isfinite().all()
+    ]
+    if broken:
+        raise FloatingPointError(
+            f"{len(broken)} of {len(state)} weights are not finite after epoch "
+            f"{runner.epoch + 1}, iteration {runner.iter} of the run (first: {broken[0]}), so "
+            f"they are not saved: {_advice(runner)}."
+        )
+
+
+def _advice(runner: Runner) -> str:
+    last = find_latest_checkpoint(runner.work_dir)
+    if last is None:
+        return (
+            "there is no checkpoint yet, so start again with optim_wrapper.clip_grad or a lower "
+            "learning rate"
+        )
+    # A resumed optimizer brings its learning rate along.
+    return (
+        f"the last good checkpoint is {last}, so resume it with optim_wrapper.clip_grad, or give "
+        "it to load_from with a lower learning rate"
+    )

@@ -1,0 +1,85 @@
+"""The batches of all ranks as one batch, in the order in which one process would hold it."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def several_ranks() -> bool:
+    """Whether there are other processes to gather from."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def gather_batch(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Put the rows of all W ranks together; every rank calls this and gets the same values.
+
+    Row k of rank r goes before row k of rank r + 1 and row k + 1 of rank 0: MMEngine's
+    ``DefaultSampler`` deals the shuffled videos to the ranks in turn, so this is the batch that
+    one process would draw. Ranks may bring different numbers of rows (an uneven last batch).
+
+    Only this rank's rows carry a gradient, multiplied by W. Every rank computes the same loss L
+    of the whole batch, and what it backpropagates is W dL/d(own rows); the mean over ranks that
+    DistributedDataParallel takes is then the gradient of L, as one process has it. Whoever sums
+    gradients over ranks divides by W. Nothing is sent in the backward pass.
+
+    Args:
+        embeddings: (N, ...), any floating dtype, with the backend's kind of device.
+        labels: (N,) int64.
+
+    Returns:
+        The rows of all ranks, float32 (float64 for float64 input), and their labels.
+    """
+    ranks, rank = dist.get_world_size(), dist.get_rank()
+    # Margins are of the size of half precision's rounding; distances are float32 anyway.
+    own = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
+    own = own + (ranks - 1) * (own - own.detach())  # the same values, W times the gradient
+    labels = labels.to(own.device)
+
+    count = torch.tensor([len(own)], device=own.device)
+    sizes = torch.cat(_gather(count)).tolist()
+    most = max(sizes)
+    parts = _gather(_padded(own.detach(), most))
+    parts[rank] = _padded(own, most)
+    label_parts = _gather(_padded(labels, most))
+
+    order = [r * most + k for k in range(most) for r, size in enumerate(sizes) if k < size]
+    rows = torch.tensor(order, device=own.device)
+    return torch.cat(parts)[rows], torch.cat(label_parts)[rows]
+
+
+def share_generator(generator: torch.Generator | None, device: torch.device) -> torch.Generator:
+    """Give every rank the state of rank 0's generator, so that all draw the same.
+
+    Rank 0 holds the first sample of the whole batch (:func:`gather_batch`). A generator seeded
+    by the batch's first sample, as :class:`~slic_mmaction.models.SLICHead` has it, is therefore
+    in the state that it would have in one process.
+
+    Args:
+        generator: Changed in place. None stands for a new one, seeded from torch's default
+            generator of rank 0.
+        device: Where a new one draws.
+
+    Returns:
+        The generator.
+    """
+    if generator is None:
+        generator = torch.Generator(device)
+        generator.manual_seed(int(torch.randint(1 << 62, ())))
+    state = generator.get_state().to(device)
+    dist.broadcast(state, src=0)
+    generator.set_state(state.cpu())
+    return generator
+
+
+def _gather(part: Tensor) -> list[Tensor]:
+    parts = [torch.empty_like(part) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, part)
+    return parts
+
+
+def _padded(part: Tensor, rows: int) -> Tensor:
+    """``rows`` rows, zero after the given ones: a collective needs parts of one size."""
+    missing = part.new_zeros(rows - len(part), *part.shape[1:])
+    return torch.cat((part, missing))

@@ -1,0 +1,182 @@
+"""InfoNCE over pseudo-labels: all cluster mates in the batch are positives."""
+
+from __future__ import annotations
+
+import torch
+from mmaction.registry import MODELS
+from torch import Tensor, nn
+
+from .distances import pairwise_distance
+from .embedding_queue import EmbeddingQueue
+from .gather import gather_batch, several_ranks
+from .triplet import isolate_noise
+
+
+def pseudo_label_info_nce(
+    embeddings: Tensor,
+    labels: Tensor,
+    temperature: float = 0.1,
+    more: Tensor | None = None,
+    more_negatives: Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of picking an embedding's positives among all others, by cosine similarity s.
+
+    The supervised contrastive loss with the mean outside of the logarithm (L_out of Khosla et
+    al., "Supervised Contrastive Learning", NeurIPS 2020), with pseudo-labels for labels. For
+    embedding i with positives P(i), the others of its label:
+
+        - mean over p in P(i) of log(exp(s(i, p) / T) / sum over a != i of exp(s(i, a) / T))
+
+    averaged over the embeddings that have a positive. Where every label occurs twice, once for
+    each view of a video, this is InfoNCE (van den Oord et al., arXiv 1807.03748) among the 2N
+    views, known as NT-Xent.
+
+    Args:
+        embeddings: (M, D), any floating dtype.
+        labels: (M,) int64; equal ones are positives of each other.
+        temperature: T, above 0.
+        more: (K, D) embeddings that are nobody's positives, of the same dtype.
+        more_negatives: (M, K) bool, with ``more``: which of them stand in the denominator of
+            which embedding.
+
+    Returns:
+        Scalar, float32 (float64 for float64 input). Without any positive pair it is exactly 0
+        and has a gradient of zeros.
+
+    Raises:
+        ValueError: If shapes do not fit.
+    """
+    return _mean_over_pairs(*_log_shares(embeddings, labels, temperature, more, more_negatives))
+
+
+def _log_shares(
+    embeddings: Tensor,
+    labels: Tensor,
+    temperature: float,
+    more: Tensor | None,
+    more_negatives: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Log-probability of picking j for i (M, M), and the mask of positive pairs (M, M)."""
+    if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1]:
+        raise ValueError(
+            f"InfoNCE needs embeddings (M, D) and labels (M,), but got "
+            f"{tuple(embeddings.shape)} and {tuple(labels.shape)}."
+        )
+    left_out = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    positive = (labels[:, None] == labels) & ~left_out
+    others = embeddings
+    if more is not None:
+        if more_negatives is None or more_negatives.shape != (len(labels), len(more)):
+            got = None if more_negatives is None else tuple(more_negatives.shape)
+            raise ValueError(
+                f"InfoNCE needs more_negatives of shape {(len(labels), len(more))}, one row for "
+                f"each embedding and one column for each of more, but got {got}."
+            )
+        others = torch.cat((embeddings, more))
+        left_out = torch.cat((left_out, ~more_negatives), dim=1)
+    similarity = 1 - pairwise_distance(embeddings, others)
+    # Not -inf: where there is nothing to compare with, gradients would be NaN before they are
+    # masked, which is an error under anomaly detection.
+    lowest = torch.finfo(similarity.dtype).min
+    logits = (similarity / temperature).masked_fill(left_out, lowest)
+    return logits.log_softmax(dim=1)[:, : len(labels)], positive
+
+
+def _mean_over_pairs(log_shares: Tensor, positive: Tensor) -> Tensor:
+    """Negated mean over each row's positives, averaged over the rows that have one."""
+    counts = positive.sum(1)
+    rows = torch.where(positive, -log_shares, 0.0).sum(1) / counts.clamp_min(1)
+    return rows.sum() / (counts > 0).sum().clamp_min(1)
+
+
+@MODELS.register_module()
+class PseudoLabelInfoNCELoss(nn.Module):
+    """:func:`pseudo_label_info_nce` for the views of a batch of videos.
+
+    With a queue, embeddings of past batches are additional negatives (see
+    :class:`~slic_mmaction.losses.embedding_queue.EmbeddingQueue`); those of the anchor's own
+    cluster are left out. The configuration then needs ``EmbeddingQueueHook``.
+
+    Args:
+        temperature: T, above 0.
+        queue_size: Number of past embeddings, two for each video; 0 for none.
+        channels: Width D of the embeddings, needed by the queue only.
+        gather: Whether the batch is that of all ranks together
+            (:func:`~slic_mmaction.losses.gather.gather_batch`). With a queue it always is, and
+            every rank holds the same queue: that of one process with the whole batch.
+        loss_weight: Factor of the loss.
+
+    Raises:
+        ValueError: If the temperature is not above 0.
+    """
+
+    def __init__(
+        self,
+        temperature: float = 0.1,
+        queue_size: int = 0,
+        channels: int = 128,
+        gather: bool = False,
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if temperature <= 0:
+            raise ValueError(
+                f"PseudoLabelInfoNCELoss needs a temperature above 0, but got {temperature}."
+            )
+        self.temperature = temperature
+        self.queue = EmbeddingQueue(queue_size, channels) if queue_size else None
+        self.gather = gather or self.queue is not None
+        self.loss_weight = loss_weight
+
+    def forward(
+        self, embeddings: Tensor, labels: Tensor, generator: torch.Generator | None = None
+    ) -> dict[str, Tensor]:
+        """Loss of one batch, and counters to watch; the batch then enters the queue.
+
+        Args:
+            embeddings: (N, V, D) with V >= 2; view 0 is the anchor, view 1 the positive. Others
+                are not used.
+            labels: (N,) int64 pseudo-labels; a noise video (< 0) pairs with its own positive
+                only.
+            generator: Not used; taken so that every loss of the head is called alike.
+
+        Returns:
+            ``loss_info_nce`` (weighted) and, detached float32 scalars, ``positives`` (mean
+            number of positives of an embedding), ``positive_first`` (share of embeddings whose
+            nearest one in the batch is a positive) and, with a queue, ``queue_negatives`` (mean
+            number of an embedding's negatives in it).
+
+        Raises:
+            ValueError: If there are fewer than two views or the labels do not fit.
+        """
+        views, labels = self._batch(embeddings, labels)
+        flat, raw = torch.cat((views[:, 0], views[:, 1])), labels.repeat(2)
+        more, negatives = self.queue.negatives(flat, raw) if self.queue else (None, None)
+        log_shares, positive = _log_shares(
+            flat, isolate_noise(labels).repeat(2), self.temperature, more, negatives
+        )
+        output = {"loss_info_nce": self.loss_weight * _mean_over_pairs(log_shares, positive)}
+        nearest = log_shares.detach().argmax(dim=1, keepdim=True)
+        output["positives"] = positive.sum(1).float().mean()
+        output["positive_first"] = positive.gather(1, nearest).float().mean()
+        if self.queue and negatives is not None:
+            output["queue_negatives"] = negatives.sum(1).float().mean()
+            self.queue.push(flat, raw)
+        return output
+
+    def _batch(self, embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Anchors and positives (N, 2, D) and their labels (N,), of all ranks if so set."""
+        if embeddings.ndim != 3 or embeddings.size(1) < 2:
+            raise ValueError(
+                f"PseudoLabelInfoNCELoss needs embeddings (N, V, D) with an anchor "
+                f"and a positive view, but got shape {tuple(embeddings.shape)}."
+            )
+        if labels.shape != embeddings.shape[:1]:
+            raise ValueError(
+                f"PseudoLabelInfoNCELoss needs one label per video, but got "
+                f"{tuple(labels.shape)} for {embeddings.size(0)} videos."
+            )
+        views = embeddings[:, :2]
+        if self.gather and several_ranks():
+            return gather_batch(views, labels)
+        return views, labels

@@ -1,0 +1,277 @@
+"""Which weights of the zoo a family can begin with: what docs/backbones_weights.md says."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import mmaction
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.fileio import load
+from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from slic_mmaction.backbones.required import missing_package
+from slic_mmaction.checkpoints import convert_checkpoint
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "backbones_weights.md"
+FAMILIES = sorted(
+    path.stem[len("slic_") : -len("_ucf101")]
+    for path in (ROOT / "configs" / "backbones").glob("slic_*_ucf101.py")
+    if "slim" not in path.stem
+)
+COUNTER = itertools.count()
+COLUMNS = ("load_from", "init_cfg", "pretrained: backbone", "pretrained: recognizer")
+
+
+@pytest.fixture(autouse=True)
+def quiet(request: pytest.FixtureRequest) -> None:
+    """Otherwise every parameter's initialisation is logged."""
+    init_default_scope("mmaction")
+    MMLogger.get_instance(request.node.name, log_level="ERROR")
+
+
+@pytest.fixture
+def zoo(small_backbone: Callable[[str], Config], tmp_path: Path) -> Callable[[str], Path]:
+    """Write a checkpoint as the zoo has it, of a family's recognizer and 400 classes.
+
+    Beside it a file ``backbone.pth`` of the backbone alone. All weights are random, those too
+    that begin as ones or zeros.
+    """
+
+    def make(family: str) -> Path:
+        cfg = small_backbone(f"finetune_{family}_ucf101")
+        cfg.model.cls_head.num_classes = 400
+        generator = torch.Generator().manual_seed(0)
+        state = {
+            name: torch.randn(value.shape, generator=generator)
+            if value.is_floating_point()
+            else value
+            for name, value in MODELS.build(cfg.model).state_dict().items()
+            if "cls_head" in name or "backbone" in name
+        }
+        torch.save(dict(meta=dict(epoch=30), state_dict=state), tmp_path / "recognizer.pth")
+        torch.save(dict(state_dict=backbone_of(state)), tmp_path / "backbone.pth")
+        return tmp_path / "recognizer.pth"
+
+    return make
+
+
+def backbone_of(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    start = "backbone."
+    return {name[len(start) :]: value for name, value in state.items() if name.startswith(start)}
+
+
+def weights(path: Path) -> dict[str, Tensor]:
+    return torch.load(path, weights_only=True)["state_dict"]
+
+
+def loaded(backbone: nn.Module, state: dict[str, Tensor]) -> str:
+    """How much of the weights and statistics came out of a checkpoint, in a word."""
+    counted = {name for name, _ in backbone.named_parameters()}
+    equal = [
+        torch.equal(value, state[name])
+        for name, value in backbone.state_dict().items()
+        if name in counted or "running_" in name
+    ]
+    return "all" if all(equal) else "some" if any(equal) else "nothing"
+
+
+def initialised(cfg: Config, state: dict[str, Tensor], **options: object) -> str:
+    """What a backbone with these options has loaded when training begins."""
+    cfg = copy.deepcopy(cfg)
+    cfg.model.backbone.update(options)
+    torch.manual_seed(1)
+    try:
+        model = MODELS.build(cfg.model)
+        model.init_weights()
+    except (TypeError, KeyError, RuntimeError) as error:
+        return type(error).__name__
+    return loaded(model.backbone, state)
+
+
+def from_checkpoint(cfg: Config, path: Path, min_matched: float = 1.0) -> tuple[Runner, str]:
+    """Load a checkpoint by the hook; also return what was logged."""
+    runner = Runner(
+        model=cfg.model,
+        work_dir=cfg.work_dir,
+        custom_hooks=[dict(type="BackboneLoadingHook", min_matched=min_matched)],
+        default_scope="mmaction",
+        experiment_name=f"{cfg.experiment_name}-{next(COUNTER)}",
+    )
+    runner.load_checkpoint(str(path))
+    return runner, Path(runner.log_dir, f"{runner.timestamp}.log").read_text()
+
+
+def table() -> dict[str, dict[str, str]]:
+    """The rows of the page's table, by family."""
+    rows = re.findall(r"^\| `(\w+)`" + r" \| ([^|]+)" * 4 + r" \|$", PAGE.read_text(), re.MULTILINE)
+    return {family: dict(zip(COLUMNS, cells)) for family, *cells in rows}
+
+
+def test_the_page_has_every_family() -> None:
+    assert list(table()) == FAMILIES
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_loads_is_what_the_page_says(family: str, small_backbone, zoo) -> None:
+    cfg = small_backbone(f"slic_{family}_ucf101")
+    if missing_package(cfg.model.backbone.type):
+        assert set(table()[family].values()) == {"not tried"}
+        pytest.skip(f"{cfg.model.backbone.type} is not installed")
+    path = zoo(family)
+    whole, alone = weights(path), weights(path.with_name("backbone.pth"))
+    runner, log = from_checkpoint(cfg, path)
+    assert re.search(r"cls_head +│ unexpected, left out .*cls_head\.\w+\.weight", log)
+    found = (
+        loaded(runner.model.backbone, alone),
+        initialised(
+            cfg, alone, init_cfg=dict(type="Pretrained", checkpoint=str(path), prefix="backbone.")
+        ),
+        initialised(cfg, alone, pretrained=str(path.with_name("backbone.pth"))),
+        initialised(cfg, alone, pretrained=str(path)),
+    )
+    assert dict(zip(COLUMNS, found)) == table()[family]
+    assert found[0] == "all" and len(whole) > len(alone)
+
+
+def torchvision_names(name: str) -> str:
+    """A 2D ResNet's name in torchvision of one in MMAction2."""
+    name = re.sub(r"\.downsample\.conv\.", ".downsample.0.", name)
+    name = re.sub(r"\.downsample\.bn\.", ".downsample.1.", name)
+    name = re.sub(r"conv(\d)\.conv\.", r"conv\1.", name)
+    return re.sub(r"conv(\d)\.bn\.", r"bn\1.", name)
+
+
+@pytest.mark.parametrize("family", ["i3d", "slowonly"])
+def test_2d_weights_are_inflated(family: str, small_backbone, tmp_path: Path) -> None:
+    cfg = small_backbone(f"slic_{family}_ucf101")
+    names = MODELS.build(copy.deepcopy(cfg.model)).backbone.state_dict()
+    flat = {
+        name: torch.randn(value.shape[:2] + value.shape[3:]) if value.ndim == 5 else value + 0.5
+        for name, value in names.items()
+    }
+    torch.save({torchvision_names(name): v for name, v in flat.items()}, tmp_path / "r50.pth")
+    cfg.model.backbone.update(pretrained=str(tmp_path / "r50.pth"), pretrained2d=True)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    for name, value in model.backbone.state_dict().items():
+        found = value.sum(dim=2) if value.ndim == 5 else value
+        if "num_batches" not in name:
+            torch.testing.assert_close(found, flat[name], rtol=1e-5, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("family", "options"),
+    [("tsn", {}), ("c2d", {}), ("tanet", {}), ("tsm", dict(pretrained2d=True))],
+)
+def test_2d_weights_of_torchvision(family: str, options: dict, small_backbone, tmp_path) -> None:
+    cfg = small_backbone(f"slic_{family}_ucf101")
+    plain = MODELS.build(dict(type="ResNet", depth=cfg.model.backbone.depth, pretrained=None))
+    flat = {
+        name: torch.rand_like(v) for name, v in plain.state_dict().items() if v.is_floating_point()
+    }
+    theirs = {torchvision_names(name): value for name, value in flat.items()}
+    torch.save({**theirs, "fc.weight": torch.zeros(1000, 8)}, tmp_path / "resnet.pth")
+    cfg.model.backbone.update(pretrained=str(tmp_path / "resnet.pth"), **options)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    # Shifts and adaptive blocks are put around the layers, so that their names differ.
+    found = {float(value.double().sum()) for value in model.backbone.state_dict().values()}
+    assert {float(value.double().sum()) for value in flat.values()} <= found
+
+
+def test_2d_weights_of_swin_are_inflated(small_backbone, tmp_path: Path) -> None:
+    cfg = small_backbone("slic_swin_ucf101")
+    flat: dict[str, Tensor] = {}
+    depth, height, width = cfg.model.backbone.window_size
+    plane = (2 * height - 1) * (2 * width - 1)
+    for name, value in MODELS.build(copy.deepcopy(cfg.model)).backbone.state_dict().items():
+        if name == "patch_embed.proj.weight":
+            flat[name] = torch.randn(value[:, :, 0].shape)
+        elif "bias_table" in name:
+            flat[name] = torch.randn(plane, value.shape[1])
+        elif value.is_floating_point():
+            flat[name.replace("norm3.", "norm.")] = torch.randn(value.shape)
+    torch.save(dict(model=flat), tmp_path / "swin.pth")
+    cfg.model.backbone.update(pretrained=str(tmp_path / "swin.pth"), pretrained2d=True)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    for name, value in model.backbone.state_dict().items():
+        if name == "patch_embed.proj.weight":
+            value = value.sum(dim=2)
+        elif "bias_table" in name:
+            assert len(value) == plane * (2 * depth - 1)
+            value = value.unflatten(0, (-1, plane)).mean(dim=0)
+        if value.is_floating_point():
+            expected = flat[name.replace("norm3.", "norm.")]
+            torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-5, msg=name)
+
+
+def test_weights_of_maskfeat(small_backbone, zoo) -> None:
+    cfg = small_backbone("slic_mvit_ucf101")
+    path = zoo("mvit")
+    whole = weights(path)
+    alone = backbone_of(whole)
+    options = dict(pretrained=str(path), pretrained_type="maskfeat")
+    assert initialised(cfg, alone, **options) == "all"
+    # Trained with longer clips: only the relative positions over time are other.
+    for name in [name for name in whole if name.endswith("rel_pos_t")]:
+        whole[name] = torch.randn(len(whole[name]) + 4, whole[name].shape[1])
+    torch.save(dict(state_dict=whole), path)
+    cfg.model.backbone.update(options)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    for name, value in model.backbone.named_parameters():
+        assert torch.equal(value, alone[name]) is not name.endswith("rel_pos_t")
+
+
+def test_weights_of_videomae(small_backbone, tmp_path: Path) -> None:
+    cfg = small_backbone("slic_videomae_ucf101")
+    theirs = {
+        "encoder."
+        + name.replace("projection", "proj")
+        .replace("layers.0.0", "fc1")
+        .replace("layers.1", "fc2"): (torch.randn_like(value))
+        for name, value in MODELS.build(copy.deepcopy(cfg.model)).backbone.named_parameters()
+        if "fc_norm" not in name
+    }
+    theirs.update({"encoder.norm.weight": torch.zeros(32), "mask_token": torch.zeros(1, 1, 8)})
+    path = tmp_path / "pretrain.pth"
+    torch.save(dict(model=theirs, epoch=1599), path)
+    with pytest.raises(ValueError, match=r"weights under 'state_dict'.*convert_checkpoint"):
+        from_checkpoint(cfg, path, 0.5)
+    torch.save(dict(state_dict=theirs), path)
+    with pytest.raises(ValueError, match=r"0% of the backbone.*these are videomae names"):
+        from_checkpoint(cfg, path, 0.5)
+
+    converted, _ = convert_checkpoint(dict(model=theirs), "mmaction", backbone_only=True)
+    torch.save(converted, path)
+    runner, log = from_checkpoint(cfg, path, 0.99)
+    assert re.search(r"backbone +│ missing in the checkpoint .* backbone.pos_embed", log)
+    for name, value in runner.model.backbone.named_parameters():
+        if "fc_norm" not in name:
+            assert torch.equal(value, converted["state_dict"][f"backbone.{name}"])
+
+
+def test_the_config_that_begins_with_the_zoos_weights() -> None:
+    cfg = Config.fromfile(ROOT / "configs" / "backbones" / "zoo_swin_ucf101.py")
+    index = Path(mmaction.__file__).parent / ".mim/configs/recognition/swin/metafile.yml"
+    entry = next(e for e in load(index)["Models"] if e["Weights"] == cfg.load_from)
+    arch = Config.fromfile(index.parents[3] / entry["Config"]).model.backbone
+    given = {key: value for key, value in cfg.model.backbone.items() if "pretrained" not in key}
+    assert given == {key: value for key, value in arch.items() if "pretrained" not in key}
+    first, *others = cfg.custom_hooks
+    assert first == dict(type="BackboneLoadingHook", min_matched=0.9)
+    assert [hook.type for hook in others] == ["PseudoLabelHook"]

@@ -1,0 +1,147 @@
+"""A file system that is full while something is saved: real ones, of a few megabytes.
+
+They are mounted in a name space of their own, which needs no privilege where the system allows
+user name spaces, and are gone with the process.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmengine.registry import init_default_scope
+
+from slic_mmaction.features import load_features
+
+pytestmark = pytest.mark.faults
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+UNSHARE = shutil.which("unshare")
+
+
+@pytest.fixture
+def on_small_disk(tmp_path: Path) -> Callable[..., tuple[int, str]]:
+    """``(folder, size, command)``: run a command while FOLDER is a file system of that size.
+
+    Returns its exit code and output; its files are in FOLDER afterwards.
+    """
+    environment = dict(
+        os.environ, OMP_NUM_THREADS="1", PYTHONPATH=os.pathsep.join([str(ROOT), str(HERE)])
+    )
+
+    def run(folder: Path, size: str, *command: object) -> tuple[int, str]:
+        folder.mkdir()
+        kept = tmp_path / "kept"
+        inside = f"""
+            mount -t tmpfs -o size={size} tmpfs {shlex.quote(str(folder))} || exit 77
+            {shlex.join(map(str, command))}
+            code=$?
+            cp -a {shlex.quote(str(folder))} {shlex.quote(str(kept))} && exit $code
+        """
+        if UNSHARE is None:
+            pytest.skip("unshare is not installed")
+        done = subprocess.run(
+            [UNSHARE, "--mount", "--user", "--map-root-user", "sh", "-c", inside],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+        )
+        if done.returncode == 77 or "unshare failed" in done.stdout:
+            pytest.skip(f"no file system can be mounted here: {done.stdout.strip()}")
+        folder.rmdir()
+        kept.rename(folder)
+        return done.returncode, done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("before", "epoch", "file"),
+    [("checkpoint", 3, "epoch_3.pth"), ("labels", 3, "epoch_2.npz")],
+    ids=["checkpoint", "labels"],
+)
+def test_training_stops_and_goes_on_when_there_is_room(
+    before, epoch, file, on_small_disk, fault_config, start, uninterrupted, outcome_of, fault_row,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    fill = dict(type="FillDisk", epoch=epoch, before=before)
+    imports = ["slic_mmaction", "killing", "bad_days"]
+    config = fault_config(custom_imports__imports=imports, hooks=[fill])
+    work_dir = tmp_path / "work"
+    train = (sys.executable, ROOT / "tools" / "train.py", config, "--work-dir", work_dir)
+    code, output = on_small_disk(work_dir, "12m", *train)
+    assert code == 1, output[-3000:]
+    (sentence,) = [line for line in output.splitlines() if "was not written" in line]
+    assert f"/{file} was not written (No space left on device, " in sentence
+    assert " bytes are free in " in sentence
+    assert sentence.endswith("what had that name before is intact")
+    assert Path((work_dir / "last_checkpoint").read_text()) == work_dir / "epoch_2.pth"
+    assert not list(work_dir.rglob(f"*{file}*"))  # nor a part of it
+    (work_dir / "filler").unlink()
+    code, output = start(fault_config(), work_dir, "--resume").end()
+    assert code == 0, output[-3000:]
+    assert outcome_of(work_dir) == uninterrupted
+    fault_row(f"full disk at {file}", 1, "file and free room named; resumed, identical")
+
+
+WRITE_SHARDS = """
+import sys
+from pathlib import Path
+import numpy as np
+from slic_mmaction.features import FeatureKey
+from slic_mmaction.features.feature_set import write_index
+from slic_mmaction.features.shards import ShardWriter, read_shards
+
+folder, key = Path(sys.argv[1]), FeatureKey("weights", "config", "videos")
+writer = ShardWriter(folder, key.digest, 4)
+rows = np.random.default_rng(0).normal(size=(1, 50_000)).astype(np.float32)
+try:
+    for video in range(12):  # 0.8 MB for each shard
+        writer.add(video, rows + video, None, (16, 16))
+except OSError as error:
+    print(error)
+done = list(read_shards(folder))
+videos = sorted(video for shard in done for video in shard.videos)
+write_index(folder, [str(video) for video in videos], key, "backbone", done)
+"""
+
+
+def test_feature_shards(on_small_disk, fault_row, tmp_path: Path) -> None:
+    folder = tmp_path / "features"
+    code, output = on_small_disk(folder, "2m", sys.executable, "-c", WRITE_SHARDS, folder)
+    assert code == 0, output
+    (sentence,) = [line for line in output.splitlines() if "was not written" in line]
+    assert f"{folder}/shard_" in sentence and "bytes are free in" in sentence
+    features = load_features(folder)
+    assert len(features) == 8  # two shards, whole
+    for video in range(1, 8):
+        assert abs(features[video] - features[0] - video).max() < 1e-5
+    assert len(list(folder.iterdir())) == 5  # no piece of the third
+    fault_row("full disk at a feature shard", 1, "file and free room named; earlier shards whole")
+
+
+def test_convert(on_small_disk, tiny_config, fault_row, tmp_path: Path) -> None:
+    """torch.save writes straight into this file."""
+    init_default_scope("mmaction")
+    model = MODELS.build(tiny_config(model__backbone__base_channels=16).model)
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / "source.pth")
+    folder = tmp_path / "out"
+    tool = (sys.executable, "-W", "ignore", ROOT / "tools" / "convert_checkpoint.py")
+    arguments = (tmp_path / "source.pth", folder / "new.pth", "--to", "mmaction")
+    code, output = on_small_disk(folder, "1m", *tool, *arguments)
+    assert code == 2, output
+    (sentence,) = output.splitlines()
+    assert sentence.startswith("convert_checkpoint.py: ") and "new.pth was not written" in sentence
+    assert "bytes are free in" in sentence
+    assert not list(folder.iterdir())
+    fault_row("full disk at convert_checkpoint.py", 1, "file and free room named")

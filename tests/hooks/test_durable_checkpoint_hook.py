@@ -1,0 +1,174 @@
+"""At every moment of a run, ``last_checkpoint`` names a checkpoint that is there."""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.registry import HOOKS
+from mmengine.evaluator import BaseMetric
+from mmengine.fileio import LocalBackend
+from mmengine.fileio.backends import registry_utils
+from mmengine.hooks import CheckpointHook
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch.utils.data import TensorDataset
+
+from slic_mmaction.hooks import DurableCheckpointHook
+
+pytestmark = pytest.mark.slow
+
+SCORES = [3.0, 1.0, 5.0, 5.0, 7.0]
+_names = (f"toy-{number}" for number in itertools.count())
+
+
+class Toy(BaseModel):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: torch.Tensor, mode: str):
+        return dict(loss=(self.weight - x).square().mean()) if mode == "loss" else [x]
+
+
+class Scripted(BaseMetric):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scores = iter(SCORES)
+
+    def process(self, data_batch, data_samples) -> None:
+        self.results.append(0)
+
+    def compute_metrics(self, results) -> dict[str, float]:
+        return dict(score=next(self.scores))
+
+
+def toy_run(work_dir: Path, hook: type, epochs: int = 5, **options) -> Runner:
+    loader = dict(
+        dataset=TensorDataset(torch.ones(2)),
+        sampler=dict(type="DefaultSampler"),
+        batch_size=2,
+        collate_fn=dict(type="default_collate"),
+    )
+    return Runner(
+        Toy(),
+        str(work_dir),
+        train_dataloader=loader,
+        val_dataloader=loader,
+        val_evaluator=[Scripted()],
+        val_cfg=dict(),
+        train_cfg=dict(by_epoch=True, max_epochs=epochs),
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1)),
+        default_hooks=dict(checkpoint=hook(interval=1, **options)),
+        experiment_name=next(_names),
+        resume=True,
+    )
+
+
+def files(work_dir: Path) -> set[str]:
+    return {path.name for path in work_dir.iterdir() if ".pth" in path.name}
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """Look into a work dir after everything that changes a file: what could not be resumed?"""
+
+    def watch(work_dir: Path) -> list[str]:
+        lost: list[str] = []
+        pointer = work_dir / "last_checkpoint"
+        looking = False
+
+        def look() -> None:
+            try:
+                torch.load(pointer.read_text(), weights_only=False)  # written by this test
+            except (OSError, RuntimeError, EOFError) as error:
+                lost.append(repr(error))
+
+        def watching(function):
+            def wrapped(*args, **kwargs):
+                nonlocal looking
+                result = function(*args, **kwargs)
+                if not looking and pointer.exists():
+                    looking = True
+                    look()
+                    looking = False
+                return result
+
+            return wrapped
+
+        for module, name in ((os, "replace"), (os, "remove"), (builtins, "open")):
+            monkeypatch.setattr(module, name, watching(getattr(module, name)))
+        return lost
+
+    return watch
+
+
+@pytest.mark.parametrize("keep", [-1, 1, 3])
+def test_one_can_be_resumed_at_every_moment_and_the_same_are_kept(
+    watched, tmp_path: Path, keep: int
+) -> None:
+    options = dict(max_keep_ckpts=keep, save_best="score", rule="greater")
+    lost = watched(tmp_path / "durable")
+    toy_run(tmp_path / "durable", DurableCheckpointHook, **options).train()
+    assert not lost
+    toy_run(tmp_path / "stock", CheckpointHook, **options).train()
+    kept = {f"epoch_{epoch}.pth" for epoch in range(1, 6)[-keep if keep > 0 else 0 :]}
+    assert files(tmp_path / "durable") == files(tmp_path / "stock")
+    assert files(tmp_path / "durable") == kept | {"best_score_epoch_5.pth"}
+
+
+def test_mmengine_has_moments_without_a_checkpoint(watched, tmp_path: Path, monkeypatch) -> None:
+    """What the hook is for; if this fails, MMEngine has mended it."""
+    monkeypatch.setitem(registry_utils.prefix_to_backends, "", LocalBackend)
+    lost = watched(tmp_path)
+    toy_run(tmp_path, CheckpointHook, max_keep_ckpts=1).train()
+    assert lost
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_at(function, name: str):
+    def stopping(*args, **kwargs):
+        if any(name in str(arg) for arg in args):
+            raise Stopped
+        return function(*args, **kwargs)
+
+    return stopping
+
+
+def test_what_a_killed_run_could_not_remove_its_resumed_self_removes(
+    tmp_path: Path, monkeypatch
+) -> None:
+    with monkeypatch.context() as context, pytest.raises(Stopped):
+        context.setattr(os, "remove", stop_at(os.remove, "epoch_1.pth"))
+        toy_run(tmp_path, DurableCheckpointHook, max_keep_ckpts=2).train()
+    assert files(tmp_path) == {"epoch_1.pth", "epoch_2.pth", "epoch_3.pth"}
+    toy_run(tmp_path, DurableCheckpointHook, max_keep_ckpts=2).train()
+    assert files(tmp_path) == {"epoch_4.pth", "epoch_5.pth"}
+
+
+def test_the_best_stays_until_a_better_one_is_written(tmp_path: Path, monkeypatch) -> None:
+    options = dict(save_best="score", rule="greater")
+    with monkeypatch.context() as context, pytest.raises(OSError, match="intact"):
+        full = stop_at(os.replace, "best_score_epoch_3.pth")
+        context.setattr(os, "replace", lambda *args: _full_disk(full, args))
+        toy_run(tmp_path, DurableCheckpointHook, **options).train()
+    assert "best_score_epoch_1.pth" in files(tmp_path)
+    assert not any(name.endswith(".part") for name in files(tmp_path))
+
+
+def _full_disk(replace, args) -> None:
+    try:
+        replace(*args)
+    except Stopped:
+        raise OSError("disk full") from None
+
+
+def test_it_is_registered_for_configs() -> None:
+    assert HOOKS.get("DurableCheckpointHook") is DurableCheckpointHook

@@ -1,0 +1,211 @@
+"""InvalidLossHook in real Runners: on plain numbers, and on videos."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmaction.registry import HOOKS
+from mmengine.dataset import DefaultSampler
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader, Dataset, RandomSampler
+
+from slic_mmaction.compat.checkpoints import load_from_local
+from slic_mmaction.hooks.batch_videos import batch_videos
+
+NAN, INF = float("nan"), float("inf")
+
+
+class Numbers(Dataset):
+    """Videos whose pixels are one number each."""
+
+    def __init__(self, numbers: list[float]) -> None:
+        self.numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        return dict(inputs=torch.tensor([self.numbers[index]]))
+
+    def get_data_info(self, index: int) -> dict[str, str]:
+        return dict(filename=f"{index}.mp4")
+
+
+SPOILER = 11.0
+
+
+class Line(BaseModel):
+    """Two losses; with SPOILER in the batch both are finite, but a gradient is infinite."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+        # Not a floating point number, as BatchNorm's count of batches.
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, inputs: torch.Tensor, mode: str) -> dict[str, torch.Tensor]:
+        root = (self.weight - self.weight.detach()).sqrt().sum()
+        return dict(
+            loss_line=(self.weight * inputs).mean(),
+            loss_root=root if SPOILER in inputs else 0 * self.weight.sum(),
+        )
+
+
+@OPTIM_WRAPPERS.register_module()
+class ScaledOnCPU(OptimWrapper):
+    """What ``AmpOptimWrapper`` does with a loss, on a CPU, where it refuses to be built."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scaler = torch.amp.GradScaler("cpu")
+
+    def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
+        self.scaler.scale(loss).backward(**kwargs)
+        self._inner_count += 1
+
+    def step(self, **kwargs: Any) -> None:
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Runner]:
+    counter = itertools.count()
+
+    def make(numbers: list[float], epochs: int = 2, **options: Any) -> Runner:
+        return Runner(
+            Line(),
+            str(tmp_path / "work"),
+            train_dataloader=dict(
+                dataset=Numbers(numbers),
+                batch_size=2,
+                sampler=dict(type="DefaultSampler", shuffle=False),
+                collate_fn=dict(type="default_collate"),
+            ),
+            train_cfg=dict(by_epoch=True, max_epochs=epochs),
+            optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), **options),
+            default_hooks=dict(invalid=dict(type="InvalidLossHook")),
+            default_scope="mmaction",
+            randomness=dict(seed=3),
+            experiment_name=f"{tmp_path.name}-{next(counter)}",
+            log_level="ERROR",
+        )
+
+    return make
+
+
+@pytest.mark.parametrize("value", [NAN, INF, -INF])
+def test_the_sentence_names_moment_term_and_videos(run, value: float) -> None:
+    runner = run([1.0, 2.0, 3.0, value, 5.0, 6.0])
+    with pytest.raises(FloatingPointError) as error:
+        runner.train()
+    assert str(error.value) == (
+        f"The loss of epoch 1, iteration 2 is {value} (loss_line) for the videos 2.mp4, 3.mp4: "
+        "there is no checkpoint yet, so start again with optim_wrapper.clip_grad or a lower "
+        "learning rate, and look at these videos if it happens with them again."
+    )
+    assert runner.iter == 1  # the iteration is not over
+
+
+def test_the_last_good_checkpoint_is_named_and_nothing_is_saved_afterwards(run) -> None:
+    runner = run([1.0, 2.0, 3.0, 4.0])
+    runner.register_hook(SpoilInput(epoch=1))
+    with pytest.raises(FloatingPointError, match=r"of epoch 2, iteration 2 is nan") as error:
+        runner.train()
+    good = Path(runner.work_dir) / "epoch_1.pth"
+    assert f"the last good checkpoint is {good}, so resume it" in str(error.value)
+    assert list(good.parent.glob("*.pth")) == [good]
+    assert load_from_local(str(good), "cpu")["state_dict"]["weight"].isfinite()
+
+
+class SpoilInput(Hook):
+    """Makes the last batch of an epoch NaN."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        if runner.epoch == self.epoch and batch_idx == 1:
+            data_batch["inputs"].fill_(NAN)
+
+
+@pytest.mark.parametrize("by_epoch", [True, False])
+def test_weights_spoilt_by_a_finite_loss_are_not_saved(run, by_epoch: bool) -> None:
+    runner = run([1.0, 2.0, 3.0, SPOILER])
+    runner.register_hook(CheckpointHook(interval=1, by_epoch=by_epoch))
+    with pytest.raises(FloatingPointError, match=r"^1 of 2 weights are not finite .*: weight\)"):
+        runner.train()
+    saved = [path.name for path in Path(runner.work_dir).glob("*.pth")]
+    assert saved == ([] if by_epoch else ["iter_1.pth"])
+
+
+def test_infinite_gradients_that_a_scaler_leaves_out_do_not_stop(run) -> None:
+    runner = run([1.0, 2.0, 3.0, SPOILER, 5.0, 6.0], type="ScaledOnCPU")
+    runner.train()
+    assert runner.epoch == 2
+    # Two of three iterations of each epoch were stepped.
+    expected = 1 - 2 * 0.1 * (1.5 + 5.5)
+    torch.testing.assert_close(runner.model.weight.item(), expected)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_videos_of_a_stock_batch_are_those_that_the_sampler_drew(shuffle: bool) -> None:
+    numbers = Numbers([float(i) for i in range(7)])
+    sampler = DefaultSampler(numbers, shuffle=shuffle, seed=5)
+    sampler.set_epoch(3)
+    loader = DataLoader(numbers, batch_size=3, sampler=sampler)
+    for number, batch in enumerate(loader):
+        expected = [f"{int(i)}.mp4" for i in batch["inputs"]]
+        assert batch_videos(loader, batch, number) == expected
+
+
+def test_an_order_that_cannot_be_drawn_again_tells_no_videos(run) -> None:
+    numbers = Numbers([1.0, 2.0])
+    loader = DataLoader(numbers, sampler=RandomSampler(numbers))
+    assert batch_videos(loader, dict(inputs=torch.zeros(1)), 0) == []
+    runner = run([1.0, NAN])
+    runner.train_loop.dataloader = loader
+    loader.dataset.numbers = [NAN, NAN]
+    with pytest.raises(FloatingPointError, match="for videos that RandomSampler does not tell"):
+        runner.train()
+
+
+@pytest.mark.slow
+def test_anchors_and_positives_of_a_slic_batch_are_named(tiny_config) -> None:
+    cfg = tiny_config()
+    cfg.custom_hooks.append(dict(type="SpoilClips", epoch=1))
+    runner = Runner.from_cfg(cfg)
+    with pytest.raises(FloatingPointError) as error:
+        runner.train()
+    message = str(error.value)
+    spoiler = next(hook for hook in runner.hooks if isinstance(hook, SpoilClips))
+    videos = [Path(p).name for p in re.findall(r"[^ ]+\.mp4", message)]
+    assert videos == [f"train_{i}.mp4" for i in dict.fromkeys(spoiler.videos)]
+    assert "loss of epoch 2, iteration 2 is nan (loss_triplet, loss_temporal)" in message
+    assert f"checkpoint is {Path(cfg.work_dir) / 'epoch_1.pth'}" in message
+
+
+@HOOKS.register_module()
+class SpoilClips(Hook):
+    """Has the network meet NaN in the last batch of an epoch."""
+
+    videos: list[int]
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        if runner.epoch == self.epoch and batch_idx == 1:
+            samples = data_batch["data_samples"]
+            self.videos = [i for sample in samples for i in sample.video_indices.tolist()]
+            data_batch["inputs"] = [clip * NAN for clip in data_batch["inputs"]]

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import errno
+import io
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from slic_mmaction.durable_file import durable_file
+
+
+def write(path: Path, data: bytes) -> None:
+    with durable_file(path) as file:
+        file.write(data)
+
+
+def test_the_name_appears_when_all_is_on_the_disk(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "new" / "file"
+    events = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (events.append("fsync"), fsync(fd)))
+    monkeypatch.setattr(os, "replace", lambda a, b: (events.append("replace"), replace(a, b)))
+    with durable_file(path) as file:
+        file.write(b"one")
+        assert not path.exists()
+    assert events == ["fsync", "replace", "fsync"]  # the content, its name, the folder
+    assert path.read_bytes() == b"one"
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_what_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
+    (tmp_path / ".file.part").write_bytes(b"a longer half of something")
+    write(tmp_path / "file", b"two")
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"file": b"two"}
+
+
+def test_a_full_disk_leaves_the_old_file_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write(path, b"old")
+    with (
+        pytest.raises(
+            OSError, match=r"/file was not written \(No space left .* bytes are free in .*intact"
+        ) as caught,
+        durable_file(path) as file,
+    ):
+        file.write(b"ne")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.errno == errno.ENOSPC
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"file": b"old"}
+
+
+def test_a_full_disk_that_torch_hides_is_named(tmp_path: Path) -> None:
+    class FullFile(io.BytesIO):
+        def write(self, data: bytes) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=r"/file was not written \(No space left"):  # noqa: SIM117
+        with durable_file(tmp_path / "file"):
+            torch.save(dict(weight=torch.ones(9)), FullFile())
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_of_the_writer_is_its_own(tmp_path: Path) -> None:
+    for kind in (KeyError, RuntimeError):
+        with pytest.raises(kind, match="mine"), durable_file(tmp_path / "file"):
+            raise kind("mine")
+    assert not list(tmp_path.iterdir())
+
+
+def test_ranks_do_not_take_each_others_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with durable_file(tmp_path / "file") as first:
+        first.write(b"rank 0")
+        monkeypatch.setenv("RANK", "1")
+        with durable_file(tmp_path / "file") as second:
+            second.write(b"rank 1")
+        assert (tmp_path / "file").read_bytes() == b"rank 1"
+    assert (tmp_path / "file").read_bytes() == b"rank 0"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
