@@ -1,5 +1,6 @@
-# ucf101_finetune.py with clips of 32 frames, every second one, of 224 pixels:
-# crops out of a short side of 256.
+# ucf101_finetune.py with clips of 32 frames, every second one, of 224 pixels: crops out of a short
+# side of 256. The test's 100 views of a video are seen at once. Where memory is short,
+# --cfg-options model.test_cfg.max_testing_views=10 shows a Recognizer3D ten at a time.
 _base_ = "ucf101_finetune.py"
 
 # What differs, by the transform.
