@@ -125,8 +125,11 @@ def _checking(own: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(own)
     def checked(self: Any, *args: Any, **kwargs: Any) -> None:
-        # What is missing or not known by name is Python's to say.
-        for name, value in signature.bind(self, *args, **kwargs).arguments.items():
+        try:
+            given = signature.bind(self, *args, **kwargs).arguments
+        except TypeError:
+            given = {}  # what is missing or not known by name is Python's to say, below
+        for name, value in given.items():
             if name not in declared:
                 continue
             kind, default = declared[name].annotation, declared[name].default

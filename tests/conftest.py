@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
 TINY = Path(__file__).parent / "data" / "tiny_slic.py"
 
@@ -23,6 +24,13 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _scope_of_mmaction() -> Iterator[None]:
+    """Registries look in MMAction2's scope, whatever scope an earlier test's Runner has left."""
+    with DefaultScope.overwrite_default_scope("mmaction"):
+        yield
 
 
 def write_video(path: Path, num_frames: int, seed: int, size: tuple[int, int] = (40, 32)) -> None:

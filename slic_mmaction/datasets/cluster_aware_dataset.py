@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from ..decoding import UnreadableVideoError
 from ..transforms.view_frames import ANCHOR, FAST_POSITIVE, POSITIVE, SHUFFLED_ANCHOR
 from .bad_videos import BadVideos
+from .clips import make_clips
 from .draws import sample_seed, seeded_draws
 from .label_store import PseudoLabelStore
 from .videos import build_videos, video_info
@@ -66,7 +67,7 @@ class ClusterAwareDataset(Dataset):
                 f"ClusterAwareDataset needs p_same_video in 0..1, but got {p_same_video}."
             )
         unknown = set(extra_views) - {FAST_POSITIVE, SHUFFLED_ANCHOR}
-        if isinstance(extra_views, str) or unknown:
+        if unknown:
             raise ValueError(
                 f"ClusterAwareDataset's extra_views are a list of {FAST_POSITIVE!r} and "
                 f"{SHUFFLED_ANCHOR!r}, but got {extra_views!r}."
@@ -146,7 +147,7 @@ class ClusterAwareDataset(Dataset):
     def _clips(self, index: int, views: tuple[str, ...]) -> dict:
         results = dict(video_info(self.videos, index), views=views)
         with self.bad_videos.reading(index):
-            sample = self.pipeline(results)
+            sample = make_clips(self.pipeline, results, len(views))
         self.bad_videos.note_lost(index, results)
         return sample
 

@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 
 from ..decoding import UnreadableVideoError
 from .bad_videos import BadVideos
+from .clips import make_clips
 from .videos import video_info
 
 
@@ -48,7 +49,7 @@ class EmbeddingDataset(Dataset):
         results = video_info(self.videos, index)
         try:
             with self.bad_videos.reading(index):
-                sample = self.pipeline(results)
+                sample = make_clips(self.pipeline, results, views=1)
         except UnreadableVideoError:
             return dict(unreadable=index)
         self.bad_videos.note_lost(index, results)

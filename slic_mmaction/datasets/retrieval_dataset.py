@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
 from .bad_videos import lost_frames
+from .clips import make_clips
 from .videos import build_videos, video_name
 
 
@@ -69,7 +70,7 @@ class RetrievalDataset(Dataset):
         name = video_name(videos, position)
         results = videos.get_data_info(position)
         try:
-            sample = self.pipeline(results)
+            sample = make_clips(self.pipeline, results, views=1)
         except Exception as error:
             raise RuntimeError(
                 f"The pipeline failed on the {role} video {name} ({error}); repair the video, or "

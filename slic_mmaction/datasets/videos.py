@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from mmaction.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
 from .annotation_check import check_annotation
+from .stock_options import check_options
 
 
 def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
@@ -23,14 +26,24 @@ def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
 
     Raises:
         FileNotFoundError: If its annotation file does not exist.
+        KeyError: If its type is not registered.
+        TypeError: If it is no dataset, or an option is of the wrong type.
         ValueError: If it lists no video, or a line of its annotation file is wrong.
     """
     if isinstance(dataset, dict):
         options = dict(dataset, lazy_init=True)
-        if issubclass(DATASETS.get(options["type"]), BaseActionDataset):
+        kind = options.get("type")
+        kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+        if inspect.isclass(kind) and issubclass(kind, BaseActionDataset):
+            check_options(kind, options)
             options["pipeline"] = []
         dataset = DATASETS.build(options)
         check_annotation(dataset)
+    if not hasattr(dataset, "full_init"):
+        raise TypeError(
+            "A dataset of videos was expected, such as dict(type='VideoDataset', ann_file=..., "
+            f"data_prefix=dict(video=...)), but got {reprlib.repr(dataset)}."
+        )
     try:
         dataset.full_init()
     except ValueError as error:

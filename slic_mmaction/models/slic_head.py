@@ -54,10 +54,6 @@ class SLICHead(BaseModule):
         super().__init__(init_cfg)
         if feature not in FEATURES:
             raise ValueError(f"SLICHead's feature is one of {FEATURES}, but got {feature!r}.")
-        if in_channels != "auto" and not isinstance(in_channels, int):
-            raise ValueError(
-                f"SLICHead's in_channels is a number or 'auto', but got {in_channels!r}."
-            )
         self.in_channels = in_channels
         self.hidden_channels = hidden_channels
         self.out_channels = out_channels

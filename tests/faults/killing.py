@@ -34,7 +34,7 @@ class KillAt(Hook):
 
     Args:
         call (str): Entering this function, ``'package.module:Class.method'``.
-        half_written (str): A file whose path contains this has been written by half.
+        half_written (str): A file whose name contains this has been written by half.
         before_rename (str): Such a file is complete and about to take its name.
         after_rename (str): Such a file has just taken its name.
         nth (int): Which time, from 1.
@@ -69,7 +69,7 @@ class KillAt(Hook):
 
     def _killing(self, function: Callable, path: str = "", after: bool = False) -> Callable:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            here = not path or any(path in str(arg) for arg in args)
+            here = not path or any(path in os.path.basename(str(arg)) for arg in args)
             if here and not after and self._reached():
                 kill_this_process()
             result = function(*args, **kwargs)
@@ -84,7 +84,7 @@ class KillAt(Hook):
 
         def open_and_kill(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
             opened = real_open(file, mode, *args, **kwargs)
-            if path in str(file) and mode[0] in "wa" and self._reached():
+            if path in os.path.basename(str(file)) and mode[0] in "wa" and self._reached():
                 return _WritesHalf(opened)
             return opened
 

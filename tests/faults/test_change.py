@@ -157,8 +157,8 @@ def test_another_clusterer(
 
 def resume_on_ranks(cfg, path: Path, ranks: int) -> subprocess.CompletedProcess:
     cfg.dump(str(path))
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={ranks}"]
-    command += ["--master_port=29641", str(ROOT / "tools" / "train.py"), str(path)]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += [f"--nproc_per_node={ranks}", str(ROOT / "tools" / "train.py"), str(path)]
     return subprocess.run(
         [*command, "--launcher", "pytorch", "--resume", "--work-dir", cfg.work_dir],
         capture_output=True,

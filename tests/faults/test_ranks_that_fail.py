@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -43,13 +44,19 @@ def failing(fault_config: Callable[..., Path]) -> Callable[..., Path]:
     return make
 
 
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
 class Rank:
     """Rank r of two, each alone on its machine: nobody ends it because the other has ended."""
 
-    def __init__(self, r: int, config: Path, work: Path) -> None:
+    def __init__(self, r: int, config: Path, work: Path, port: int) -> None:
         command = [sys.executable, str(ROOT / "tools" / "train.py"), str(config)]
         command += ["--launcher", "pytorch", "--work-dir", str(work)]
-        address = dict(MASTER_ADDR="127.0.0.1", MASTER_PORT=29641)
+        address = dict(MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
         self._log = work / f"rank_{r}.txt"
         with open(self._log, "w") as log:
             self.process = subprocess.Popen(
@@ -68,7 +75,8 @@ def two_machines(tmp_path: Path) -> Iterator[Callable[[Path], list[Rank]]]:
     started: list[Rank] = []
 
     def start(config: Path) -> list[Rank]:
-        started.extend(Rank(r, config, tmp_path) for r in range(2))
+        port = free_port()
+        started.extend(Rank(r, config, tmp_path, port) for r in range(2))
         return started
 
     yield start
@@ -93,7 +101,7 @@ def test_killed_rank_ends_the_run(
     command = ["bash", str(ROOT / "tools" / "dist_train.sh"), str(config), "2"]
     run = subprocess.run(
         [*command, "--work-dir", str(tmp_path)],
-        env=environment(PORT=29640),
+        env=environment(PORT=free_port()),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -149,5 +157,6 @@ def test_other_labels_on_one_rank_are_an_error_that_names_it(
     for rank in two_machines(failing(rank=1, fault="other labels")):
         assert rank.process.wait(timeout=240) == 1
         said = rank.said()
-        assert "Pseudo-labels differ after the clustering before epoch 1: rank 1 (" in said
+        message = "Pseudo-labels differ after the clustering before epoch 1: rank 1 ("
+        assert message in said, said[-3000:]
     fault_row("labels of rank 1 of 2 changed after clustering", 1, "both stopped, rank named")

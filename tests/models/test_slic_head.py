@@ -138,5 +138,5 @@ def test_bad_settings_are_named(head) -> None:
         SLICHead(6, LOSSES, feature="pooled")
     with pytest.raises(ValueError, match=r"in_channels=6, but the backbone's feature has 9"):
         head(torch.zeros(2, 9))
-    with pytest.raises(ValueError, match="a number or 'auto', but got 'automatic'"):
+    with pytest.raises(TypeError, match="in_channels of type int"):
         SLICHead("automatic", LOSSES)
