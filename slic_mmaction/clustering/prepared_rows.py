@@ -92,7 +92,9 @@ class PreparedRows:
             return torch.full_like(best, 8 * self.score_error)
         reach = 2 * norms + (-2 * best).clamp_min(0).sqrt()
         # 2.5 instead of 2: d is itself known with an error, and float32 computes this.
-        return 2.5 * self.score_error * reach.square()
+        # Products of tiny embeddings underflow, which no relative error covers.
+        underflow = 4 * (self.dim + 8) * torch.finfo(torch.float32).tiny
+        return 2.5 * self.score_error * reach.square() + underflow
 
     def _source(self, rows: Index) -> Tensor:
         chosen = rows if self.subset is None else self.subset[rows]
