@@ -47,7 +47,16 @@ EXTRAS = {
     "cpu": [MMCV, "faiss-cpu>=1.8"],
     # faiss-gpu-cu12 has no code for H100/H200; faiss-gpu 1.15.1 has.
     "gpu": [MMCV, "faiss-gpu>=1.15.1"],
-    "dev": ["finch-clust", "hypothesis", "mypy", "pytest", "pytest-xdist", "ruff"],
+    "dev": [
+        "finch-clust",
+        "hypothesis",
+        "mypy",
+        "pytest",
+        "pytest-xdist",
+        # LARS and LAMB, tried where mmengine registers them (docs/precision_and_scale.md).
+        'pytorch_optimizer; python_version >= "3.10"',
+        "ruff",
+    ],
 }
 
 

@@ -31,8 +31,10 @@ def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
         ValueError: If it lists no video, or a line of its annotation file is wrong.
     """
     if isinstance(dataset, dict):
+        if "type" not in dataset:
+            raise TypeError(_expected(dataset))
         options = dict(dataset, lazy_init=True)
-        kind = options.get("type")
+        kind = options["type"]
         kind = DATASETS.get(kind) if isinstance(kind, str) else kind
         if inspect.isclass(kind) and issubclass(kind, BaseActionDataset):
             check_options(kind, options)
@@ -40,10 +42,7 @@ def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
         dataset = DATASETS.build(options)
         check_annotation(dataset)
     if not hasattr(dataset, "full_init"):
-        raise TypeError(
-            "A dataset of videos was expected, such as dict(type='VideoDataset', ann_file=..., "
-            f"data_prefix=dict(video=...)), but got {reprlib.repr(dataset)}."
-        )
+        raise TypeError(_expected(dataset))
     try:
         dataset.full_init()
     except ValueError as error:
@@ -52,6 +51,13 @@ def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
             raise
         raise ValueError(f"The annotation file {dataset.ann_file} lists no video.") from error
     return dataset
+
+
+def _expected(given: Any) -> str:
+    return (
+        "A dataset of videos was expected, such as dict(type='VideoDataset', ann_file=..., "
+        f"data_prefix=dict(video=...)), but got {reprlib.repr(given)}."
+    )
 
 
 def video_info(videos: BaseDataset, index: int) -> dict[str, Any]:
