@@ -1,0 +1,57 @@
+"""What the clusterings of a run joined: clips of one source video, or more than that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from cut import GROUP
+
+from slic_mmaction.clustering.quality import cluster_quality
+from slic_mmaction.probe.validation_cut import video_groups
+
+
+def mates(labels: np.ndarray, groups: np.ndarray, classes: np.ndarray) -> dict[str, float]:
+    """Of what kind the pairs of cluster mates are.
+
+    Args:
+        labels (np.ndarray): (N,) int64 pseudo-labels, -1 for noise.
+        groups (np.ndarray): (N,) int64 source videos.
+        classes (np.ndarray): (N,) int64 true classes.
+
+    Returns:
+        dict[str, float]: Share of mates from the same source; of the others, the share of
+        the same class (NaN without others); and the pairs of a class from two sources that
+        are mates, of all there are.
+    """
+    pairs = np.triu(np.ones((len(labels), len(labels)), dtype=bool), 1)
+    joined = pairs & (labels[:, None] == labels) & (labels >= 0)
+    same_source = groups[:, None] == groups
+    same_class = classes[:, None] == classes
+    beyond = joined & ~same_source
+    wanted = pairs & same_class & ~same_source
+    found = (beyond & same_class).sum()
+    return dict(
+        same_source=(joined & same_source).sum() / max(1, joined.sum()),
+        right_beyond=found / beyond.sum() if beyond.any() else float("nan"),
+        found_beyond=found / max(1, wanted.sum()),
+    )
+
+
+def describe_clusterings(folder: Path, classes: dict[str, int]) -> list[dict[str, float]]:
+    """A row for each clustering of a run.
+
+    Args:
+        folder (Path): Of the run.
+        classes (dict[str, int]): True class by path of the video, as the label files have it.
+    """
+    rows = []
+    for path in sorted((folder / "pseudo_labels").glob("epoch_*.npz")):
+        with np.load(path) as file:
+            labels, videos, epoch = file["labels"], file["videos"].tolist(), int(file["epoch"])
+        true = np.array([classes[video] for video in videos])
+        quality = cluster_quality(labels, true)
+        found = {key: float(quality[key]) for key in ("clusters", "nmi", "purity")}
+        found.update(mates(labels, video_groups(videos, GROUP), true))
+        rows.append(dict(epoch=epoch, **found))
+    return sorted(rows, key=lambda row: row["epoch"])

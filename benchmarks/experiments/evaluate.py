@@ -1,0 +1,129 @@
+"""Figures of every checkpoint of a run, and of the untrained network of its seed.
+
+    python benchmarks/experiments/evaluate.py RUN_DIR
+
+writes ``RUN_DIR/figures.json``: for each epoch R@1 (protocol iic) and kNN top-1 (k = 20,
+T = 0.07), of the projection and of the pooled backbone feature.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmaction.registry import DATASETS, MODELS
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.model import BaseModel
+from mmengine.registry import DefaultScope
+from mmengine.runner import load_checkpoint, set_random_seed
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from slic_mmaction.datasets import RetrievalDataset
+from slic_mmaction.datasets.videos import true_labels
+from slic_mmaction.durable_file import durable_file
+from slic_mmaction.evaluation import knn_scores, recall_at_k, top_k_accuracy, top_k_neighbors
+from slic_mmaction.features import clip_features
+
+RESULT = "figures.json"
+NEIGHBORS, TEMPERATURE = 20, 0.07
+
+
+def embed(model: BaseModel, loader: DataLoader) -> dict[str, Tensor]:
+    """Mean over the clips of each video: (N, D) of the projection and of the backbone."""
+    model.eval()
+    videos: dict[str, list[Tensor]] = {"projection": [], "backbone": []}
+    for batch in loader:
+        for clips in clip_features(model, batch, "backbone", clips_per_pass=64):
+            videos["backbone"].append(clips.mean(dim=0))
+            with torch.no_grad():
+                projected = model.cls_head.projection(clips.to(next(model.parameters()).device))
+            videos["projection"].append(projected.mean(dim=0).cpu())
+    return {name: torch.stack(rows) for name, rows in videos.items()}
+
+
+def figures(rows: Tensor, labels: np.ndarray, num_queries: int) -> dict[str, float]:
+    """Retrieval and kNN, in percent.
+
+    Args:
+        rows (Tensor): (Q + G, D) embeddings, queries first.
+        labels (np.ndarray): (Q + G,) int64 classes.
+        num_queries (int): Q.
+    """
+    query, gallery = rows[:num_queries], rows[num_queries:]
+    query_labels, gallery_labels = labels[:num_queries], labels[num_queries:]
+    recall = recall_at_k(query, query_labels, gallery, gallery_labels, [1, 5])
+    near, similarities = top_k_neighbors(query, gallery, NEIGHBORS)
+    votes = knn_scores(
+        torch.from_numpy(gallery_labels)[near],
+        similarities,
+        int(labels.max()) + 1,
+        NEIGHBORS,
+        TEMPERATURE,
+    )
+    knn = top_k_accuracy(votes, torch.from_numpy(query_labels), 1)
+    return {"R@1": 100 * recall[1], "R@5": 100 * recall[5], "kNN": 100 * knn}
+
+
+def evaluate_run(folder: Path, device: str) -> list[dict[str, Any]]:
+    """Evaluate what is not yet in the result file.
+
+    Args:
+        folder (Path): Of the run, with ``config.py`` and its checkpoints.
+        device (str): To embed on.
+
+    Returns:
+        list[dict[str, Any]]: A row for each epoch and feature.
+    """
+    cfg = Config.fromfile(folder / "config.py")
+    with DefaultScope.overwrite_default_scope("mmaction"):
+        dataset: RetrievalDataset = DATASETS.build(cfg.evaluation_dataset)
+        set_random_seed(cfg.randomness.seed)
+        model = MODELS.build(cfg.model)
+        model.init_weights()
+    labels = np.concatenate([_classes(dataset.query), _classes(dataset.gallery)])
+    loader = DataLoader(
+        dataset, batch_size=32, num_workers=cfg.evaluation_workers, collate_fn=pseudo_collate
+    )
+    checkpoints: dict[int, Path | None] = {0: None}
+    for path in folder.glob("epoch_*.pth"):
+        checkpoints[int(re.findall(r"\d+", path.name)[0])] = path
+    result = folder / RESULT
+    rows = json.loads(result.read_text(encoding="utf-8")) if result.exists() else []
+    done = {row["epoch"] for row in rows}
+    for epoch in sorted(set(checkpoints) - done):
+        if checkpoints[epoch] is not None:
+            load_checkpoint(model, str(checkpoints[epoch]), map_location="cpu", strict=True)
+        for feature, embeddings in embed(model.to(device), loader).items():
+            found = figures(embeddings, labels, len(dataset.query))
+            rows.append(dict(epoch=epoch, feature=feature, **found))
+        with durable_file(result) as file:
+            file.write(json.dumps(rows, indent=1).encode())
+    return rows
+
+
+def _classes(videos: Any) -> np.ndarray:
+    labels = true_labels(videos)
+    if labels is None:
+        raise ValueError(f"An evaluation needs a class for every video of {videos.ann_file}.")
+    return labels
+
+
+def main() -> None:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args()
+    for row in evaluate_run(args.run, args.device):
+        print(*(f"{k} {v if isinstance(v, (int, str)) else round(v, 1)}" for k, v in row.items()))
+
+
+if __name__ == "__main__":
+    main()

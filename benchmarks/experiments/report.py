@@ -1,0 +1,141 @@
+"""Collect the runs of ``run.py``: a table with spread, curves, and all figures as JSON.
+
+    python benchmarks/experiments/report.py work_dirs/experiments/main \
+        --out benchmarks/results/experiments_main
+
+writes ``OUT.json``, ``OUT.md`` and ``OUT.png``. Runs in work are taken as far as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from clusters import describe_clusterings
+from evaluate import RESULT
+from matplotlib.figure import Figure
+from mmengine.config import Config
+
+from slic_mmaction.durable_file import durable_file
+from slic_mmaction.visualization.figure_file import save_figure
+
+FIGURES = (
+    ("backbone", "R@1"),
+    ("projection", "R@1"),
+    ("backbone", "kNN"),
+    ("projection", "kNN"),
+)
+JOINED = {
+    "same_source": "mates from the same source video",
+    "right_beyond": "other mates: of the same class",
+    "found_beyond": "pairs of a class from two sources: mates",
+}
+
+
+def collect(folder: Path) -> dict[str, dict[str, Any]]:
+    """Figures and clusterings by arm and seed.
+
+    Raises:
+        FileNotFoundError: If there is no evaluated run.
+    """
+    runs: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob(f"*/seed*/{RESULT}")):
+        run = path.parent
+        cfg = Config.fromfile(run / "config.py")
+        prefix = cfg.train_dataloader.dataset.dataset.data_prefix.video
+        lines = Path(cfg.evaluation_dataset.gallery.ann_file).read_text("utf-8").splitlines()
+        pairs = (line.rsplit(maxsplit=1) for line in lines)
+        classes = {f"{prefix}/{video}": int(label) for video, label in pairs}
+        seeds = runs.setdefault(run.parent.name, {})
+        seeds[run.name.replace("seed", "")] = dict(
+            figures=json.loads(path.read_text("utf-8")),
+            clusterings=describe_clusterings(run, classes),
+        )
+    if not runs:
+        raise FileNotFoundError(f"{folder} holds no evaluated run: run.py makes them.")
+    return runs
+
+
+def curve(
+    seeds: Iterable[dict[str, Any]], kind: str, key: str, feature: str | None = None
+) -> dict[int, np.ndarray]:
+    """Values of all seeds at each epoch that all of them have."""
+    found: dict[int, list[float]] = {}
+    seeds = list(seeds)
+    for seed in seeds:
+        for row in seed[kind]:
+            if feature is None or row["feature"] == feature:
+                found.setdefault(row["epoch"], []).append(row[key])
+    return {e: np.array(v) for e, v in sorted(found.items()) if len(v) == len(seeds)}
+
+
+def table(runs: dict[str, dict[str, Any]], epoch: int) -> list[str]:
+    """Markdown: mean and standard deviation over seeds, in percent."""
+    head = [f"{key}, {feature}" for feature, key in FIGURES]
+    lines = [f"| arm | epochs | seeds | {' | '.join(head)} |", "|---" * (3 + len(head)) + "|"]
+    for arm, when in [("untrained", 0), *((arm, epoch) for arm in runs)]:
+        # The untrained networks of a seed are the same in every arm.
+        seeds = runs[arm] if when else max(runs.values(), key=len)
+        cells = []
+        for feature, key in FIGURES:
+            values = curve(seeds.values(), "figures", key, feature).get(when)
+            cells.append("" if values is None else _spread(values))
+        lines.append(f"| {arm} | {when} | {len(seeds)} | {' | '.join(cells)} |")
+    return lines
+
+
+def _spread(values: np.ndarray) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.1f}"
+    return f"{values.mean():.1f} ± {values.std(ddof=1):.1f}"
+
+
+def draw(runs: dict[str, dict[str, Any]], path: Path) -> None:
+    """Curves over epochs: mean of the seeds, and a band from the lowest to the highest."""
+    figure = Figure(figsize=(15, 8), layout="constrained")
+    axes = figure.subplots(2, 3)
+    panels = [(axis, "figures", key, feature) for axis, (feature, key) in zip(axes.flat, FIGURES)]
+    panels = [*panels[:2], panels[2]]
+    clusters = [(axis, "clusterings", key, None) for axis, key in zip(axes[1], JOINED)]
+    for axis, kind, key, feature in [*panels, *clusters]:
+        for number, (arm, seeds) in enumerate(runs.items()):
+            values = curve(seeds.values(), kind, key, feature)
+            if not values:
+                continue
+            epochs, color = list(values), f"C{number}"
+            axis.plot(epochs, [v.mean() for v in values.values()], color=color, label=arm)
+            low, high = ([f(v) for v in values.values()] for f in (np.min, np.max))
+            axis.fill_between(epochs, low, high, color=color, alpha=0.15, lw=0)
+        axis.set_title(f"{key} (%), {feature}" if feature else JOINED[key])
+        axis.set_xlabel("epochs")
+        axis.grid(alpha=0.3)
+    axes[0, 0].legend(fontsize="small")
+    save_figure(figure, path)
+
+
+def main() -> None:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--out", type=Path, required=True, help="without an ending")
+    parser.add_argument("--epoch", type=int, help="of the table; default: the last of all runs")
+    args = parser.parse_args()
+    runs = collect(args.folder)
+    every = [row["epoch"] for arm in runs.values() for s in arm.values() for row in s["figures"]]
+    lines = table(runs, args.epoch or max(every))
+    print("\n".join(lines))
+    with durable_file(args.out.with_suffix(".json")) as file:
+        file.write(json.dumps(runs, indent=1).encode())
+    with durable_file(args.out.with_suffix(".md")) as file:
+        file.write(("\n".join(lines) + "\n").encode())
+    draw(runs, args.out.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Train and evaluate arms of an experiment, each with several seeds; finished runs are kept.
+
+    python benchmarks/experiments/run.py --arms slic instance --seeds 0 1 2 --epochs 20 \
+        --out work_dirs/experiments/main
+
+Every run is ``tools/train.py`` on a config of its own, resumed if it was killed, so the command
+can be given again at any time. With ``--cut`` a part of the training videos takes the place of the
+test videos: choose settings by that. Then ``report.py`` makes the table and the curves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from arms import ARMS, apply_arm
+from cut import write_cut
+from mmengine.config import Config, DictAction
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+# glibc hands every large block back to the system and takes it anew, which costs the slim network
+# a fifth of its step on a CPU.
+KEEP_MEMORY = dict(MALLOC_MMAP_MAX_="0", MALLOC_TRIM_THRESHOLD_=str(1 << 40))
+
+
+def prepare(args: argparse.Namespace, arm: str, seed: int) -> Path:
+    """Write the config of a run.
+
+    Args:
+        args (argparse.Namespace): Of the command line.
+        arm (str): Name.
+        seed (int): Of the run.
+
+    Returns:
+        Path: Its folder.
+
+    Raises:
+        ValueError: If the folder holds a run of another config.
+    """
+    cfg = Config.fromfile(args.config)
+    apply_arm(cfg, arm)
+    cfg.randomness = dict(seed=seed)
+    cfg.train_cfg.max_epochs = args.epochs
+    if args.cut:
+        dataset = cfg.train_dataloader.dataset.dataset
+        train, validation = write_cut(Path(dataset.ann_file), args.out / "cut")
+        dataset.ann_file = cfg.evaluation_dataset.gallery.ann_file = str(train)
+        cfg.evaluation_dataset.query = dict(dataset, ann_file=str(validation))
+    cfg.merge_from_dict(args.cfg_options or {})
+    folder = args.out / arm / f"seed{seed}"
+    path = folder / "config.py"
+    if path.exists():
+        before = Config.fromfile(path)
+        before.train_cfg.max_epochs = args.epochs
+        if before.pretty_text != cfg.pretty_text:
+            raise ValueError(f"{folder} holds a run of another config: choose another --out.")
+    folder.mkdir(parents=True, exist_ok=True)
+    cfg.dump(path)
+    return folder
+
+
+def train_and_evaluate(folder: Path, epochs: int) -> None:
+    """One run, unless it is finished.
+
+    Raises:
+        RuntimeError: If a program fails, with the end of its output.
+    """
+    train = ["tools/train.py", str(folder / "config.py"), "--work-dir", str(folder)]
+    steps = [[*train, "--resume"], ["benchmarks/experiments/evaluate.py", str(folder)]]
+    if (folder / f"epoch_{epochs}.pth").exists():
+        del steps[0]
+    for number, step in enumerate(steps):
+        log = folder / f"step{number}.log"
+        with open(log, "w", encoding="utf-8") as file:
+            done = subprocess.run(
+                [sys.executable, *step],
+                cwd=ROOT,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **KEEP_MEMORY},
+            )
+        if done.returncode:
+            tail = log.read_text(encoding="utf-8")[-2000:]
+            raise RuntimeError(f"{' '.join(step)} failed ({log}):\n{tail}")
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, default=HERE / "slim_ucf101_6.py")
+    parser.add_argument("--arms", nargs="+", choices=tuple(ARMS), required=True, metavar="ARM")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--cut", action="store_true", help="validate on a cut of training videos")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE")
+    args = parser.parse_args()
+    args.out = args.out.resolve()
+    return args
+
+
+def main() -> None:
+    """Run the tool."""
+    args = parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // args.jobs)))
+    # Seeds outermost: a first answer for every arm comes soon.
+    folders = [prepare(args, arm, seed) for seed in args.seeds for arm in args.arms]
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn())
+    columns = (*columns, TimeElapsedColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console) as progress, ThreadPoolExecutor(args.jobs) as pool:
+        task = progress.add_task("runs", total=len(folders))
+        for _ in pool.map(lambda folder: train_and_evaluate(folder, args.epochs), folders):
+            progress.advance(task)
+
+
+if __name__ == "__main__":
+    main()
