@@ -51,7 +51,7 @@ def test_only_the_arm_that_says_so_sees_true_labels(load, config: Config) -> Non
     for name in arms.ARMS:
         cfg = copy.deepcopy(config)
         arms.apply_arm(cfg, name)
-        kinds = [hook.type for hook in cfg.custom_hooks]
+        kinds = [hook["type"] for hook in cfg.custom_hooks]
         assert ("TrueLabelsUpperBoundHook" in kinds) == name.startswith("SUPERVISED")
 
 
