@@ -17,7 +17,9 @@ def clustering(**options: Any) -> Change:
     """Other options of PseudoLabelHook."""
 
     def change(cfg: Config) -> None:
-        cfg.custom_hooks[0].update(options)
+        # Not update(), which would merge the options of two clusterers.
+        for name, value in options.items():
+            cfg.custom_hooks[0][name] = value
 
     return change
 
@@ -46,6 +48,25 @@ def triplet(**options: Any) -> dict[str, Any]:
     return dict(dict(type="PseudoLabelTripletLoss", margin=0.2), **options)
 
 
+def second_view(transform: dict[str, Any]) -> Change:
+    """Show some positives and second anchor views in another modality."""
+
+    def change(cfg: Config) -> None:
+        steps = cfg.train_dataloader.dataset.pipeline
+        cfg.train_dataloader.dataset.pipeline = [*steps[:3], transform, *steps[3:]]
+
+    return change
+
+
+def embed_clips(count: int) -> Change:
+    """Cluster the mean of several clips of each video, not the centre clip."""
+
+    def change(cfg: Config) -> None:
+        cfg.custom_hooks[0].pipeline[1].num_clips = count
+
+    return change
+
+
 def true_labels(cfg: Config) -> None:
     """NOT self-supervised: true labels in the place of clusters, for an upper bound."""
     cfg.custom_imports.imports.append("slic_mmaction.hooks.true_labels_upper_bound")
@@ -55,6 +76,10 @@ def true_labels(cfg: Config) -> None:
 
 # Every video its own pseudo-label, positives from the same video.
 INSTANCE = (clustering(clusterer=None), positives(1.0))
+# Clusters once the network has learned something, and half of the positives by them.
+LATE = (losses(INFO_NCE, TEMPORAL), clustering(begin=10), positives(0.5))
+DIFFERENCE = second_view(dict(type="FrameDifference", prob=0.25))
+SPEED, SHUFFLED = dict(type="RelativeSpeedLoss"), dict(type="IntraVideoNegativeLoss")
 
 ARMS: dict[str, tuple[Change, ...]] = {
     "slic": (),
@@ -64,7 +89,35 @@ ARMS: dict[str, tuple[Change, ...]] = {
     # Other objectives
     "info_nce": (losses(INFO_NCE, TEMPORAL),),
     "info_nce_instance": (losses(INFO_NCE, TEMPORAL), *INSTANCE),
-    "info_nce_late": (losses(INFO_NCE, TEMPORAL), clustering(begin=10), positives(0.5)),
+    "info_nce_late": LATE,
+    "info_nce_late_queue": (
+        *LATE,
+        losses(dict(INFO_NCE, queue_size=512, channels=128), TEMPORAL),
+        lambda cfg: cfg.custom_hooks.append(dict(type="EmbeddingQueueHook")),
+    ),
+    "speed": (losses(triplet(), TEMPORAL, SPEED, extra_views=("fast_positive",)),),
+    "intra_negatives": (losses(triplet(), TEMPORAL, SHUFFLED, extra_views=("shuffled_anchor",)),),
+    # One thing of the paper's recipe changed
+    "level1": (clustering(clusterer=dict(type="FINCH", level=1)),),
+    "interval1": (clustering(interval=1),),
+    "interval10": (clustering(interval=10),),
+    "late": (clustering(begin=10),),
+    "p00": (positives(0.0),),
+    "p05": (positives(0.5),),
+    "p10": (positives(1.0),),
+    "margin01": (losses(triplet(margin=0.1), TEMPORAL),),
+    "margin04": (losses(triplet(margin=0.4), TEMPORAL),),
+    "kmeans50": (clustering(clusterer=dict(type="SphericalKMeans", num_clusters=50)),),
+    "kmeans150": (clustering(clusterer=dict(type="SphericalKMeans", num_clusters=150)),),
+    "four_clips": (embed_clips(4),),
+    "difference": (DIFFERENCE,),
+    "flow": (second_view(dict(type="FlowView", source="dis", prob=0.25)),),
+    "instance_difference": (*INSTANCE, DIFFERENCE),
+    # One thing of info_nce_late changed
+    "info_nce_late_p02": (*LATE, positives(0.2)),
+    "info_nce_late_level1": (*LATE, clustering(clusterer=dict(type="FINCH", level=1))),
+    "info_nce_late_four_clips": (*LATE, embed_clips(4)),
+    "info_nce_late_difference": (*LATE, DIFFERENCE),
 }
 
 

@@ -36,15 +36,15 @@ NEIGHBORS, TEMPERATURE = 20, 0.07
 
 
 def embed(model: BaseModel, loader: DataLoader) -> dict[str, Tensor]:
-    """Mean over the clips of each video: (N, D) of the projection and of the backbone."""
+    """Clips of each video: (N, clips, D) of the projection and of the backbone."""
     model.eval()
     videos: dict[str, list[Tensor]] = {"projection": [], "backbone": []}
     for batch in loader:
         for clips in clip_features(model, batch, "backbone", clips_per_pass=64):
-            videos["backbone"].append(clips.mean(dim=0))
+            videos["backbone"].append(clips)
             with torch.no_grad():
                 projected = model.cls_head.projection(clips.to(next(model.parameters()).device))
-            videos["projection"].append(projected.mean(dim=0).cpu())
+            videos["projection"].append(projected.cpu())
     return {name: torch.stack(rows) for name, rows in videos.items()}
 
 
@@ -71,6 +71,17 @@ def figures(rows: Tensor, labels: np.ndarray, num_queries: int) -> dict[str, flo
     return {"R@1": 100 * recall[1], "R@5": 100 * recall[5], "kNN": 100 * knn}
 
 
+def load_run(folder: Path) -> tuple[Config, BaseModel, RetrievalDataset]:
+    """Config of a run, its network as it was before training, and the videos to evaluate."""
+    cfg = Config.fromfile(folder / "config.py")
+    with DefaultScope.overwrite_default_scope("mmaction"):
+        dataset: RetrievalDataset = DATASETS.build(cfg.evaluation_dataset)
+        set_random_seed(cfg.randomness.seed)
+        model = MODELS.build(cfg.model)
+        model.init_weights()
+    return cfg, model, dataset
+
+
 def evaluate_run(folder: Path, device: str) -> list[dict[str, Any]]:
     """Evaluate what is not yet in the result file.
 
@@ -81,13 +92,8 @@ def evaluate_run(folder: Path, device: str) -> list[dict[str, Any]]:
     Returns:
         list[dict[str, Any]]: A row for each epoch and feature.
     """
-    cfg = Config.fromfile(folder / "config.py")
-    with DefaultScope.overwrite_default_scope("mmaction"):
-        dataset: RetrievalDataset = DATASETS.build(cfg.evaluation_dataset)
-        set_random_seed(cfg.randomness.seed)
-        model = MODELS.build(cfg.model)
-        model.init_weights()
-    labels = np.concatenate([_classes(dataset.query), _classes(dataset.gallery)])
+    cfg, model, dataset = load_run(folder)
+    labels = np.concatenate([classes(dataset.query), classes(dataset.gallery)])
     loader = DataLoader(
         dataset, batch_size=32, num_workers=cfg.evaluation_workers, collate_fn=pseudo_collate
     )
@@ -101,14 +107,15 @@ def evaluate_run(folder: Path, device: str) -> list[dict[str, Any]]:
         if checkpoints[epoch] is not None:
             load_checkpoint(model, str(checkpoints[epoch]), map_location="cpu", strict=True)
         for feature, embeddings in embed(model.to(device), loader).items():
-            found = figures(embeddings, labels, len(dataset.query))
+            found = figures(embeddings.mean(dim=1), labels, len(dataset.query))
             rows.append(dict(epoch=epoch, feature=feature, **found))
         with durable_file(result) as file:
             file.write(json.dumps(rows, indent=1).encode())
     return rows
 
 
-def _classes(videos: Any) -> np.ndarray:
+def classes(videos: Any) -> np.ndarray:
+    """True classes (N,) of a list of videos."""
     labels = true_labels(videos)
     if labels is None:
         raise ValueError(f"An evaluation needs a class for every video of {videos.ann_file}.")

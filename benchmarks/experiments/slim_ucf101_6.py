@@ -39,4 +39,4 @@ custom_hooks = [
     )
 ]
 train_cfg = dict(max_epochs=20, val_interval=1000)
-default_hooks = dict(checkpoint=dict(interval=5, max_keep_ckpts=-1), logger=dict(interval=9))
+default_hooks = dict(checkpoint=dict(interval=10, max_keep_ckpts=-1), logger=dict(interval=9))

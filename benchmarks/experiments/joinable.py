@@ -1,0 +1,100 @@
+"""What clustering could join in the features of a run, and how often that would be right.
+
+    python benchmarks/experiments/joinable.py RUN_DIR --epoch 30 --out OUT.json
+
+Of the training videos, for each feature and number of clips: the pairs that FINCH's levels join,
+and how often the nearest video of another source is of the same class, among all videos and among
+those most sure of it (highest cosine), and where both are each other's nearest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from clusters import mates
+from cut import GROUP
+from evaluate import classes, embed, load_run
+from mmengine.dataset import pseudo_collate
+from mmengine.runner import load_checkpoint
+from torch.nn.functional import normalize
+from torch.utils.data import DataLoader, Subset
+
+from slic_mmaction.clustering import finch
+from slic_mmaction.datasets.videos import video_name
+from slic_mmaction.durable_file import durable_file
+from slic_mmaction.probe.validation_cut import video_groups
+
+SURE = (1.0, 0.5, 0.25, 0.1)
+
+
+def across_sources(rows: Any, groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """How often the nearest video of another source is of the same class.
+
+    Args:
+        rows (Tensor): (N, D) embeddings.
+        groups (np.ndarray): (N,) source videos.
+        labels (np.ndarray): (N,) classes.
+    """
+    unit = normalize(rows.double(), dim=1)
+    cosine = (unit @ unit.T).numpy()
+    cosine[groups[:, None] == groups] = -np.inf
+    nearest, surest_first = cosine.argmax(axis=1), np.argsort(-cosine.max(axis=1))
+    right = labels[nearest] == labels
+    found = {
+        f"nearest, surest {share:.0%}": right[surest_first[: round(share * len(right))]].mean()
+        for share in SURE
+    }
+    mutual = nearest[nearest] == np.arange(len(nearest))
+    found["mutually nearest"] = right[mutual].mean()
+    return {name: float(value) for name, value in found.items()}
+
+
+def measure(folder: Path, epoch: int) -> Iterator[dict[str, Any]]:
+    """A row for each feature and number of clips."""
+    _, model, dataset = load_run(folder)
+    if epoch:
+        load_checkpoint(model, str(folder / f"epoch_{epoch}.pth"), "cpu", strict=True)
+    videos = dataset.gallery
+    labels = classes(videos)
+    groups = video_groups([video_name(videos, i) for i in range(len(videos))], GROUP)
+    training = Subset(dataset, range(len(dataset.query), len(dataset)))
+    loader = DataLoader(training, batch_size=32, collate_fn=pseudo_collate)
+    for feature, clips in embed(model, loader).items():
+        middle = clips.shape[1] // 2
+        for name, part in (("one", clips[:, middle : middle + 1]), ("all", clips)):
+            rows = part.mean(dim=1)
+            yield dict(feature=feature, clips=name, **across_sources(rows, groups, labels))
+            for level, joined in enumerate(np.asarray(finch(rows).labels).T[:3]):
+                found = {k: float(v) for k, v in mates(joined, groups, labels).items()}
+                yield dict(
+                    feature=feature,
+                    clips=name,
+                    level=level,
+                    clusters=int(joined.max()) + 1,
+                    **found,
+                )
+
+
+def main() -> None:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--epoch", type=int, required=True, help="0: untrained")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    rows = list(measure(args.run, args.epoch))
+    for row in rows:
+        print(*(f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
+    with durable_file(args.out) as file:
+        file.write(json.dumps(rows, indent=1).encode())
+
+
+if __name__ == "__main__":
+    main()
