@@ -9,6 +9,7 @@ file, one defect:
 ``missing_modules``            modules that upstream imports but nothing installs:
                                ``mmaction.models.localizers.drn`` (mmaction2 issue 2714),
                                and ``importlib_metadata``
+``multimodal``                 text-video models that do not go with ``transformers`` 5
 ``installed_packages``         ``_base_ = 'mmaction::...'`` without ``pkg_resources``
 ``checkpoints``                checkpoints that torch >= 2.6 refuses (mmengine issue 1655)
 ``checkpoint_content``         a program in a checkpoint that a resumed run executes
@@ -48,7 +49,9 @@ def apply() -> tuple[str, ...]:
     from .cpu_ranks import repair_cpu_ranks
     from .installed_packages import repair_installed_packages
     from .local_files import repair_local_files
+    from .multimodal import repair_multimodal
 
+    repairs += ["multimodal"] if repair_multimodal() else []
     repairs += ["installed_packages"] if repair_installed_packages() else []
     repairs += ["checkpoints"] if repair_checkpoint_loading() else []
     repairs += ["checkpoint_content"] if repair_checkpoint_content() else []

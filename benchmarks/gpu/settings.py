@@ -1,0 +1,62 @@
+"""What a call of run.py was asked for, and the machine it runs on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from slic_mmaction.backbones.examine import processor
+
+ROOT = Path(__file__).parents[2]
+
+
+class OutOfTime(Exception):
+    """The time limit of a call is near: what is not measured yet is left for the next call."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options that measurements depend on.
+
+    Attributes:
+        device: Where tensors lie.
+        small: Sizes for a test on a CPU, whose figures mean nothing.
+        data: Folder with ``videos/``, ``train_split1.txt`` and ``test_split1.txt``; None makes
+            videos up.
+        scratch: Folder for what need not outlive the machine: made-up videos, checkpoints.
+        time_limit: Seconds from the start of the call after which no measurement is to run.
+        start: Of the call, by ``time.monotonic()``.
+    """
+
+    device: torch.device
+    small: bool
+    data: Path | None
+    scratch: Path
+    time_limit: float = float("inf")
+    start: float = field(default_factory=time.monotonic)
+
+    def seconds_left(self) -> float:
+        """Until the time limit; negative past it."""
+        return self.start + self.time_limit - time.monotonic()
+
+    def header(self) -> dict[str, object]:
+        """What figures must share to stand in one file: the machine and the settings."""
+        cuda = self.device.type == "cuda"
+        return dict(
+            device=torch.cuda.get_device_name(self.device) if cuda else processor(),
+            small=self.small,
+            data="made up" if self.data is None else self.data.name,
+            torch=torch.__version__,
+            cuda=torch.version.cuda if cuda else None,
+            cudnn=torch.backends.cudnn.version() if cuda else None,
+            python=platform.python_version(),
+            numpy=np.__version__,
+            processor=processor(),
+            cores=os.cpu_count(),
+        )

@@ -1,0 +1,107 @@
+"""The figures of one stage: one JSON file that grows, and a Markdown table beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from settings import Settings
+
+from slic_mmaction.durable_file import durable_file
+
+Result = dict[str, Any]
+
+
+class UnusableFileError(ValueError):
+    """A result file of another machine or other settings, or none of ours."""
+
+
+class StageFile:
+    """Figures of a stage by name of the measurement, kept on disk.
+
+    Every one is written when it is made, in one piece, so that a killed call loses no more than
+    the measurement under way.
+
+    Args:
+        folder: Where the files go; made if missing.
+        stage: Name of the stage.
+        settings: Of the call.
+
+    Raises:
+        UnusableFileError: If the file is of another machine or other settings, or none of ours.
+    """
+
+    def __init__(self, folder: Path, stage: str, settings: Settings) -> None:
+        kind = settings.device.type + ("_small" if settings.small else "")
+        self.path = folder / f"{stage}_{kind}.json"
+        self.stage = stage
+        self.header = settings.header()
+        self.results: dict[str, Result] = {}
+        if self.path.exists():
+            self.results = self._read()
+
+    def is_done(self, name: str) -> bool:
+        """Whether there are figures; a measurement that failed or disagreed is made again."""
+        return name in self.results and not is_bad(self.results[name])
+
+    def add(self, name: str, result: Result) -> None:
+        """Keep figures."""
+        self.results[name] = result
+        content = dict(stage=self.stage, machine=self.header, measurements=self.results)
+        with durable_file(self.path) as file:
+            file.write((json.dumps(content, indent=1) + "\n").encode())
+
+    def write_table(self, table: str) -> Path:
+        """Write the Markdown file.
+
+        Args:
+            table: What stands below the heading.
+
+        Returns:
+            Its path.
+        """
+        path = self.path.with_suffix(".md")
+        machine = ", ".join(f"{key} {value}" for key, value in self.header.items())
+        with durable_file(path) as file:
+            file.write(f"# {self.path.stem}\n\n{machine}\n\n{table}\n".encode())
+        return path
+
+    def _read(self) -> dict[str, Result]:
+        try:
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+            before, results = content["machine"], content["measurements"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UnusableFileError(
+                f"{self.path} holds no figures of run.py ({error!r}): move it or choose another "
+                "--out."
+            ) from error
+        differ = [key for key in self.header if before.get(key) != self.header[key]]
+        if differ:
+            changes = "; ".join(f"{k}: {before.get(k)} -> {self.header[k]}" for k in differ)
+            raise UnusableFileError(
+                f"{self.path} holds figures of another machine or other settings ({changes}): "
+                "choose another --out, or move the file to measure anew."
+            )
+        return results
+
+
+def is_bad(result: Result) -> bool:
+    """Whether a measurement failed, or found what it should not."""
+    return "failed" in result or result.get("passed") is False
+
+
+def markdown(head: list[str], rows: list[list[object]]) -> str:
+    """A Markdown table; None is a dash, floats have three significant digits."""
+    lines = [head, ["---"] * len(head), *([_cell(value) for value in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    if isinstance(value, float):
+        return f"{value:.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.3g}"
+    return str(value).replace("|", "\\|").replace("\n", " ")
