@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import copy
 import importlib
+import json
+import sys
 from itertools import combinations
 from pathlib import Path
 from types import ModuleType
 
+import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmaction.registry import HOOKS, MODELS
@@ -99,3 +103,64 @@ def test_mates_are_counted_pair_by_pair(count: int, seed: int) -> None:
         assert found["right_beyond"] == pytest.approx(right / beyond)
     else:
         assert np.isnan(found["right_beyond"])
+
+
+@given(st.integers(3, 12), st.integers(0, 2**16))
+@settings(deadline=None, max_examples=40)
+def test_nearest_of_another_source_one_by_one(count: int, seed: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(FOLDER))
+        across_sources = importlib.import_module("joinable").across_sources
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(count, 4))
+    groups = np.concatenate([[0, 1], rng.integers(0, 3, count - 2)])
+    labels = rng.integers(0, 2, count)
+    found = across_sources(torch.from_numpy(rows), groups, labels)
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    nearest = []
+    for i in range(count):
+        others = [j for j in range(count) if groups[j] != groups[i]]
+        nearest.append(max(others, key=lambda j: unit[i] @ unit[j]))
+    right = [labels[i] == labels[j] for i, j in enumerate(nearest)]
+    assert found["nearest, surest 100%"] == pytest.approx(np.mean(right))
+    half = sorted(range(count), key=lambda i: -(unit[i] @ unit[nearest[i]]))[: round(count / 2)]
+    assert found["nearest, surest 50%"] == pytest.approx(np.mean([right[i] for i in half]))
+    mutual = [i for i in range(count) if nearest[nearest[i]] == i]
+    assert found["mutually nearest"] == pytest.approx(np.mean([right[i] for i in mutual]))
+
+
+def test_report_has_mean_and_spread_of_the_seeds(
+    load, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"Punch/v_Punch_g{g:02d}_c01.mp4 {g % 2}" for g in range(8, 14)]
+    (tmp_path / "train.txt").write_text("\n".join(lines))
+    config.evaluation_dataset.gallery.ann_file = str(tmp_path / "train.txt")
+    names = [f"data/ucf101/videos/{line.split()[0]}" for line in lines]
+    for arm, shift in (("slic", 10.0), ("instance", 0.0)):
+        for seed in (0, 1):
+            run = tmp_path / "runs" / arm / f"seed{seed}"
+            (run / "pseudo_labels").mkdir(parents=True)
+            config.dump(run / "config.py")
+            rows = [
+                {"epoch": e, "feature": f, "R@1": 30 + e * shift / 10 + 2 * seed, "R@5": 50.0}
+                for e in (0, 10)
+                for f in ("backbone", "projection")
+            ]
+            (run / "figures.json").write_text(json.dumps([dict(row, kNN=40.0) for row in rows]))
+            if arm == "slic":
+                labels = np.array([0, 1, 0, 1, 0, 1])
+                np.savez(run / "pseudo_labels/epoch_0.npz", labels=labels, videos=names, epoch=0)
+    report = load("report")
+    out = tmp_path / "out" / "main"
+    monkeypatch.setattr(sys, "argv", ["report.py", str(tmp_path / "runs"), "--out", str(out)])
+    report.main()
+    table = (tmp_path / "out" / "main.md").read_text()
+    assert "| untrained | 0 | 2 | 31.0 ± 1.4 | 31.0 ± 1.4 | 40.0 ± 0.0 | 40.0 ± 0.0 |" in table
+    assert "| slic | 10 | 2 | 41.0 ± 1.4 | 41.0 ± 1.4 |" in table
+    assert "| instance | 10 | 2 | 31.0 ± 1.4 | 31.0 ± 1.4 |" in table
+    runs = json.loads((tmp_path / "out" / "main.json").read_text())
+    (clustering,) = runs["slic"]["1"]["clusterings"]
+    assert clustering["right_beyond"] == clustering["found_beyond"] == 1
+    assert cv2.imread(str(tmp_path / "out" / "main.png")).std() > 0
+    with pytest.raises(FileNotFoundError, match="no evaluated run"):
+        report.collect(tmp_path / "out")
