@@ -69,7 +69,7 @@ class OPTICS:
         metric (str): ``'cosine'`` or ``'euclidean'``. An all-zero row has cosine distance 1 from
             all others.
         max_eps (float): Largest radius of a neighbourhood.
-        xi (float): Relative drop of reachability that bounds a cluster, 0..1.
+        xi (float): Relative drop of reachability that bounds a cluster, from 0 to below 1.
 
     Raises:
         ValueError: If an option is out of range.
@@ -82,11 +82,11 @@ class OPTICS:
         max_eps: float = float("inf"),
         xi: float = 0.05,
     ) -> None:
-        if min_samples < 2 or metric not in METRICS or not max_eps > 0 or not 0 <= xi <= 1:
+        if min_samples < 2 or metric not in METRICS or not max_eps > 0 or not 0 <= xi < 1:
             raise ValueError(
                 f"OPTICS got min_samples={min_samples}, metric={metric!r}, max_eps={max_eps} and "
                 f"xi={xi}: it needs min_samples >= 2, one of {', '.join(METRICS)}, max_eps > 0 "
-                f"and xi in 0..1."
+                f"and 0 <= xi < 1."
             )
         self.min_samples = min_samples
         self.metric = metric

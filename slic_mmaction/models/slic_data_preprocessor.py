@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,6 +47,12 @@ class SLICDataPreprocessor(ActionDataPreprocessor):
             raise ValueError(
                 "SLICDataPreprocessor needs format_shape='NCTHW' and frames in RGB "
                 f"(to_rgb=False), but got {self.format_shape!r} and to_rgb={self.to_rgb}."
+            )
+        known = inspect.signature(Appearance).parameters
+        if unknown := set(augment or {}) - set(known):
+            raise TypeError(
+                f"SLICDataPreprocessor's augment knows {', '.join(known)}, but got "
+                f"{', '.join(map(repr, sorted(map(str, unknown))))}."
             )
         self.appearance = Appearance(**(augment or {}))
 

@@ -39,6 +39,9 @@ class SLICHead(BaseModule):
         num_segments (int, optional): Frames of a clip, for ``Recognizer2D``, whose features of
             a clip's frames are averaged. Defaults to None: the backbone sees whole clips.
         init_cfg (dict, optional): Initialisation config of MMEngine.
+
+    Raises:
+        ValueError: If the feature is unknown, or a width or num_segments is below 1.
     """
 
     def __init__(
@@ -54,6 +57,13 @@ class SLICHead(BaseModule):
         super().__init__(init_cfg)
         if feature not in FEATURES:
             raise ValueError(f"SLICHead's feature is one of {FEATURES}, but got {feature!r}.")
+        widths = (hidden_channels, out_channels, *((in_channels,) if in_channels != "auto" else ()))
+        if min(widths) < 1 or (num_segments is not None and num_segments < 1):
+            raise ValueError(
+                "SLICHead needs widths and num_segments of at least 1, but got in_channels="
+                f"{in_channels}, hidden_channels={hidden_channels}, out_channels={out_channels}, "
+                f"num_segments={num_segments}."
+            )
         self.in_channels = in_channels
         self.hidden_channels = hidden_channels
         self.out_channels = out_channels

@@ -127,7 +127,7 @@ def test_euclidean_is_a_choice(name):
         ("DBSCAN", "metric", "l1"),
         ("OPTICS", "min_samples", 1),
         ("OPTICS", "max_eps", 0),
-        ("OPTICS", "xi", 2),
+        ("OPTICS", "xi", 1),
         ("OPTICS", "metric", "l1"),
         ("AgglomerativeClustering", "distance_threshold", -1),
         ("AgglomerativeClustering", "linkage", "ward"),

@@ -151,6 +151,11 @@ def test_settings_it_cannot_serve_are_refused(options: dict) -> None:
         SLICDataPreprocessor(**options)
 
 
+def test_an_unknown_augmentation_is_named() -> None:
+    with pytest.raises(TypeError, match=r"augment knows flip_prob, .*but got 'rotate', 'type'"):
+        SLICDataPreprocessor(**NORMALISE, augment=dict(type="ClipFlip", rotate=0.5))
+
+
 def device_config(tiny_config, work_dir: Path, workers: int = 0, epochs: int = 2):
     cfg = tiny_config(work_dir)
     cfg.model.data_preprocessor = dict(type="SLICDataPreprocessor", **NORMALISE)

@@ -138,5 +138,8 @@ def test_bad_settings_are_named(head) -> None:
         SLICHead(6, LOSSES, feature="pooled")
     with pytest.raises(ValueError, match=r"in_channels=6, but the backbone's feature has 9"):
         head(torch.zeros(2, 9))
+    for option in ("in_channels", "hidden_channels", "out_channels", "num_segments"):
+        with pytest.raises(ValueError, match=f"{option}=0"):
+            SLICHead(**{"in_channels": 6, "losses": LOSSES, option: 0})
     with pytest.raises(TypeError, match="in_channels of type int"):
         SLICHead("automatic", LOSSES)
