@@ -9,9 +9,13 @@ from typing import Any
 from mmaction.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
+from mmengine.logging import MessageHub
 from mmengine.runner import Runner
 
 from ..durable_file import durable_file
+
+# In the message hub, which travels in checkpoints: best ones that have a successor.
+OUTDATED_BEST = "outdated_best"
 
 
 @HOOKS.register_module()
@@ -59,16 +63,25 @@ class DurableCheckpointHook(CheckpointHook):
                 _remove(self.file_backend, self._path(old))
             self.keep_ckpt_ids = deque(kept[-self.max_keep_ckpts :], self.max_keep_ckpts)
 
+    def before_train(self, runner: Runner) -> None:
+        """Also remove the best checkpoint that a killed run was about to."""
+        super().before_train(runner)
+        self._remove_outdated_best(runner.message_hub)
+
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
         backend = self.file_backend
-        self.file_backend = _RemovesLater(backend)
+        self.file_backend = _RemovesLater(backend, runner.message_hub)
         super()._save_best_checkpoint(runner, metrics)
-        outdated, self.file_backend = self.file_backend.removed, backend
+        self.file_backend = backend
+        self._remove_outdated_best(runner.message_hub)
+
+    def _remove_outdated_best(self, message_hub: MessageHub) -> None:
         best = {getattr(self, "best_ckpt_path", None)}
         best.update(getattr(self, "best_ckpt_path_dict", {}).values())
-        for path in outdated:
+        for path in message_hub.runtime_info.get(OUTDATED_BEST, []):
             if path not in best:
-                _remove(backend, path)
+                _remove(self.file_backend, path)
+        message_hub.update_info(OUTDATED_BEST, [])
 
     def _path(self, step: int) -> str:
         return self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
@@ -84,14 +97,15 @@ def _remove(backend: Any, path: str) -> None:
 
 
 class _RemovesLater:
-    """A file backend that only takes down what it is told to remove."""
+    """A file backend that takes down what it is told to remove, where checkpoints keep it."""
 
-    def __init__(self, backend: Any) -> None:
+    def __init__(self, backend: Any, message_hub: MessageHub) -> None:
         self._backend = backend
-        self.removed: list[str] = []
+        self._message_hub = message_hub
 
     def remove(self, path: str) -> None:
-        self.removed.append(path)
+        outdated = self._message_hub.runtime_info.get(OUTDATED_BEST, [])
+        self._message_hub.update_info(OUTDATED_BEST, [*outdated, path])
 
     rmtree = remove
 

@@ -163,6 +163,21 @@ def test_the_best_stays_until_a_better_one_is_written(tmp_path: Path, monkeypatc
     assert not any(name.endswith(".part") for name in files(tmp_path))
 
 
+def test_a_best_one_that_a_killed_run_could_not_remove_goes_too(
+    tmp_path: Path, monkeypatch
+) -> None:
+    options = dict(save_best="score", rule="greater")
+    with monkeypatch.context() as context, pytest.raises(Stopped):
+        context.setattr(os, "remove", stop_at(os.remove, "best_score_epoch_1.pth"))
+        toy_run(tmp_path, DurableCheckpointHook, **options).train()
+    best = {name for name in files(tmp_path) if name.startswith("best")}
+    assert best == {"best_score_epoch_1.pth", "best_score_epoch_3.pth"}
+    # Its scores begin anew, so none is better.
+    toy_run(tmp_path, DurableCheckpointHook, **options).train()
+    best = {name for name in files(tmp_path) if name.startswith("best")}
+    assert best == {"best_score_epoch_3.pth"}
+
+
 def _full_disk(replace, args) -> None:
     try:
         replace(*args)
