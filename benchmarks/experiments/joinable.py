@@ -3,8 +3,9 @@
     python benchmarks/experiments/joinable.py RUN_DIR --epoch 30 --out OUT.json
 
 Of the training videos, for each feature and number of clips: the pairs that FINCH's levels join,
-and how often the nearest video of another source is of the same class, among all videos and among
-those most sure of it (highest cosine), and where both are each other's nearest.
+and those that merging the closest clusters of its first level joins (``num_clusters``). And how
+often the nearest video of another source is of the same class: of all videos, of those most sure
+of it (highest cosine), and where both are each other's nearest.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from mmengine.runner import load_checkpoint
 from torch.nn.functional import normalize
 from torch.utils.data import DataLoader, Subset
 
-from slic_mmaction.clustering import finch
+from slic_mmaction.clustering import FINCH, finch
 from slic_mmaction.datasets.videos import video_name
 from slic_mmaction.durable_file import durable_file
 from slic_mmaction.probe.validation_cut import video_groups
 
 SURE = (1.0, 0.5, 0.25, 0.1)
+# Clusters for each video.
+MERGED = (0.225, 0.2, 0.15, 0.125, 0.0875)
 
 
 def across_sources(rows: Any, groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -69,15 +72,15 @@ def measure(folder: Path, epoch: int) -> Iterator[dict[str, Any]]:
         for name, part in (("one", clips[:, middle : middle + 1]), ("all", clips)):
             rows = part.mean(dim=1)
             yield dict(feature=feature, clips=name, **across_sources(rows, groups, labels))
-            for level, joined in enumerate(np.asarray(finch(rows).labels).T[:3]):
-                found = {k: float(v) for k, v in mates(joined, groups, labels).items()}
-                yield dict(
-                    feature=feature,
-                    clips=name,
-                    level=level,
-                    clusters=int(joined.max()) + 1,
-                    **found,
-                )
+            joined = {f"level {n}": part for n, part in enumerate(finch(rows).labels.T[:3])}
+            for share in MERGED:
+                count = round(share * len(labels))
+                if count <= joined["level 0"].max():
+                    joined[f"num_clusters={count}"] = FINCH(num_clusters=count)(rows)
+            for how, part in joined.items():
+                found = {k: float(v) for k, v in mates(part, groups, labels).items()}
+                clusters = int(part.max()) + 1
+                yield dict(feature=feature, clips=name, finch=how, clusters=clusters, **found)
 
 
 def main() -> None:
