@@ -71,9 +71,14 @@ def figures(rows: Tensor, labels: np.ndarray, num_queries: int) -> dict[str, flo
     return {"R@1": 100 * recall[1], "R@5": 100 * recall[5], "kNN": 100 * knn}
 
 
+def config_of(folder: Path) -> Path:
+    """Where the config of a run is: beside its folder, into which tools/train.py writes its own."""
+    return folder.with_suffix(".py")
+
+
 def load_run(folder: Path) -> tuple[Config, BaseModel, RetrievalDataset]:
     """Config of a run, its network as it was before training, and the videos to evaluate."""
-    cfg = Config.fromfile(folder / "config.py")
+    cfg = Config.fromfile(config_of(folder))
     with DefaultScope.overwrite_default_scope("mmaction"):
         dataset: RetrievalDataset = DATASETS.build(cfg.evaluation_dataset)
         set_random_seed(cfg.randomness.seed)
@@ -86,7 +91,7 @@ def evaluate_run(folder: Path, device: str) -> list[dict[str, Any]]:
     """Evaluate what is not yet in the result file.
 
     Args:
-        folder (Path): Of the run, with ``config.py`` and its checkpoints.
+        folder (Path): Of the run, with its checkpoints.
         device (str): To embed on.
 
     Returns:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from clusters import describe_clusterings
-from evaluate import RESULT
+from evaluate import RESULT, config_of
 from matplotlib.figure import Figure
 from mmengine.config import Config
 
@@ -45,7 +45,7 @@ def collect(folder: Path) -> dict[str, dict[str, Any]]:
     runs: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.glob(f"*/seed*/{RESULT}")):
         run = path.parent
-        cfg = Config.fromfile(run / "config.py")
+        cfg = Config.fromfile(config_of(run))
         prefix = cfg.train_dataloader.dataset.dataset.data_prefix.video
         lines = Path(cfg.evaluation_dataset.gallery.ann_file).read_text("utf-8").splitlines()
         pairs = (line.rsplit(maxsplit=1) for line in lines)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from arms import ARMS, apply_arm
 from cut import write_cut
+from evaluate import config_of
 from mmengine.config import Config, DictAction
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
@@ -55,7 +56,7 @@ def prepare(args: argparse.Namespace, arm: str, seed: int) -> Path:
         cfg.evaluation_dataset.query = dict(dataset, ann_file=str(validation))
     cfg.merge_from_dict(args.cfg_options or {})
     folder = args.out / arm / f"seed{seed}"
-    path = folder / "config.py"
+    path = config_of(folder)
     if path.exists():
         before = Config.fromfile(path)
         before.train_cfg.max_epochs = args.epochs
@@ -72,7 +73,7 @@ def train_and_evaluate(folder: Path, epochs: int) -> None:
     Raises:
         RuntimeError: If a program fails, with the end of its output.
     """
-    train = ["tools/train.py", str(folder / "config.py"), "--work-dir", str(folder)]
+    train = ["tools/train.py", str(config_of(folder)), "--work-dir", str(folder)]
     steps = [[*train, "--resume"], ["benchmarks/experiments/evaluate.py", str(folder)]]
     if (folder / f"epoch_{epochs}.pth").exists():
         del steps[0]

@@ -140,7 +140,7 @@ def test_report_has_mean_and_spread_of_the_seeds(
         for seed in (0, 1):
             run = tmp_path / "runs" / arm / f"seed{seed}"
             (run / "pseudo_labels").mkdir(parents=True)
-            config.dump(run / "config.py")
+            config.dump(run.with_suffix(".py"))
             rows = [
                 {"epoch": e, "feature": f, "R@1": 30 + e * shift / 10 + 2 * seed, "R@5": 50.0}
                 for e in (0, 10)
@@ -164,3 +164,25 @@ def test_report_has_mean_and_spread_of_the_seeds(
     assert cv2.imread(str(tmp_path / "out" / "main.png")).std() > 0
     with pytest.raises(FileNotFoundError, match="no evaluated run"):
         report.collect(tmp_path / "out")
+
+
+def test_a_run_goes_on_and_one_of_another_config_is_refused(
+    load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = load("run")
+    given = ["run.py", "--arms", "slic", "--out", str(tmp_path), "--epochs"]
+
+    def prepare(*arguments: str) -> Path:
+        monkeypatch.setattr(sys, "argv", [*given, *arguments])
+        return run.prepare(run.parse_args(), "slic", 1)
+
+    folder = prepare("2")
+    cfg = Config.fromfile(load("evaluate").config_of(folder))
+    assert cfg.randomness.seed == 1 and cfg.train_cfg.max_epochs == 2
+    # As tools/train.py does, with what the command line had.
+    cfg.work_dir, cfg.resume = str(folder), True
+    cfg.dump(folder / f"{folder.name}.py")
+    assert prepare("3") == folder
+    assert Config.fromfile(load("evaluate").config_of(folder)).train_cfg.max_epochs == 3
+    with pytest.raises(ValueError, match=r"slic.seed1 holds a run of another config"):
+        prepare("3", "--cfg-options", "train_dataloader.batch_size=16")
