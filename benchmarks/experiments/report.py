@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from arms import ARMS
 from clusters import describe_clusterings
 from evaluate import RESULT, config_of
 from matplotlib.figure import Figure
@@ -55,6 +56,8 @@ def collect(folder: Path) -> dict[str, dict[str, Any]]:
             figures=json.loads(path.read_text("utf-8")),
             clusterings=describe_clusterings(run, classes),
         )
+    order = list(ARMS)
+    runs = dict(sorted(runs.items(), key=lambda item: order.index(item[0])))
     if not runs:
         raise FileNotFoundError(f"{folder} holds no evaluated run: run.py makes them.")
     return runs
@@ -98,8 +101,7 @@ def draw(runs: dict[str, dict[str, Any]], path: Path) -> None:
     """Curves over epochs: mean of the seeds, and a band from the lowest to the highest."""
     figure = Figure(figsize=(15, 8), layout="constrained")
     axes = figure.subplots(2, 3)
-    panels = [(axis, "figures", key, feature) for axis, (feature, key) in zip(axes.flat, FIGURES)]
-    panels = [*panels[:2], panels[2]]
+    panels = [(axis, "figures", key, feature) for axis, (feature, key) in zip(axes[0], FIGURES)]
     clusters = [(axis, "clusterings", key, None) for axis, key in zip(axes[1], JOINED)]
     for axis, kind, key, feature in [*panels, *clusters]:
         for number, (arm, seeds) in enumerate(runs.items()):
@@ -113,7 +115,8 @@ def draw(runs: dict[str, dict[str, Any]], path: Path) -> None:
         axis.set_title(f"{key} (%), {feature}" if feature else JOINED[key])
         axis.set_xlabel("epochs")
         axis.grid(alpha=0.3)
-    axes[0, 0].legend(fontsize="small")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     save_figure(figure, path)
 
 
