@@ -49,7 +49,9 @@ def across_sources(rows: Any, groups: np.ndarray, labels: np.ndarray) -> dict[st
     nearest, surest_first = cosine.argmax(axis=1), np.argsort(-cosine.max(axis=1))
     right = labels[nearest] == labels
     found = {
-        f"nearest, surest {share:.0%}": right[surest_first[: round(share * len(right))]].mean()
+        f"nearest, surest {share:.0%}": right[
+            surest_first[: max(1, round(share * len(right)))]
+        ].mean()
         for share in SURE
     }
     mutual = nearest[nearest] == np.arange(len(nearest))
