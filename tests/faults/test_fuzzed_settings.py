@@ -96,6 +96,12 @@ def component_channels(loss: torch.nn.Module) -> int:
     return 4 if queue is None else queue.embeddings.shape[1]
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A component may make the folder that it is told to, such as ``x``."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.mark.parametrize("name", sorted(set(COMPONENTS) - set(LEFT_OUT)))
 @given(data=st.data())
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
