@@ -98,6 +98,7 @@ ARMS: dict[str, tuple[Change, ...]] = {
     "info_nce": (losses(INFO_NCE, TEMPORAL),),
     "info_nce_instance": (losses(INFO_NCE, TEMPORAL), *INSTANCE),
     "info_nce_late": LATE,
+    "SUPERVISED_info_nce": (losses(INFO_NCE, TEMPORAL), true_labels),
     "info_nce_late_queue": (
         *LATE,
         losses(dict(INFO_NCE, queue_size=512, channels=128), TEMPORAL),
@@ -118,6 +119,8 @@ ARMS: dict[str, tuple[Change, ...]] = {
     "kmeans50": (clustering(clusterer=dict(type="SphericalKMeans", num_clusters=50)),),
     "kmeans150": (clustering(clusterer=dict(type="SphericalKMeans", num_clusters=150)),),
     "four_clips": (embed_clips(4),),
+    # Of all ranks: with run.py --ranks 2, where "slic" has the negatives of one.
+    "gathered": (losses(triplet(gather=True), dict(TEMPORAL)),),
     "difference": (DIFFERENCE,),
     "flow": (second_view(dict(type="FlowView", source="dis", prob=0.25)),),
     "instance_difference": (*INSTANCE, DIFFERENCE),

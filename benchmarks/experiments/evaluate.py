@@ -2,8 +2,9 @@
 
     python benchmarks/experiments/evaluate.py RUN_DIR
 
-writes ``RUN_DIR/figures.json``: for each epoch R@1 (protocol iic) and kNN top-1 (k = 20,
-T = 0.07), of the projection and of the pooled backbone feature.
+writes ``RUN_DIR/figures.json``: for each epoch R@1, R@5 and mAP (protocol iic) and kNN top-1 (k =
+20, T = 0.07), of the projection and of the pooled backbone feature. What was embedded is kept in
+``RUN_DIR/embeddings``.
 """
 
 from __future__ import annotations
@@ -28,7 +29,13 @@ from torch.utils.data import DataLoader
 from slic_mmaction.datasets import RetrievalDataset
 from slic_mmaction.datasets.videos import true_labels
 from slic_mmaction.durable_file import durable_file
-from slic_mmaction.evaluation import knn_scores, recall_at_k, top_k_accuracy, top_k_neighbors
+from slic_mmaction.evaluation import (
+    average_precisions,
+    knn_scores,
+    recall_at_k,
+    top_k_accuracy,
+    top_k_neighbors,
+)
 from slic_mmaction.features import clip_features
 
 RESULT = "figures.json"
@@ -68,7 +75,13 @@ def figures(rows: Tensor, labels: np.ndarray, num_queries: int) -> dict[str, flo
         TEMPERATURE,
     )
     knn = top_k_accuracy(votes, torch.from_numpy(query_labels), 1)
-    return {"R@1": 100 * recall[1], "R@5": 100 * recall[5], "kNN": 100 * knn}
+    precision = average_precisions(query, query_labels, gallery, gallery_labels).mean().item()
+    return {
+        "R@1": 100 * recall[1],
+        "R@5": 100 * recall[5],
+        "mAP": 100 * precision,
+        "kNN": 100 * knn,
+    }
 
 
 def config_of(folder: Path) -> Path:
@@ -88,7 +101,7 @@ def load_run(folder: Path) -> tuple[Config, BaseModel, RetrievalDataset]:
 
 
 def evaluate_run(folder: Path, device: str) -> list[dict[str, Any]]:
-    """Evaluate what is not yet in the result file.
+    """Evaluate all checkpoints; what was embedded before is read.
 
     Args:
         folder (Path): Of the run, with its checkpoints.
@@ -105,17 +118,21 @@ def evaluate_run(folder: Path, device: str) -> list[dict[str, Any]]:
     checkpoints: dict[int, Path | None] = {0: None}
     for path in folder.glob("epoch_*.pth"):
         checkpoints[int(re.findall(r"\d+", path.name)[0])] = path
-    result = folder / RESULT
-    rows = json.loads(result.read_text(encoding="utf-8")) if result.exists() else []
-    done = {row["epoch"] for row in rows}
-    for epoch in sorted(set(checkpoints) - done):
-        if checkpoints[epoch] is not None:
-            load_checkpoint(model, str(checkpoints[epoch]), map_location="cpu", strict=True)
-        for feature, embeddings in embed(model.to(device), loader).items():
-            found = figures(embeddings.mean(dim=1), labels, len(dataset.query))
-            rows.append(dict(epoch=epoch, feature=feature, **found))
-        with durable_file(result) as file:
-            file.write(json.dumps(rows, indent=1).encode())
+    rows = []
+    for epoch, checkpoint in sorted(checkpoints.items()):
+        kept = folder / "embeddings" / f"epoch_{epoch}.npz"
+        if not kept.exists():
+            if checkpoint is not None:
+                load_checkpoint(model, str(checkpoint), map_location="cpu", strict=True)
+            embedded = embed(model.to(device), loader)
+            with durable_file(kept) as file:
+                np.savez(file, **{name: e.mean(dim=1).numpy() for name, e in embedded.items()})
+        with np.load(kept) as embeddings:
+            for feature in embeddings:
+                found = figures(torch.from_numpy(embeddings[feature]), labels, len(dataset.query))
+                rows.append(dict(epoch=epoch, feature=feature, **found))
+    with durable_file(folder / RESULT) as file:
+        file.write(json.dumps(rows, indent=1).encode())
     return rows
 
 

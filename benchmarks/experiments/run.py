@@ -49,6 +49,7 @@ def prepare(args: argparse.Namespace, arm: str, seed: int) -> Path:
     apply_arm(cfg, arm)
     cfg.randomness = dict(seed=seed)
     cfg.train_cfg.max_epochs = args.epochs
+    cfg.train_dataloader.batch_size //= args.ranks
     if args.cut:
         dataset = cfg.train_dataloader.dataset.dataset
         train, validation = write_cut(Path(dataset.ann_file), args.out / "cut")
@@ -67,14 +68,17 @@ def prepare(args: argparse.Namespace, arm: str, seed: int) -> Path:
     return folder
 
 
-def train_and_evaluate(folder: Path, epochs: int) -> None:
+def train_and_evaluate(folder: Path, epochs: int, ranks: int) -> None:
     """One run, unless it is finished.
 
     Raises:
         RuntimeError: If a program fails, with the end of its output.
     """
-    train = ["tools/train.py", str(config_of(folder)), "--work-dir", str(folder)]
-    steps = [[*train, "--resume"], ["benchmarks/experiments/evaluate.py", str(folder)]]
+    train = ["tools/train.py", str(config_of(folder)), "--work-dir", str(folder), "--resume"]
+    if ranks > 1:
+        start = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={ranks}"]
+        train = [*start, *train, "--launcher", "pytorch"]
+    steps = [train, ["benchmarks/experiments/evaluate.py", str(folder)]]
     if (folder / f"epoch_{epochs}.pth").exists():
         del steps[0]
     for number, step in enumerate(steps):
@@ -103,6 +107,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cut", action="store_true", help="validate on a cut of training videos")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    parser.add_argument("--ranks", type=int, default=1, help="that share each batch of a run")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE")
     args = parser.parse_args()
     args.out = args.out.resolve()
@@ -112,7 +117,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // args.jobs)))
+    cores = os.cpu_count() or 1
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // args.jobs // args.ranks)))
     # Seeds outermost: a first answer for every arm comes soon.
     folders = [prepare(args, arm, seed) for seed in args.seeds for arm in args.arms]
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn())
@@ -120,7 +126,7 @@ def main() -> None:
     console = Console(stderr=True)
     with Progress(*columns, console=console) as progress, ThreadPoolExecutor(args.jobs) as pool:
         task = progress.add_task("runs", total=len(folders))
-        for _ in pool.map(lambda folder: train_and_evaluate(folder, args.epochs), folders):
+        for _ in pool.map(lambda it: train_and_evaluate(it, args.epochs, args.ranks), folders):
             progress.advance(task)
 
 

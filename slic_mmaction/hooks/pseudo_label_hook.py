@@ -13,7 +13,7 @@ from mmaction.registry import HOOKS, TASK_UTILS
 from mmengine.dataset import DefaultSampler
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
@@ -23,6 +23,7 @@ from ..datasets.embedding_dataset import EmbeddingDataset, collate_readable
 from ..datasets.label_store import NOISE
 from ..datasets.videos import data_folder, true_labels, video_name
 from .accumulation_check import check_accumulation
+from .averaged_model import averaged_model
 from .clustering_report import clustering_report
 from .embedding import embed_videos
 from .embedding_matrix import keep_rows
@@ -60,9 +61,12 @@ class PseudoLabelHook(Hook):
         num_workers (int): Loader workers for embedding. Defaults to 2.
         max_embedding_bytes (int): Larger embeddings (4 N D bytes) go to a memory-mapped
             file in the work dir. Defaults to 8 GiB: 16 million videos of 128 dimensions.
+        averaged (bool): Embed with the weights that MMEngine's EMAHook averages, not with
+            the current ones as the paper does. Defaults to False.
 
     Raises:
-        ValueError: If interval or begin make no sense, or the pipeline is missing.
+        ValueError: If interval or begin make no sense, or the pipeline or the EMAHook is
+            missing.
         TypeError: If the training set is not a :class:`ClusterAwareDataset` or the loop
             does not run by epoch.
     """
@@ -79,6 +83,7 @@ class PseudoLabelHook(Hook):
         batch_size: int = 32,
         num_workers: int = 2,
         max_embedding_bytes: int = 8 << 30,
+        averaged: bool = False,
     ) -> None:
         if interval < 1 or begin < 0:
             raise ValueError(
@@ -98,6 +103,7 @@ class PseudoLabelHook(Hook):
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.max_embedding_bytes = max_embedding_bytes
+        self.averaged = averaged
         self._resumed: dict | None = None
         self._previous: np.ndarray | None = None
 
@@ -118,6 +124,7 @@ class PseudoLabelHook(Hook):
         self._true_labels = true_labels(dataset.videos)
         if self.clusterer is not None:
             self._loader = self._build_loader(dataset)
+            self._embedding_model(runner)
         # A resumed run takes its seed from the checkpoint, after the sampler was built.
         if hasattr(runner.train_dataloader.sampler, "seed"):
             runner.train_dataloader.sampler.seed = runner.seed
@@ -190,10 +197,14 @@ class PseudoLabelHook(Hook):
         if runner.epoch > self.begin:
             self._previous = labels
 
+    def _embedding_model(self, runner: Runner) -> BaseModel:
+        if self.averaged:
+            return averaged_model(runner)
+        return runner.model.module if is_model_wrapper(runner.model) else runner.model
+
     def _cluster(self, runner: Runner, clusterer: Clusterer) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         embeddings = embed_videos(
-            model,
+            self._embedding_model(runner),
             self._loader,
             len(self._videos),
             self.max_embedding_bytes,

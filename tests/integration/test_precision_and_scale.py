@@ -15,6 +15,7 @@ from mmengine.optim import AmpOptimWrapper
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.runner import Runner
 
+from slic_mmaction.hooks import pseudo_label_hook
 from slic_mmaction.losses import triplet
 
 pytestmark = pytest.mark.slow
@@ -189,6 +190,36 @@ def test_ema_is_validated_and_saved_but_not_clustered(tiny_config: Any, tmp_path
     tester, seen = watched(cfg)
     tester.test()
     assert torch.equal(seen[False], average)
+
+
+def test_average_is_clustered_where_a_config_says_so(
+    tiny_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(work: Path, epochs: int) -> Config:
+        cfg = config(tiny_config, work, "EMA", epochs)
+        (hook,) = (it for it in cfg.custom_hooks if it["type"] == "PseudoLabelHook")
+        hook.update(averaged=True, interval=1)
+        return cfg
+
+    embedded: list[torch.Tensor] = []
+    embed = pseudo_label_hook.embed_videos
+
+    def spy(model: Any, *args: Any) -> torch.Tensor:
+        embedded.append(model.state_dict()[WEIGHT].clone())
+        return embed(model, *args)
+
+    monkeypatch.setattr(pseudo_label_hook, "embed_videos", spy)
+    runner = Runner.from_cfg(make(tmp_path / "whole", 2))
+    runner.train()
+    first = state(tmp_path / "whole" / "epoch_1.pth")
+    assert len(embedded) == 2 and torch.equal(embedded[1], first["state_dict"][WEIGHT])
+    assert not torch.equal(embedded[1], first["ema_state_dict"][f"module.{WEIGHT}"])
+    resumes_exactly(make, tmp_path, 2)
+
+    cfg = make(tmp_path / "refused", 1)
+    cfg.custom_hooks = [hook for hook in cfg.custom_hooks if hook["type"] != "EMAHook"]
+    with pytest.raises(ValueError, match=r"averaged=True.* nothing averages them: add"):
+        Runner.from_cfg(cfg).train()
 
 
 def test_accumulated_gradients_are_not_cut_by_a_checkpoint(
