@@ -85,6 +85,9 @@ MERGED = (
     positives(0.5),
 )
 DIFFERENCE = second_view(dict(type="FrameDifference", prob=0.25))
+# With a config that has EMAHook.
+AVERAGED = clustering(averaged=True)
+MERGED_LATER = clustering(clusterer=dict(type="FINCH", num_clusters=85), begin=30)
 SPEED, SHUFFLED = dict(type="RelativeSpeedLoss"), dict(type="IntraVideoNegativeLoss")
 
 ARMS: dict[str, tuple[Change, ...]] = {
@@ -129,6 +132,9 @@ ARMS: dict[str, tuple[Change, ...]] = {
     "info_nce_late_level1": (*LATE, clustering(clusterer=dict(type="FINCH", level=1))),
     "info_nce_late_four_clips": (*LATE, embed_clips(4)),
     "info_nce_late_difference": (*LATE, DIFFERENCE),
+    # Clusters of the averaged weights' embeddings, of four clips
+    "info_nce_late_averaged": (*LATE, AVERAGED, embed_clips(4)),
+    "info_nce_merged": (*LATE, AVERAGED, MERGED_LATER, embed_clips(4)),
 }
 
 

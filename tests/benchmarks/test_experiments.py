@@ -184,5 +184,38 @@ def test_a_run_goes_on_and_one_of_another_config_is_refused(
     cfg.dump(folder / f"{folder.name}.py")
     assert prepare("3") == folder
     assert Config.fromfile(load("evaluate").config_of(folder)).train_cfg.max_epochs == 3
-    with pytest.raises(ValueError, match=r"slic.seed1 holds a run of another config"):
-        prepare("3", "--cfg-options", "train_dataloader.batch_size=16")
+    for other in (("--cfg-options", "train_dataloader.batch_size=16"), ("--ranks", "2")):
+        with pytest.raises(ValueError, match=r"slic.seed1 holds a run of another config"):
+            prepare("3", *other)
+
+
+def test_small_clips_are_small_everywhere(load) -> None:
+    cfg = Config.fromfile(FOLDER / "tiny_ucf101_6.py")
+    for pipeline in (
+        cfg.train_dataloader.dataset.pipeline,
+        cfg.custom_hooks[0].pipeline,
+        cfg.evaluation_dataset.pipeline,
+    ):
+        steps = {step.type: step for step in pipeline}
+        sizes = [
+            steps[kind][key]
+            for kind, key in (("ClipAugment", "size"), ("CenterCrop", "crop_size"))
+            if kind in steps
+        ]
+        assert sizes == [32]
+
+
+def test_figures_are_those_of_a_ranking(load) -> None:
+    rng = np.random.default_rng(0)
+    rows, labels = rng.normal(size=(30, 4)), rng.integers(0, 3, 30)
+    found = load("evaluate").figures(torch.from_numpy(rows), labels, 6)
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    first, precisions = [], []
+    for query in range(6):
+        order = sorted(range(6, 30), key=lambda i: -(unit[query] @ unit[i]))
+        right = [labels[i] == labels[query] for i in order]
+        first.append(right[0])
+        at = [np.mean(right[: rank + 1]) for rank, hit in enumerate(right) if hit]
+        precisions.append(np.mean(at))
+    assert found["R@1"] == pytest.approx(100 * np.mean(first))
+    assert found["mAP"] == pytest.approx(100 * np.mean(precisions))
