@@ -124,9 +124,12 @@ def evaluate_run(folder: Path, device: str) -> list[dict[str, Any]]:
         if not kept.exists():
             if checkpoint is not None:
                 load_checkpoint(model, str(checkpoint), map_location="cpu", strict=True)
-            embedded = embed(model.to(device), loader)
+            embedded: dict[str, Any] = {
+                name: clips.mean(dim=1).numpy()
+                for name, clips in embed(model.to(device), loader).items()
+            }
             with durable_file(kept) as file:
-                np.savez(file, **{name: e.mean(dim=1).numpy() for name, e in embedded.items()})
+                np.savez(file, **embedded)
         with np.load(kept) as embeddings:
             for feature in embeddings:
                 found = figures(torch.from_numpy(embeddings[feature]), labels, len(dataset.query))
