@@ -5,7 +5,8 @@ defect is present, so a repaired upstream release (or a maintained fork) is left
 file, one defect:
 
 =============================  ===================================================
-``mmcv_install``               mmcv missing, installed twice, or of a refused version
+``mmcv_install``               mmcv missing, installed twice, or of a refused version;
+                               mmcv-lite's warning at every import
 ``missing_modules``            modules that upstream imports but nothing installs:
                                ``mmaction.models.localizers.drn`` (mmaction2 issue 2714),
                                and ``importlib_metadata``
@@ -23,7 +24,7 @@ from __future__ import annotations
 import functools
 
 from .missing_modules import stand_in_for_missing_modules
-from .mmcv_install import check_mmcv
+from .mmcv_install import check_mmcv, silence_lite_warning
 
 __all__ = ["apply"]
 
@@ -41,6 +42,7 @@ def apply() -> tuple[str, ...]:
         ImportError: The installed mmcv cannot work; the message carries the command that helps.
     """
     check_mmcv()
+    silence_lite_warning()
     repairs = stand_in_for_missing_modules()
 
     # These import mmengine and torch, seconds of work: not before the quick checks have passed.

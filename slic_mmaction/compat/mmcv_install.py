@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import warnings
 from importlib import metadata
 
 #: Distributions that install the module ``mmcv`` (the last two: mmcv 1.x, a maintained fork).
@@ -37,6 +38,12 @@ def check_mmcv() -> None:
             f"mmcv {version} is installed and mmaction2 accepts 2.0 <= mmcv < 2.2: "
             f"run `{reinstall}`."
         )
+
+
+def silence_lite_warning() -> None:
+    """Keep mmcv-lite from warning at every import of an operator that nothing here calls."""
+    lacking = "Fail to import ``MultiScaleDeformableAttention``"
+    warnings.filterwarnings("ignore", lacking, UserWarning)
 
 
 def _is_distribution(name: str) -> bool:
