@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 from arms import ARMS
 from clusters import describe_clusterings
@@ -24,12 +25,10 @@ from mmengine.config import Config
 from slic_mmaction.durable_file import durable_file
 from slic_mmaction.visualization.figure_file import save_figure
 
-FIGURES = (
-    ("backbone", "R@1"),
-    ("projection", "R@1"),
-    ("backbone", "kNN"),
-    ("projection", "kNN"),
+FIGURES = tuple(
+    (feature, key) for key in ("R@1", "mAP", "kNN") for feature in ("backbone", "projection")
 )
+TWENTY = matplotlib.colormaps["tab20"]
 JOINED = {
     "same_source": "mates from the same source video",
     "right_beyond": "other mates: of the same class",
@@ -91,6 +90,25 @@ def table(runs: dict[str, dict[str, Any]], epoch: int) -> list[str]:
     return lines
 
 
+def differences(runs: dict[str, dict[str, Any]], epoch: int, against: str) -> list[str]:
+    """Markdown: differences from another arm, seed by seed; same networks, same order of videos."""
+    head = [f"{key}, {feature}" for feature, key in FIGURES]
+    lines = [f"| less {against} | seeds | {' | '.join(head)} |", "|---" * (2 + len(head)) + "|"]
+    for arm, seeds in runs.items():
+        common = sorted(seeds.keys() & runs[against].keys())
+        if arm == against or not common:
+            continue
+        cells = []
+        for feature, key in FIGURES:
+            ours, theirs = (
+                curve([runs[name][seed] for seed in common], "figures", key, feature).get(epoch)
+                for name in (arm, against)
+            )
+            cells.append("" if ours is None or theirs is None else _spread(ours - theirs))
+        lines.append(f"| {arm} | {len(common)} | {' | '.join(cells)} |")
+    return lines
+
+
 def _spread(values: np.ndarray) -> str:
     if len(values) == 1:
         return f"{values[0]:.1f}"
@@ -99,16 +117,18 @@ def _spread(values: np.ndarray) -> str:
 
 def draw(runs: dict[str, dict[str, Any]], path: Path) -> None:
     """Curves over epochs: mean of the seeds, and a band from the lowest to the highest."""
-    figure = Figure(figsize=(15, 8), layout="constrained")
-    axes = figure.subplots(2, 3)
-    panels = [(axis, "figures", key, feature) for axis, (feature, key) in zip(axes[0], FIGURES)]
-    clusters = [(axis, "clusterings", key, None) for axis, key in zip(axes[1], JOINED)]
+    figure = Figure(figsize=(15, 12), layout="constrained")
+    axes = figure.subplots(3, 3)
+    # A column for each figure: one feature above the other.
+    shown = zip(axes[:2].T.flat, FIGURES)
+    panels = [(axis, "figures", key, feature) for axis, (feature, key) in shown]
+    clusters = [(axis, "clusterings", key, None) for axis, key in zip(axes[2], JOINED)]
     for axis, kind, key, feature in [*panels, *clusters]:
         for number, (arm, seeds) in enumerate(runs.items()):
             values = curve(seeds.values(), kind, key, feature)
             if not values:
                 continue
-            epochs, color = list(values), f"C{number}"
+            epochs, color = list(values), f"C{number}" if len(runs) <= 10 else TWENTY(number % 20)
             axis.plot(epochs, [v.mean() for v in values.values()], color=color, label=arm)
             low, high = ([f(v) for v in values.values()] for f in (np.min, np.max))
             axis.fill_between(epochs, low, high, color=color, alpha=0.15, lw=0)
@@ -116,7 +136,7 @@ def draw(runs: dict[str, dict[str, Any]], path: Path) -> None:
         axis.set_xlabel("epochs")
         axis.grid(alpha=0.3)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(8, len(labels)))
     save_figure(figure, path)
 
 
@@ -128,10 +148,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="without an ending")
     parser.add_argument("--epoch", type=int, help="of the table; default: the last of all runs")
+    parser.add_argument("--against", metavar="ARM", help="arm to show the differences from")
     args = parser.parse_args()
     runs = collect(args.folder)
     every = [row["epoch"] for arm in runs.values() for s in arm.values() for row in s["figures"]]
-    lines = table(runs, args.epoch or max(every))
+    epoch = args.epoch or max(every)
+    lines = table(runs, epoch)
+    if args.against:
+        lines += ["", *differences(runs, epoch, args.against)]
     print("\n".join(lines))
     with durable_file(args.out.with_suffix(".json")) as file:
         file.write(json.dumps(runs, indent=1).encode())

@@ -146,16 +146,24 @@ def test_report_has_mean_and_spread_of_the_seeds(
                 for e in (0, 10)
                 for f in ("backbone", "projection")
             ]
-            (run / "figures.json").write_text(json.dumps([dict(row, kNN=40.0) for row in rows]))
+            (run / "figures.json").write_text(
+                json.dumps([dict(row, mAP=20.0, kNN=40.0) for row in rows])
+            )
             if arm == "slic":
                 labels = np.array([0, 1, 0, 1, 0, 1])
                 np.savez(run / "pseudo_labels/epoch_0.npz", labels=labels, videos=names, epoch=0)
     report = load("report")
     out = tmp_path / "out" / "main"
-    monkeypatch.setattr(sys, "argv", ["report.py", str(tmp_path / "runs"), "--out", str(out)])
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["report.py", str(tmp_path / "runs"), "--out", str(out), "--against", "instance"],
+    )
     report.main()
     table = (tmp_path / "out" / "main.md").read_text()
-    assert "| untrained | 0 | 2 | 31.0 ± 1.4 | 31.0 ± 1.4 | 40.0 ± 0.0 | 40.0 ± 0.0 |" in table
+    same = "20.0 ± 0.0 | 20.0 ± 0.0 | 40.0 ± 0.0 | 40.0 ± 0.0 |"
+    assert f"| untrained | 0 | 2 | 31.0 ± 1.4 | 31.0 ± 1.4 | {same}" in table
+    assert "| slic | 2 | 10.0 ± 0.0 | 10.0 ± 0.0 | 0.0 ± 0.0 |" in table
     assert "| slic | 10 | 2 | 41.0 ± 1.4 | 41.0 ± 1.4 |" in table
     assert "| instance | 10 | 2 | 31.0 ± 1.4 | 31.0 ± 1.4 |" in table
     runs = json.loads((tmp_path / "out" / "main.json").read_text())
