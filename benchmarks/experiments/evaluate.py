@@ -4,7 +4,7 @@
 
 writes ``RUN_DIR/figures.json``: for each epoch R@1, R@5 and mAP (protocol iic) and kNN top-1 (k =
 20, T = 0.07), of the projection and of the pooled backbone feature. What was embedded is kept in
-``RUN_DIR/embeddings``.
+``RUN_DIR/embeddings``, of the untrained network for all arms in ``RUN_DIR/../../untrained``.
 """
 
 from __future__ import annotations
@@ -121,6 +121,9 @@ def evaluate_run(folder: Path, device: str) -> list[dict[str, Any]]:
     rows = []
     for epoch, checkpoint in sorted(checkpoints.items()):
         kept = folder / "embeddings" / f"epoch_{epoch}.npz"
+        if checkpoint is None:
+            # No arm changes the network that training starts from.
+            kept = folder.parents[1] / "untrained" / f"{folder.name}.npz"
         if not kept.exists():
             if checkpoint is not None:
                 load_checkpoint(model, str(checkpoint), map_location="cpu", strict=True)
