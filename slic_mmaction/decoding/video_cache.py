@@ -106,13 +106,5 @@ class VideoCache:
             os.replace(self.folder / "next.tmp", target)
         return True
 
-    def is_first_to_call_it_full(self) -> bool:
-        """Whether no other process has asked this before, so that one of them says it."""
-        try:
-            (self.folder / f"full_at_{self.max_bytes}").touch(exist_ok=False)
-        except FileExistsError:
-            return False
-        return True
-
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.frames"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import torch
 from mmaction.registry import TRANSFORMS
 from mmengine.logging import print_log
 
@@ -52,6 +53,8 @@ class CachedVideo(OpenVideo):
         self.cache = VideoCache(path, max_bytes)
         self.short_side = short_side
         self._full = False
+        # Loader workers inherit it, so that one of them says what all find.
+        self._said = torch.zeros((), dtype=torch.bool).share_memory_()
 
     def open(self, results: dict) -> VideoReader:
         """Open the video that a sample names, or map what is cached of it."""
@@ -71,10 +74,12 @@ class CachedVideo(OpenVideo):
         video = CachedFrames(reader.read_all(), reader.avg_fps)
         reader.close()
         self._full = not self.cache.put(key, video)
-        if self._full and self.cache.is_first_to_call_it_full():
+        if self._full and not self._said:
+            self._said.fill_(True)
             print_log(
                 f"The video cache {self.cache.folder} is full ({self.cache.max_bytes} bytes): "
-                "further videos are decoded each time.",
+                "further videos are decoded each time. It keeps what other paths, sizes or changed "
+                "files left in it: delete the folder to begin anew, or set a larger max_bytes.",
                 logger="current",
                 level=logging.WARNING,
             )

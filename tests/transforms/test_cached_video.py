@@ -79,7 +79,7 @@ def test_it_stays_within_its_bound(video_set: Path, tmp_path: Path, monkeypatch)
     )
     bound = 200_000
     pipelines = [[cached(tmp_path, bound, short_side=32), *SAMPLE] for _ in range(2)]
-    built = [Compose(pipeline) for pipeline in pipelines]  # as two workers have them
+    built = [Compose(pipeline) for pipeline in pipelines]  # as two runs have them
     for _ in range(2):
         for i in range(8):
             for pipeline in built:
@@ -91,7 +91,31 @@ def test_it_stays_within_its_bound(video_set: Path, tmp_path: Path, monkeypatch)
     files = list(tmp_path.glob("*.frames"))
     used = sum(file.stat().st_size for file in files)
     assert 2 <= len(files) < 8 and bound / 2 < used <= bound
-    assert len(lines) == 1 and "is full (200000 bytes)" in lines[0]
+    assert len(lines) == 2 and all("is full (200000 bytes)" in line for line in lines)
+
+
+def test_every_run_says_once_that_the_cache_is_full(
+    video_set: Path, tmp_path: Path, monkeypatch
+) -> None:
+    said = tmp_path / "said"
+
+    def say(line: str, **_: object) -> None:
+        with open(said, "a") as file:
+            file.write(f"{line}\n")
+
+    monkeypatch.setattr("slic_mmaction.transforms.cached_video.print_log", say)
+    for runs in (1, 2):
+        pipeline = Compose([cached(tmp_path / "cache", 1), *SAMPLE])
+        dataset = [dict(filename=str(video_set / f"train_{i}.mp4"), start_index=0) for i in (0, 1)]
+        for _ in range(2):  # epochs with new workers
+            for info in dataset:  # each in a worker of its own
+                worker = multiprocessing.get_context("fork").Process(
+                    target=pipeline, args=(dict(info, views=("anchor", "positive", "anchor")),)
+                )
+                worker.start()
+                worker.join()
+                assert worker.exitcode == 0
+        assert said.read_text().count("is full (1 bytes)") == runs
 
 
 def _put_all(folder: str, bound: int, seed: int) -> None:
