@@ -89,6 +89,7 @@ DIFFERENCE = second_view(dict(type="FrameDifference", prob=0.25))
 AVERAGED = clustering(averaged=True)
 # 0.2 clusters for each video, after ten epochs: docs/experiments.md has how many mates are right.
 SUREST = clustering(clusterer=dict(type="FINCH", num_clusters=114), begin=10)
+SURE_NOW = clustering(clusterer=dict(type="FINCH", num_clusters=86), begin=0)
 SPEED, SHUFFLED = dict(type="RelativeSpeedLoss"), dict(type="IntraVideoNegativeLoss")
 
 ARMS: dict[str, tuple[Change, ...]] = {
@@ -135,6 +136,8 @@ ARMS: dict[str, tuple[Change, ...]] = {
     # Clusters of the averaged weights' embeddings, of four clips
     "info_nce_late_averaged": (*LATE, AVERAGED, embed_clips(4)),
     "info_nce_surest": (*LATE, AVERAGED, SUREST, embed_clips(4)),
+    # From weights that have learned already: second_stage_ucf101_6.py
+    "second_stage_merged": (*LATE, AVERAGED, SURE_NOW, embed_clips(4)),
 }
 
 

@@ -50,6 +50,8 @@ def prepare(args: argparse.Namespace, arm: str, seed: int) -> Path:
     cfg.randomness = dict(seed=seed)
     cfg.train_cfg.max_epochs = args.epochs
     cfg.train_dataloader.batch_size //= args.ranks
+    if args.load_from:
+        cfg.load_from = str(Path(args.load_from.format(seed=seed)).resolve(strict=True))
     if args.cut:
         dataset = cfg.train_dataloader.dataset.dataset
         train, validation = write_cut(Path(dataset.ann_file), args.out / "cut")
@@ -74,7 +76,9 @@ def train_and_evaluate(folder: Path, epochs: int, ranks: int) -> None:
     Raises:
         RuntimeError: If a program fails, with the end of its output.
     """
-    train = ["tools/train.py", str(config_of(folder)), "--work-dir", str(folder), "--resume"]
+    train = ["tools/train.py", str(config_of(folder)), "--work-dir", str(folder)]
+    if (folder / "last_checkpoint").exists():
+        train.append("--resume")
     if ranks > 1:
         start = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={ranks}"]
         train = [*start, *train, "--launcher", "pytorch"]
@@ -108,6 +112,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--cut", action="store_true", help="validate on a cut of training videos")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--ranks", type=int, default=1, help="that share each batch of a run")
+    parser.add_argument("--load-from", metavar="FILE", help="to begin with; may hold {seed}")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE")
     args = parser.parse_args()
     args.out = args.out.resolve()
