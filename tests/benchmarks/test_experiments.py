@@ -255,3 +255,25 @@ def test_figures_are_those_of_a_ranking(load) -> None:
         precisions.append(np.mean(at))
     assert found["R@1"] == pytest.approx(100 * np.mean(first))
     assert found["mAP"] == pytest.approx(100 * np.mean(precisions))
+
+
+@given(st.integers(1, 4), st.integers(0, 2**16))
+@settings(deadline=None, max_examples=20)
+def test_made_labels_have_the_quality_asked_for(count: int, seed: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(FOLDER))
+        made = importlib.import_module("made_labels")
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(12), rng.integers(1, 4, 12))
+    classes = groups // 4
+    labels = made.joined_sources(groups, classes, count)
+    for label in np.unique(labels):
+        assert len(set(classes[labels == label])) == 1
+        assert len(set(groups[labels == label])) <= count
+    for group in range(12):
+        assert len(set(labels[groups == group])) == 1
+    assert len(set(labels)) == 3 * -(-4 // count)
+    wrong = made.partly_wrong(classes, 0.5)
+    assert np.array_equal(np.bincount(wrong), np.bincount(classes))
+    assert (wrong != classes).sum() <= round(0.5 * len(classes))
+    assert np.array_equal(made.partly_wrong(classes, 0.0), classes)

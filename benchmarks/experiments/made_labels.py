@@ -1,0 +1,68 @@
+"""Pseudo-labels of known quality: how right, and how many, must cluster mates be?
+
+    python benchmarks/experiments/made_labels.py ANN_FILE --out OUT.txt --sources 2
+    python benchmarks/experiments/made_labels.py ANN_FILE --out OUT.txt --wrong 0.5
+
+writes an annotation file with made labels in the place of classes, for the arm
+``SUPERVISED_info_nce`` (``--cfg-options train_dataloader.dataset.dataset.ann_file=OUT.txt``), and
+prints what kind of mates they make. Evaluation goes on with the true classes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from clusters import mates
+from cut import GROUP
+
+from slic_mmaction.durable_file import durable_file
+from slic_mmaction.probe.validation_cut import video_groups
+
+
+def joined_sources(groups: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+    """Clusters of ``count`` source videos of one class each: all mates right, few found."""
+    labels = np.empty_like(classes)
+    for c in np.unique(classes):
+        _, number = np.unique(groups[classes == c], return_inverse=True)
+        labels[classes == c] = number // count
+    return np.unique(np.stack([classes, labels]), axis=1, return_inverse=True)[1].reshape(-1)
+
+
+def partly_wrong(classes: np.ndarray, share: float) -> np.ndarray:
+    """Classes, those of a share of the videos exchanged among them at random."""
+    rng = np.random.default_rng(0)
+    chosen = rng.permutation(len(classes))[: round(share * len(classes))]
+    labels = classes.copy()
+    labels[chosen] = classes[rng.permutation(chosen)]
+    return labels
+
+
+def main() -> None:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("ann_file", type=Path, help="lines 'path class'")
+    parser.add_argument("--out", type=Path, required=True)
+    kind = parser.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--sources", type=int, help="source videos of a class in a cluster")
+    kind.add_argument("--wrong", type=float, help="share of videos with another one's class")
+    args = parser.parse_args()
+    pairs = [line.rsplit(maxsplit=1) for line in args.ann_file.read_text("utf-8").splitlines()]
+    videos = [video for video, _ in pairs]
+    classes = np.array([int(label) for _, label in pairs])
+    groups = video_groups(videos, GROUP)
+    if args.sources:
+        labels = joined_sources(groups, classes, args.sources)
+    else:
+        labels = partly_wrong(classes, args.wrong)
+    kinds = (f"{k} {float(v):.3f}" for k, v in mates(labels, groups, classes).items())
+    print(len(np.unique(labels)), "clusters:", *kinds)
+    with durable_file(args.out) as file:
+        file.write("".join(f"{v} {n}\n" for v, n in zip(videos, labels)).encode())
+
+
+if __name__ == "__main__":
+    main()
