@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from itertools import compress
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
-from ..clustering.team import DEFAULT_TIMEOUT, Clusterer, cluster_on_all_ranks
+from ..clustering.team import Clusterer, cluster_on_all_ranks
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
 from ..datasets.embedding_dataset import EmbeddingDataset, collate_readable
 from ..datasets.label_store import NOISE
@@ -27,9 +26,10 @@ from .averaged_model import averaged_model
 from .clustering_report import clustering_report
 from .embedding import embed_videos
 from .embedding_matrix import keep_rows
+from .joined_views import join_views
 from .label_files import save_labels
 from .label_matching import below, match_labels
-from .rank_agreement import check_same_batches, check_same_labels
+from .rank_agreement import check_same_batches, check_same_labels, ranks_timeout
 from .sanity import check_embeddings
 
 CHECKPOINT_KEY = "pseudo_labels"
@@ -61,6 +61,9 @@ class PseudoLabelHook(Hook):
         num_workers (int): Loader workers for embedding. Defaults to 2.
         max_embedding_bytes (int): Larger embeddings (4 N D bytes) go to a memory-mapped
             file in the work dir. Defaults to 8 GiB: 16 million videos of 128 dimensions.
+        second_pipeline (Sequence[dict | Callable]): Another pipeline of the same videos, such
+            as one with ``FrameDifference(prob=1)``. Videos are then clustered by what they look
+            like in both, see :func:`join_views`. Defaults to none, as in the paper.
         averaged (bool): Embed with the weights that MMEngine's EMAHook averages, not with
             the current ones as the paper does. Defaults to False.
 
@@ -83,6 +86,7 @@ class PseudoLabelHook(Hook):
         batch_size: int = 32,
         num_workers: int = 2,
         max_embedding_bytes: int = 8 << 30,
+        second_pipeline: Sequence[dict | Callable] = (),
         averaged: bool = False,
     ) -> None:
         if interval < 1 or begin < 0:
@@ -97,7 +101,7 @@ class PseudoLabelHook(Hook):
         )
         # Travels in checkpoints, to be compared with that of a resumed run.
         self._recipe = json.dumps(clusterer, sort_keys=True, default=str)
-        self.pipeline = pipeline
+        self.pipelines = [pipeline, second_pipeline] if second_pipeline else [pipeline]
         self.interval = interval
         self.begin = begin
         self.batch_size = batch_size
@@ -123,7 +127,7 @@ class PseudoLabelHook(Hook):
         self._videos = [video_name(dataset.videos, i) for i in range(len(dataset))]
         self._true_labels = true_labels(dataset.videos)
         if self.clusterer is not None:
-            self._loader = self._build_loader(dataset)
+            self._loaders = [self._build_loader(dataset, each) for each in self.pipelines]
             self._embedding_model(runner)
         # A resumed run takes its seed from the checkpoint, after the sampler was built.
         if hasattr(runner.train_dataloader.sampler, "seed"):
@@ -158,8 +162,10 @@ class PseudoLabelHook(Hook):
         if runner._resume:
             self._resumed = checkpoint.get(CHECKPOINT_KEY, {})
 
-    def _build_loader(self, dataset: ClusterAwareDataset) -> DataLoader:
-        clips = EmbeddingDataset(dataset.videos, self.pipeline, dataset.bad_videos)
+    def _build_loader(
+        self, dataset: ClusterAwareDataset, pipeline: Sequence[dict | Callable]
+    ) -> DataLoader:
+        clips = EmbeddingDataset(dataset.videos, pipeline, dataset.bad_videos)
         return DataLoader(
             clips,
             batch_size=self.batch_size,
@@ -203,20 +209,28 @@ class PseudoLabelHook(Hook):
         return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
     def _cluster(self, runner: Runner, clusterer: Clusterer) -> None:
-        embeddings = embed_videos(
-            self._embedding_model(runner),
-            self._loader,
-            len(self._videos),
-            self.max_embedding_bytes,
-            Path(runner.work_dir),
-        )
+        folder = Path(runner.work_dir)
+        views = [
+            embed_videos(
+                self._embedding_model(runner),
+                loader,
+                len(self._videos),
+                self.max_embedding_bytes,
+                folder,
+            )
+            for loader in self._loaders
+        ]
         self._dataset.bad_videos.merge_ranks()
         readable = ~self._dataset.bad_videos.unreadable.numpy()
-        embeddings = keep_rows(embeddings, readable)
-        check_embeddings(embeddings, list(compress(self._videos, readable)), runner.logger)
+        for number, view in enumerate(views):
+            views[number] = keep_rows(view, readable)
+            check_embeddings(views[number], list(compress(self._videos, readable)), runner.logger)
+        embeddings = views[0]
+        if len(views) > 1:
+            embeddings = join_views(views, self.max_embedding_bytes, folder)
         # A video that cannot be read belongs to no cluster, so it is nobody's positive.
         labels = np.full(len(readable), NOISE)
-        labels[readable] = cluster_on_all_ranks(clusterer, embeddings, _timeout(runner))
+        labels[readable] = cluster_on_all_ranks(clusterer, embeddings, ranks_timeout(runner))
         self._dataset.store.update(labels)
         check_same_labels(
             self._dataset.store.labels, f"after the clustering before epoch {runner.epoch + 1}"
@@ -232,9 +246,3 @@ class PseudoLabelHook(Hook):
         for level, line in lines:
             runner.logger.log(level, f"Clustering before epoch {runner.epoch + 1}: {line}")
         runner.visualizer.add_scalars(scalars, step=runner.epoch)
-
-
-def _timeout(runner: Runner) -> timedelta:
-    """How long ranks wait for each other, as configured for ``torch.distributed``."""
-    seconds = runner.cfg.get("env_cfg", {}).get("dist_cfg", {}).get("timeout")
-    return DEFAULT_TIMEOUT if seconds is None else timedelta(seconds=seconds)

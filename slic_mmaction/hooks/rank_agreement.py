@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from contextlib import suppress
+from datetime import timedelta
 
 from mmengine.dist import all_gather_object, barrier
+from mmengine.runner import Runner
 from torch import Tensor
+
+from ..clustering.team import DEFAULT_TIMEOUT
 
 
 def check_same_labels(labels: Tensor, moment: str) -> None:
@@ -67,3 +71,9 @@ def _let_all_know() -> None:
     """
     with suppress(RuntimeError):
         barrier()
+
+
+def ranks_timeout(runner: Runner) -> timedelta:
+    """How long ranks wait for each other, as configured for ``torch.distributed``."""
+    seconds = runner.cfg.get("env_cfg", {}).get("dist_cfg", {}).get("timeout")
+    return DEFAULT_TIMEOUT if seconds is None else timedelta(seconds=seconds)

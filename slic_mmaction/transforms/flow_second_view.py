@@ -36,7 +36,8 @@ class SecondModality(BaseTransform):
     - imgs (Sequence of (H, W, 3) uint8 frames, clip after clip)
     - clip_len
     - frame_inds
-    - views (Sequence[str]): One for each clip, of :class:`ClusterAwareDataset`.
+    - views (Sequence[str], optional): One for each clip, of :class:`ClusterAwareDataset`.
+      Absent, as in pipelines for embedding and evaluation, every clip may be replaced.
     - modalities (Sequence[str], optional): One for each clip; absent means all
       ``'rgb'``. A clip that is not RGB is left alone.
 
@@ -71,7 +72,8 @@ class SecondModality(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Draw for each clip that may be replaced, and replace it."""
         frames, clip_len = list(results["imgs"]), results["clip_len"]
-        views = told_apart(results["views"])
+        replaceable = [self.views[0]] * (len(frames) // clip_len)
+        views = told_apart(results.get("views", replaceable))
         modalities = list(results.get("modalities", [RGB] * len(views)))
         for number, view in enumerate(views):
             if view not in self.views or np.random.random() >= self.prob:

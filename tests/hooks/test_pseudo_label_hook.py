@@ -206,7 +206,7 @@ def test_a_video_left_out_of_the_embedding_is_an_error(
     assert runner.train_loop is not None  # the property builds it
     hook = find_hook(runner, "PseudoLabelHook")
     hook.before_train(runner)
-    loader = hook._loader
+    loader = hook._loaders[0]
     assert isinstance(loader.sampler, DefaultSampler)
     with pytest.raises(RuntimeError, match=r"1 of 4 .* not embedded exactly once; .* number 3"):
         embed_videos(runner.model, loader, 4, 1 << 30, tmp_path)

@@ -79,6 +79,16 @@ def stored_level(number: int) -> int:
 
 
 @pytest.mark.parametrize("transform", [FlowView("dis", prob=1), FrameDifference(prob=1)])
+def test_without_names_of_views_every_clip_is_replaced(transform) -> None:
+    named = transform(sample(("positive", "positive")))
+    unnamed = sample(("positive", "positive"))
+    del unnamed["views"]  # as pipelines for embedding and evaluation have it
+    results = transform(unnamed)
+    assert all(map(np.array_equal, results["imgs"], named["imgs"]))
+    assert changed_clips(results, ("positive", "positive")) == [True, True]
+
+
+@pytest.mark.parametrize("transform", [FlowView("dis", prob=1), FrameDifference(prob=1)])
 @pytest.mark.parametrize(
     ("views", "expected"),
     [
