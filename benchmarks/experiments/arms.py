@@ -147,6 +147,11 @@ ARMS: dict[str, tuple[Change, ...]] = {
     "info_nce_late_averaged": (*LATE, AVERAGED, embed_clips(4)),
     "info_nce_surest": (*LATE, AVERAGED, SUREST, embed_clips(4)),
     "info_nce_two_views": (*LATE, AVERAGED, AGREED, embed_clips(4), by_differences_too),
+    "info_nce_two_views_p02": (
+        *(*LATE, AVERAGED, AGREED, embed_clips(4), by_differences_too),
+        clustering(begin=0),
+        positives(0.2),
+    ),
     # From weights that have learned already: second_stage_ucf101_6.py
     "second_stage_merged": (*LATE, AVERAGED, SURE_NOW, embed_clips(4)),
 }
