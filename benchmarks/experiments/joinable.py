@@ -5,7 +5,8 @@
 Of the training videos, for each feature and number of clips: the pairs that FINCH's levels join,
 and those that merging the closest clusters of its first level joins (``num_clusters``). And how
 often the nearest video of another source is of the same class: of all videos, of those most sure
-of it (highest cosine), and where both are each other's nearest.
+of it (highest cosine), and where both are each other's nearest. With ``--difference`` the same of
+each feature joined with that of frame differences, as ``second_pipeline`` clusters them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from clusters import mates
 from cut import GROUP
 from evaluate import classes, embed, load_run
@@ -28,7 +30,9 @@ from torch.utils.data import DataLoader, Subset
 from slic_mmaction.clustering import FINCH, finch
 from slic_mmaction.datasets.videos import video_name
 from slic_mmaction.durable_file import durable_file
+from slic_mmaction.hooks.joined_views import join_views
 from slic_mmaction.probe.validation_cut import video_groups
+from slic_mmaction.transforms import FrameDifference
 
 SURE = (1.0, 0.5, 0.25, 0.1)
 # Clusters for each video.
@@ -59,7 +63,7 @@ def across_sources(rows: Any, groups: np.ndarray, labels: np.ndarray) -> dict[st
     return {name: float(value) for name, value in found.items()}
 
 
-def measure(folder: Path, epoch: int) -> Iterator[dict[str, Any]]:
+def measure(folder: Path, epoch: int, difference: bool) -> Iterator[dict[str, Any]]:
     """A row for each feature and number of clips."""
     _, model, dataset = load_run(folder)
     if epoch:
@@ -69,10 +73,20 @@ def measure(folder: Path, epoch: int) -> Iterator[dict[str, Any]]:
     groups = video_groups([video_name(videos, i) for i in range(len(videos))], GROUP)
     training = Subset(dataset, range(len(dataset.query), len(dataset)))
     loader = DataLoader(training, batch_size=32, collate_fn=pseudo_collate)
-    for feature, clips in embed(model, loader).items():
-        middle = clips.shape[1] // 2
-        for name, part in (("one", clips[:, middle : middle + 1]), ("all", clips)):
-            rows = part.mean(dim=1)
+    seen = embed(model, loader)
+    if difference:
+        steps = dataset.pipeline.transforms
+        after = [type(step).__name__ for step in steps].index("DecodeFrames") + 1
+        steps.insert(after, FrameDifference(prob=1.0))
+        seen = {
+            name: torch.stack([seen[name], clips]) for name, clips in embed(model, loader).items()
+        }
+    for feature, clips in seen.items():
+        middle = clips.shape[-2] // 2
+        for name, part in (("one", clips[..., middle : middle + 1, :]), ("all", clips)):
+            rows = part.mean(dim=-2)
+            if difference:
+                rows = join_views(rows, 1 << 30, folder)
             yield dict(feature=feature, clips=name, **across_sources(rows, groups, labels))
             joined = {f"level {n}": part for n, part in enumerate(finch(rows).labels.T[:3])}
             for share in MERGED:
@@ -93,8 +107,9 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--epoch", type=int, required=True, help="0: untrained")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--difference", action="store_true", help="of frame differences, too")
     args = parser.parse_args()
-    rows = list(measure(args.run, args.epoch))
+    rows = list(measure(args.run, args.epoch, args.difference))
     for row in rows:
         print(*(f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
     with durable_file(args.out) as file:
