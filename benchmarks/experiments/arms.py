@@ -99,6 +99,11 @@ AVERAGED = clustering(averaged=True)
 SUREST = clustering(clusterer=dict(type="FINCH", num_clusters=114), begin=10)
 # 0.125 for each video: what two views agree on is right more often.
 AGREED = clustering(clusterer=dict(type="FINCH", num_clusters=71), begin=10)
+# What moves how, from tools/data/extract_motion.py, as a second view from the start.
+MOTION = (
+    clustering(clusterer=dict(type="FINCH", num_clusters=86), descriptors="data/ucf101/motion.npz"),
+    embed_clips(4),
+)
 SURE_NOW = clustering(clusterer=dict(type="FINCH", num_clusters=86), begin=0)
 SPEED, SHUFFLED = dict(type="RelativeSpeedLoss"), dict(type="IntraVideoNegativeLoss")
 
@@ -151,6 +156,9 @@ ARMS: dict[str, tuple[Change, ...]] = {
         clustering(begin=0),
         positives(0.2),
     ),
+    # Clusters of embeddings and of motion boundary histograms: docs/motion.md
+    "motion": MOTION,
+    "info_nce_motion": (losses(INFO_NCE, TEMPORAL), AVERAGED, *MOTION),
     # From weights that have learned already: second_stage_ucf101_6.py
     "second_stage_merged": (*LATE, AVERAGED, SURE_NOW, embed_clips(4)),
 }

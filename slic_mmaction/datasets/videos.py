@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import reprlib
 from typing import Any
 
@@ -71,6 +72,12 @@ def video_name(videos: BaseDataset, index: int) -> str:
     """Path by which a video is known across runs."""
     info = videos.get_data_info(index)
     return str(info.get("filename", info.get("frame_dir")))
+
+
+def video_stem(videos: BaseDataset, index: int) -> str:
+    """The same path without the suffix of a video file, which another container changes."""
+    info = videos.get_data_info(index)
+    return str(info.get("frame_dir") or os.path.splitext(info["filename"])[0])
 
 
 def data_folder(videos: BaseDataset) -> str:

@@ -19,6 +19,29 @@ class BrokenVideoError(ValueError):
     """A video does not decode, or stops decoding long before its end."""
 
 
+def sampled_flow(path: Path, method: str, short_side: int, step: int) -> Iterator[np.ndarray]:
+    """Flow from every ``step``-th frame of a video to the frame after it.
+
+    Args:
+        path (Path): A file that OpenCV can open.
+        method (str): See :func:`build_estimator`.
+        short_side (int): Short side in pixels at which flow is estimated.
+        step (int): Frames from one field to the next.
+
+    Yields:
+        np.ndarray: (H, W, 2) float32, in pixels of the scaled frame.
+
+    Raises:
+        BrokenVideoError: See :func:`video_flow`.
+    """
+    estimate = build_estimator(method)
+    previous: np.ndarray | None = None
+    for number, frame in enumerate(_gray_frames(path, short_side)):
+        if previous is not None and number % step == 1 % step:
+            yield estimate(previous, frame)
+        previous = frame
+
+
 def video_flow(path: Path, method: str, short_side: int) -> Iterator[np.ndarray]:
     """Flow from every frame of a video to the next; the last is repeated.
 
@@ -38,15 +61,13 @@ def video_flow(path: Path, method: str, short_side: int) -> Iterator[np.ndarray]
             tenths of those announced
             (and over 8 frames less); the latter once all that do decode were seen.
     """
-    estimate = build_estimator(method)
-    previous = field = None
-    for frame in _gray_frames(path, short_side):
-        if previous is not None:
-            field = estimate(previous, frame)
-            yield field
-        previous = frame
-    if previous is not None:
-        yield np.zeros((*previous.shape, 2), np.float32) if field is None else field
+    field: np.ndarray | None = None
+    for field in sampled_flow(path, method, short_side, step=1):
+        yield field
+    if field is None:
+        frame = next(_gray_frames(path, short_side))
+        field = np.zeros((*frame.shape, 2), np.float32)
+    yield field
 
 
 def _gray_frames(path: Path, short_side: int) -> Iterator[np.ndarray]:

@@ -8,6 +8,7 @@ from itertools import compress
 from pathlib import Path
 
 import numpy as np
+import torch
 from mmaction.registry import HOOKS, TASK_UTILS
 from mmengine.dataset import DefaultSampler
 from mmengine.dist import is_main_process
@@ -18,9 +19,10 @@ from torch.utils.data import DataLoader
 
 from ..clustering.team import Clusterer, cluster_on_all_ranks
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
+from ..datasets.descriptor_file import rows_of
 from ..datasets.embedding_dataset import EmbeddingDataset, collate_readable
 from ..datasets.label_store import NOISE
-from ..datasets.videos import data_folder, true_labels, video_name
+from ..datasets.videos import data_folder, true_labels, video_name, video_stem
 from .accumulation_check import check_accumulation
 from .averaged_model import averaged_model
 from .clustering_report import clustering_report
@@ -64,6 +66,9 @@ class PseudoLabelHook(Hook):
         second_pipeline (Sequence[dict | Callable]): Another pipeline of the same videos, such
             as one with ``FrameDifference(prob=1)``. Videos are then clustered by what they look
             like in both, see :func:`join_views`. Defaults to none, as in the paper.
+        descriptors (str, optional): File of one vector for each video, made without the
+            network (``tools/data/extract_motion.py``), as a further view. A video without one
+            belongs to no cluster; more than the training set's ``max_bad_ratio`` are an error.
         averaged (bool): Embed with the weights that MMEngine's EMAHook averages, not with
             the current ones as the paper does. Defaults to False.
 
@@ -87,6 +92,7 @@ class PseudoLabelHook(Hook):
         num_workers: int = 2,
         max_embedding_bytes: int = 8 << 30,
         second_pipeline: Sequence[dict | Callable] = (),
+        descriptors: str | None = None,
         averaged: bool = False,
     ) -> None:
         if interval < 1 or begin < 0:
@@ -102,6 +108,7 @@ class PseudoLabelHook(Hook):
         # Travels in checkpoints, to be compared with that of a resumed run.
         self._recipe = json.dumps(clusterer, sort_keys=True, default=str)
         self.pipelines = [pipeline, second_pipeline] if second_pipeline else [pipeline]
+        self.descriptors = descriptors
         self.interval = interval
         self.begin = begin
         self.batch_size = batch_size
@@ -129,6 +136,7 @@ class PseudoLabelHook(Hook):
         if self.clusterer is not None:
             self._loaders = [self._build_loader(dataset, each) for each in self.pipelines]
             self._embedding_model(runner)
+            self._read_descriptors(dataset)
         # A resumed run takes its seed from the checkpoint, after the sampler was built.
         if hasattr(runner.train_dataloader.sampler, "seed"):
             runner.train_dataloader.sampler.seed = runner.seed
@@ -173,6 +181,15 @@ class PseudoLabelHook(Hook):
             num_workers=self.num_workers,
             collate_fn=collate_readable,
         )
+
+    def _read_descriptors(self, dataset: ClusterAwareDataset) -> None:
+        self._described = np.ones(len(dataset), dtype=bool)
+        if self.descriptors is not None:
+            stems = (video_stem(dataset.videos, i) for i in range(len(dataset)))
+            videos = below(data_folder(dataset.videos), stems)
+            max_missing = dataset.bad_videos.max_ratio
+            rows, self._described = rows_of(Path(self.descriptors), videos, max_missing)
+            self._rows = torch.from_numpy(rows)
 
     def _restore(self, runner: Runner, saved: dict) -> None:
         if not saved:
@@ -221,14 +238,17 @@ class PseudoLabelHook(Hook):
             for loader in self._loaders
         ]
         self._dataset.bad_videos.merge_ranks()
-        readable = ~self._dataset.bad_videos.unreadable.numpy()
+        readable = ~self._dataset.bad_videos.unreadable.numpy() & self._described
         for number, view in enumerate(views):
             views[number] = keep_rows(view, readable)
             check_embeddings(views[number], list(compress(self._videos, readable)), runner.logger)
+        if self.descriptors is not None:
+            views.append(self._rows[torch.from_numpy(readable)].to(views[0].device))
         embeddings = views[0]
         if len(views) > 1:
             embeddings = join_views(views, self.max_embedding_bytes, folder)
-        # A video that cannot be read belongs to no cluster, so it is nobody's positive.
+        # A video that cannot be read or has no descriptor belongs to no cluster, so it is nobody's
+        # positive.
         labels = np.full(len(readable), NOISE)
         labels[readable] = cluster_on_all_ranks(clusterer, embeddings, ranks_timeout(runner))
         self._dataset.store.update(labels)

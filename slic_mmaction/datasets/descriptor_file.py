@@ -1,0 +1,119 @@
+"""A file of one vector for each video, made without the network."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..durable_file import durable_file
+
+
+@dataclass(frozen=True)
+class Descriptors:
+    """What such a file holds.
+
+    Args:
+        rows (dict[str, np.ndarray]): (D,) float32 by the video's path below the folder of all
+            videos, without its suffix.
+        settings (dict): How they were made; empty for a file made elsewhere.
+    """
+
+    rows: Mapping[str, np.ndarray]
+    settings: dict[str, Any]
+
+
+def save_descriptors(path: Path, descriptors: Descriptors) -> None:
+    """Write an ``.npz`` of ``videos`` (N,) str, ``descriptors`` (N, D) float32 and ``settings``.
+
+    Args:
+        path (Path): Where to; the file appears whole or not at all.
+        descriptors (Descriptors): At least one.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    with durable_file(path) as file:
+        np.savez(
+            file,
+            videos=np.array(list(descriptors.rows)),
+            descriptors=np.stack(list(descriptors.rows.values())).astype(np.float32),
+            settings=np.array(json.dumps(descriptors.settings)),
+        )
+
+
+def read_descriptors(path: Path) -> Descriptors:
+    """Read a file of :func:`save_descriptors`, or one made elsewhere without ``settings``.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is damaged, lacks an array, or its rows are not one finite vector for
+            each video, each named once.
+    """
+    try:
+        # NumPy leaves a file open that it cannot read.
+        with open(path, "rb") as opened, np.load(opened) as file:
+            videos, matrix = file["videos"], file["descriptors"]
+            settings = json.loads(str(file["settings"])) if "settings" in file else {}
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"There is no descriptor file {path}: tools/data/extract_motion.py makes one."
+        ) from error
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
+        raise ValueError(
+            f"{path} is no descriptor file: it needs the arrays 'videos' (N,) of text and "
+            f"'descriptors' (N, D) of floats ({error})."
+        ) from error
+    if videos.ndim != 1 or matrix.ndim != 2 or len(videos) != len(matrix) or not len(videos):
+        raise ValueError(
+            f"{path} needs 'videos' (N,) and 'descriptors' (N, D) of at least one video, but has "
+            f"{videos.shape} and {matrix.shape}."
+        )
+    names = [str(name) for name in videos]
+    finite = np.isfinite(matrix).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"{path} has values that are no finite numbers, first for the video "
+            f"{names[int(np.flatnonzero(~finite)[0])]}: make it anew."
+        )
+    rows = dict(zip(names, matrix.astype(np.float32, copy=False)))
+    if len(rows) < len(names):
+        raise ValueError(f"{path} names a video more than once: make it anew.")
+    return Descriptors(rows, settings)
+
+
+def rows_of(path: Path, videos: Sequence[str], max_missing: float) -> tuple[np.ndarray, np.ndarray]:
+    """Descriptors in the order of a training set.
+
+    Args:
+        path (Path): The file.
+        videos (Sequence[str]): N paths below the folder of all videos, without suffix.
+        max_missing (float): Share of the videos that may have none.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: (N, D) float32, zero for a video that has none, and which
+        videos have one, (N,) bool.
+
+    Raises:
+        FileNotFoundError: See :func:`read_descriptors`.
+        ValueError: Likewise; or if too many videos have none.
+    """
+    known = read_descriptors(path).rows
+    has = np.array([video in known for video in videos])
+    if (~has).sum() > max_missing * len(videos):
+        first = videos[int(np.flatnonzero(~has)[0])]
+        raise ValueError(
+            f"{path} has no descriptor of {(~has).sum()} of {len(videos)} training videos, more "
+            f"than max_bad_ratio={max_missing} allows (first: {first}; a name in the file: "
+            f"{next(iter(known))}): names are paths below data_prefix without the suffix; "
+            "tools/data/extract_motion.py adds those that are missing."
+        )
+    rows = np.zeros((len(videos), len(next(iter(known.values())))), dtype=np.float32)
+    for row, video in zip(rows, videos):
+        row[:] = known.get(video, 0)
+    return rows, has

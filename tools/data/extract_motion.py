@@ -1,0 +1,153 @@
+"""Describe the motion in each video by one vector, for ``PseudoLabelHook(descriptors=...)``.
+
+    python tools/data/extract_motion.py data/ucf101/videos --out data/ucf101/motion.npz --workers 16
+    python tools/data/extract_motion.py data/ucf101/ucf101_train_split_1_videos.txt \\
+        --video-root data/ucf101/videos --out data/ucf101/motion.npz
+
+A vector is a motion boundary histogram (docs/motion.md), which needs no training and no labels. A
+stopped run goes on with the same command, from what was kept at most a minute ago; videos that are
+new are added. Videos without a vector are listed with the reason in ``OUT.broken_videos.txt``.
+
+Exit code: 0 if every video has its vector, 1 if some are broken, 2 if nothing was tried.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import math
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from slic_mmaction.datasets.descriptor_file import Descriptors, read_descriptors, save_descriptors
+from slic_mmaction.flow import motion_boundary_histograms, relative_name, sampled_flow
+from slic_mmaction.flow.extract import listed_videos, videos_below
+from slic_mmaction.preparation.atomic import write_text
+from slic_mmaction.preparation.progress import progress_bar
+from slic_mmaction.preparation.workers import Failure, run_isolated
+
+# Motion boundaries of whole cells need no sharp flow: DIS at 64 pixels, every fourth frame.
+SETTINGS: dict[str, Any] = dict(method="dis", short_side=64, step=4)
+SECONDS_BETWEEN_SAVES = 60.0
+
+
+def describe(video: Path, settings: dict[str, Any]) -> np.ndarray:
+    """The vector of one video, with one thread; work is parallel over videos."""
+    cv2.setNumThreads(1)
+    return motion_boundary_histograms(sampled_flow(video, **settings))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("videos", type=Path, help="annotation file, or folder of videos")
+    parser.add_argument("--out", type=Path, required=True, help="the file, .npz")
+    parser.add_argument(
+        "--video-root",
+        type=Path,
+        help="folder that an annotation file's paths are relative to (a dataset's data_prefix)",
+    )
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    args = parser.parse_args()
+    if args.workers < 1:
+        parser.error("--workers must be at least 1")
+    if args.out.suffix != ".npz":
+        parser.error("--out must end in .npz")
+    return args
+
+
+def videos_of(args: argparse.Namespace) -> dict[Path, str]:
+    """All videos, and the names by which a training set will ask for them."""
+    root = args.video_root or args.videos
+    if args.videos.is_dir():
+        videos = videos_below(args.videos)
+    elif not args.videos.is_file():
+        raise FileNotFoundError(f"There is no annotation file or folder {args.videos}.")
+    elif args.video_root is None:
+        raise ValueError(
+            f"{args.videos} is an annotation file: name the folder that its paths are relative "
+            "to with --video-root."
+        )
+    else:
+        videos = listed_videos(args.videos, root)
+    names = {video: os.path.splitext(relative_name(video, root))[0] for video in videos}
+    if len(set(names.values())) < len(names):
+        raise ValueError("Two videos differ in nothing but the suffix: rename one of them.")
+    return names
+
+
+def described_before(path: Path) -> dict[str, np.ndarray]:
+    """What an earlier run has done.
+
+    Raises:
+        ValueError: If that was with other settings.
+    """
+    if not path.exists():
+        return {}
+    kept = read_descriptors(path)
+    if kept.settings != SETTINGS:
+        raise ValueError(
+            f"{path} was made with the settings {kept.settings} and not {SETTINGS}: choose "
+            "another --out, or delete it."
+        )
+    return dict(kept.rows)
+
+
+def run(todo: dict[Path, str], rows: dict[str, np.ndarray], out: Path, workers: int) -> list[str]:
+    """Describe in parallel; return a line ``path<TAB>reason`` for each video without a vector."""
+    broken = []
+    saved = time.monotonic()
+    task = functools.partial(describe, settings=SETTINGS)
+    try:
+        with progress_bar("motion", len(todo)) as advance:
+            # No time limit: it would have to be that of the longest video.
+            for video, result in run_isolated(task, todo, workers, timeout=math.inf):
+                if isinstance(result, Failure):
+                    broken.append(f"{video}\t{result.reason}")
+                else:
+                    rows[todo[video]] = result
+                advance()
+                if rows and time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
+                    save_descriptors(out, Descriptors(rows, SETTINGS))
+                    saved = time.monotonic()
+    finally:
+        if rows:
+            save_descriptors(out, Descriptors(rows, SETTINGS))
+    return sorted(broken)
+
+
+def main() -> int:
+    args = arguments()
+    try:
+        videos = videos_of(args)
+        rows = described_before(args.out)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    todo = {video: name for video, name in videos.items() if name not in rows}
+    try:
+        broken = run(todo, rows, args.out, args.workers)
+    except KeyboardInterrupt:
+        print("Stopped. The same command goes on where it was.", file=sys.stderr)
+        return 130
+    report = args.out.with_suffix(".broken_videos.txt")
+    if broken:
+        write_text(report, "".join(f"{line}\n" for line in broken))
+    else:
+        report.unlink(missing_ok=True)
+    print(
+        f"{len(todo) - len(broken)} videos done now, {len(videos) - len(todo)} before, "
+        f"{len(broken)} broken" + (f" ({report})" if broken else "")
+    )
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
