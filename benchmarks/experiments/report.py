@@ -3,7 +3,8 @@
     python benchmarks/experiments/report.py work_dirs/experiments/main \
         --out benchmarks/results/experiments_main
 
-writes ``OUT.json``, ``OUT.md`` and ``OUT.png``. Runs in work are taken as far as they are.
+writes ``OUT.json``, ``OUT.md`` and ``OUT.png``. Runs in work are taken as far as they are. With
+``--earlier OUT.json`` those of an earlier report whose folder is gone are taken from that.
 """
 
 from __future__ import annotations
@@ -55,11 +56,21 @@ def collect(folder: Path) -> dict[str, dict[str, Any]]:
             figures=json.loads(path.read_text("utf-8")),
             clusterings=describe_clusterings(run, classes),
         )
-    order = list(ARMS)
-    runs = dict(sorted(runs.items(), key=lambda item: order.index(item[0])))
     if not runs:
         raise FileNotFoundError(f"{folder} holds no evaluated run: run.py makes them.")
     return runs
+
+
+def joined(
+    runs: dict[str, dict[str, Any]], earlier: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Runs and those of an earlier report, in the order of the arms; a run made anew counts."""
+    both = {
+        arm: {**earlier.get(arm, {}), **runs.get(arm, {})}
+        for arm in ARMS
+        if arm in {**earlier, **runs}
+    }
+    return {arm: dict(sorted(seeds.items())) for arm, seeds in both.items()}
 
 
 def curve(
@@ -149,8 +160,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="without an ending")
     parser.add_argument("--epoch", type=int, help="of the table; default: the last of all runs")
     parser.add_argument("--against", metavar="ARM", help="arm to show the differences from")
+    parser.add_argument("--earlier", type=Path, help="JSON of an earlier report, to go on from")
     args = parser.parse_args()
-    runs = collect(args.folder)
+    earlier = json.loads(args.earlier.read_text("utf-8")) if args.earlier else {}
+    runs = joined(collect(args.folder), earlier)
     every = [row["epoch"] for arm in runs.values() for s in arm.values() for row in s["figures"]]
     epoch = args.epoch or max(every)
     lines = table(runs, epoch)

@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from mmaction.registry import HOOKS, MODELS
 from mmengine.config import Config
 
+from slic_mmaction.datasets.descriptor_file import Descriptors, save_descriptors
+
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "experiments"
 
 
@@ -172,6 +174,37 @@ def test_report_has_mean_and_spread_of_the_seeds(
     assert cv2.imread(str(tmp_path / "out" / "main.png")).std() > 0
     with pytest.raises(FileNotFoundError, match="no evaluated run"):
         report.collect(tmp_path / "out")
+
+
+def test_a_report_goes_on_from_an_earlier_one(load) -> None:
+    earlier = dict(instance={"0": "old", "1": "old"}, motion={"0": "old"})
+    runs = dict(instance={"1": "new", "2": "new"}, slic={"0": "new"})
+    found = load("report").joined(runs, earlier)
+    assert list(found) == ["slic", "instance", "motion"]
+    assert found["instance"] == {"0": "old", "1": "new", "2": "new"}
+    assert found["motion"] == {"0": "old"} and found["slic"] == {"0": "new"}
+
+
+def test_descriptors_are_evaluated_without_a_network(load, tmp_path: Path, monkeypatch) -> None:
+    cfg = Config.fromfile(FOLDER / "slim_ucf101_6.py")
+    rng = np.random.default_rng(0)
+    kinds, rows = rng.normal(size=(2, 6)) + 3, {}
+    for part, count in (("query", 4), ("gallery", 42)):
+        lines = []
+        for i in range(count):
+            rows[f"{part}_{i}"] = (kinds[i % 2] + 0.01 * rng.normal(size=6)).astype(np.float32)
+            lines.append(f"{part}_{i}.mp4 {i % 2}\n")
+        (tmp_path / f"{part}.txt").write_text("".join(lines))
+        cfg.evaluation_dataset[part].ann_file = str(tmp_path / f"{part}.txt")
+    config = tmp_path / "config.py"
+    cfg.dump(config)
+    path = tmp_path / "motion.npz"
+    save_descriptors(path, Descriptors(rows, {}))
+    monkeypatch.setattr(sys, "argv", ["described.py", str(path), "--config", str(config)])
+    output: list[str] = []
+    monkeypatch.setattr("builtins.print", lambda *words: output.extend(words))
+    load("described").main()
+    assert {"R@1 100.0", "kNN 100.0", "mAP 100.0"} <= set(output)
 
 
 def test_a_run_goes_on_and_one_of_another_config_is_refused(

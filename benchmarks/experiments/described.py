@@ -1,0 +1,61 @@
+"""Retrieval and kNN by descriptors alone, without any network.
+
+    python benchmarks/experiments/described.py data/ucf101/motion.npz
+
+Queries are the test videos of ``slim_ucf101_6.py``, the gallery its training videos; figures are
+those of ``evaluate.py``. Descriptors are centred with the gallery's mean, as clustering does it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from evaluate import classes, figures
+from mmaction.registry import DATASETS
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from torch.nn.functional import normalize
+
+from slic_mmaction.datasets import RetrievalDataset
+from slic_mmaction.datasets.descriptor_file import rows_of
+from slic_mmaction.datasets.videos import data_folder, video_stem
+from slic_mmaction.hooks.label_matching import below
+
+CONFIG = Path(__file__).parent / "slim_ucf101_6.py"
+
+
+def described(path: Path, dataset: RetrievalDataset) -> dict[str, float]:
+    """Figures, in percent.
+
+    Args:
+        path (Path): Descriptors of all queries and of the gallery.
+        dataset (RetrievalDataset): Those.
+    """
+    rows = []
+    for videos in (dataset.query, dataset.gallery):
+        stems = (video_stem(videos, i) for i in range(len(videos)))
+        found, _ = rows_of(path, below(data_folder(videos), stems), max_missing=0.0)
+        rows.append(normalize(torch.from_numpy(found), dim=1))
+    labels = np.concatenate([classes(dataset.query), classes(dataset.gallery)])
+    centred = torch.cat(rows) - rows[1].mean(dim=0)
+    return figures(centred, labels, len(dataset.query))
+
+
+def main() -> None:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("descriptors", type=Path)
+    parser.add_argument("--config", type=Path, default=CONFIG)
+    args = parser.parse_args()
+    with DefaultScope.overwrite_default_scope("mmaction"):
+        dataset = DATASETS.build(Config.fromfile(args.config).evaluation_dataset)
+    print(*(f"{key} {value:.1f}" for key, value in described(args.descriptors, dataset).items()))
+
+
+if __name__ == "__main__":
+    main()
