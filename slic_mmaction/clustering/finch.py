@@ -107,7 +107,8 @@ class FINCH:
     Args:
         level: 0 is the finest, SLIC's choice (CVPR 2022).
         num_clusters: Instead of a level, merge the coarsest one that has enough clusters down to
-            this many (:func:`~slic_mmaction.clustering.refine.merge_to`).
+            this many (:func:`~slic_mmaction.clustering.refine.merge_to`). If level 0 has fewer, it
+            is level 0, with a warning: a training of days must not end at its last clustering.
         metric: ``'cosine'`` or ``'euclidean'``.
         early_exit: Whether long links of later levels are removed.
         backend: Neighbour search, see :func:`~slic_mmaction.clustering.first_neighbors`.
@@ -156,9 +157,6 @@ class FINCH:
         """Cluster embeddings (N, D); returns labels (N,) int64.
 
         Where the hierarchy ends before ``level``, its last level is used, with a warning.
-
-        Raises:
-            ValueError: If the finest level has fewer clusters than requested.
         """
         result = finch(
             embeddings,
@@ -169,6 +167,15 @@ class FINCH:
             self.precision,
             self.approximate_above,
         )
+        finest = int(result.num_clusters[0])
+        if self.num_clusters is not None and self.num_clusters > finest:
+            print_log(
+                f"FINCH was asked for num_clusters={self.num_clusters}, but its finest level has "
+                f"{finest} and it only merges: using that level. Ask for fewer, or use KMeans.",
+                logger="current",
+                level=logging.WARNING,
+            )
+            return result.labels[:, 0]
         if self.num_clusters is not None:
             level = level_to_refine(result.num_clusters.tolist(), self.num_clusters)
             points = check_matrix(embeddings, self.metric).cpu().numpy()

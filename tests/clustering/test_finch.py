@@ -86,9 +86,14 @@ def test_requested_number_of_finch_clust(metric, num_clusters):
     np.testing.assert_array_equal(ours, renumber(theirs))
 
 
-def test_more_clusters_than_there_are_is_an_error():
-    with pytest.raises(ValueError, match="num_clusters=300"):
-        FINCH(num_clusters=300)(golden_embeddings("small"))
+def test_more_clusters_than_there_are_is_the_finest_level_with_a_warning(monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        MMLogger.get_current_instance(), "log", lambda level, message: lines.append(message)
+    )
+    x = golden_embeddings("small")
+    np.testing.assert_array_equal(FINCH(num_clusters=300)(x), finch(x).labels[:, 0])
+    assert any("num_clusters=300, but its finest level has 68" in line for line in lines)
 
 
 def plain_finch(x: np.ndarray, metric: str, early_exit: bool) -> list[list[int]]:

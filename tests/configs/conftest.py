@@ -10,8 +10,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from mmengine.config import Config
+
+from slic_mmaction.datasets.descriptor_file import Descriptors, save_descriptors
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SIDE = 16
@@ -50,15 +53,26 @@ def shrink(node: Any, videos: Path, small: dict[str, Any] = SMALL) -> None:
             node[key] = str(videos / "features")
         elif key == "group_pattern":
             node[key] = None  # generated videos have no groups
+        elif key == "descriptors":
+            node[key] = str(videos / "motion.npz")
         elif key == "num_clusters":
             node[key] = 3
         else:
             shrink(value, videos, small)
 
 
+@pytest.fixture(scope="session")
+def described(video_set: Path) -> None:
+    """Descriptors of the generated videos."""
+    rng = np.random.default_rng(0)
+    names = (path.stem for path in sorted(video_set.glob("*.mp4")))
+    rows = {name: rng.normal(size=8).astype(np.float32) for name in names}
+    save_descriptors(video_set / "motion.npz", Descriptors(rows, {}))
+
+
 @pytest.fixture
 def stand_in(
-    video_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    described: None, video_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Path], Config]:
     """Load a config of ``configs/`` small; its structure, losses and schedule stay."""
     # Some configs name files that they write, below the present folder.
