@@ -6,7 +6,8 @@ Of the training videos, for each feature and number of clips: the pairs that FIN
 and those that merging the closest clusters of its first level joins (``num_clusters``). And how
 often the nearest video of another source is of the same class: of all videos, of those most sure
 of it (highest cosine), and where both are each other's nearest. With ``--difference`` the same of
-each feature joined with that of frame differences, as ``second_pipeline`` clusters them.
+each feature joined with that of frame differences, as ``second_pipeline`` clusters them, and with
+``--descriptors FILE`` joined with those, which are also looked at alone.
 """
 
 from __future__ import annotations
@@ -24,13 +25,16 @@ from cut import GROUP
 from evaluate import classes, embed, load_run
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import load_checkpoint
+from torch import Tensor
 from torch.nn.functional import normalize
 from torch.utils.data import DataLoader, Subset
 
 from slic_mmaction.clustering import FINCH, finch
-from slic_mmaction.datasets.videos import video_name
+from slic_mmaction.datasets.descriptor_file import rows_of
+from slic_mmaction.datasets.videos import data_folder, video_name, video_stem
 from slic_mmaction.durable_file import durable_file
 from slic_mmaction.hooks.joined_views import join_views
+from slic_mmaction.hooks.label_matching import below
 from slic_mmaction.probe.validation_cut import video_groups
 from slic_mmaction.transforms import FrameDifference
 
@@ -63,8 +67,10 @@ def across_sources(rows: Any, groups: np.ndarray, labels: np.ndarray) -> dict[st
     return {name: float(value) for name, value in found.items()}
 
 
-def measure(folder: Path, epoch: int, difference: bool) -> Iterator[dict[str, Any]]:
-    """A row for each feature and number of clips."""
+def measure(
+    folder: Path, epoch: int, difference: bool, descriptors: Path | None
+) -> Iterator[dict[str, Any]]:
+    """A row for each feature, number of clips and way to cluster."""
     _, model, dataset = load_run(folder)
     if epoch:
         load_checkpoint(model, str(folder / f"epoch_{epoch}.pth"), "cpu", strict=True)
@@ -81,22 +87,37 @@ def measure(folder: Path, epoch: int, difference: bool) -> Iterator[dict[str, An
         seen = {
             name: torch.stack([seen[name], clips]) for name, clips in embed(model, loader).items()
         }
+    described: list[Tensor] = []
+    if descriptors is not None:
+        stems = (video_stem(videos, i) for i in range(len(videos)))
+        rows, _ = rows_of(descriptors, below(data_folder(videos), stems), max_missing=0.0)
+        described = [torch.from_numpy(rows)]
+        joined = join_views(described, 1 << 30, folder)
+        for row in kinds_of_mates(joined, groups, labels):
+            yield dict(feature="descriptors", clips="none", **row)
     for feature, clips in seen.items():
         middle = clips.shape[-2] // 2
         for name, part in (("one", clips[..., middle : middle + 1, :]), ("all", clips)):
             rows = part.mean(dim=-2)
-            if difference:
-                rows = join_views(rows, 1 << 30, folder)
-            yield dict(feature=feature, clips=name, **across_sources(rows, groups, labels))
-            joined = {f"level {n}": part for n, part in enumerate(finch(rows).labels.T[:3])}
-            for share in MERGED:
-                count = round(share * len(labels))
-                if count <= joined["level 0"].max():
-                    joined[f"num_clusters={count}"] = FINCH(num_clusters=count)(rows)
-            for how, part in joined.items():
-                found = {k: float(v) for k, v in mates(part, groups, labels).items()}
-                clusters = int(part.max()) + 1
-                yield dict(feature=feature, clips=name, finch=how, clusters=clusters, **found)
+            views = [*(rows if difference else [rows]), *described]
+            joined = join_views(views, 1 << 30, folder) if len(views) > 1 else rows
+            for row in kinds_of_mates(joined, groups, labels):
+                yield dict(feature=feature, clips=name, **row)
+
+
+def kinds_of_mates(
+    rows: Tensor, groups: np.ndarray, labels: np.ndarray
+) -> Iterator[dict[str, Any]]:
+    """What is near, then what each way to cluster would join: see :func:`across_sources`."""
+    yield across_sources(rows, groups, labels)
+    joined = {f"level {n}": part for n, part in enumerate(finch(rows).labels.T[:3])}
+    for share in MERGED:
+        count = round(share * len(labels))
+        if count <= joined["level 0"].max():
+            joined[f"num_clusters={count}"] = FINCH(num_clusters=count)(rows)
+    for how, part in joined.items():
+        found = {k: float(v) for k, v in mates(part, groups, labels).items()}
+        yield dict(finch=how, clusters=int(part.max()) + 1, **found)
 
 
 def main() -> None:
@@ -108,8 +129,9 @@ def main() -> None:
     parser.add_argument("--epoch", type=int, required=True, help="0: untrained")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--difference", action="store_true", help="of frame differences, too")
+    parser.add_argument("--descriptors", type=Path, help="of the training videos, to join with")
     args = parser.parse_args()
-    rows = list(measure(args.run, args.epoch, args.difference))
+    rows = list(measure(args.run, args.epoch, args.difference, args.descriptors))
     for row in rows:
         print(*(f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
     with durable_file(args.out) as file:

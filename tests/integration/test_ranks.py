@@ -7,18 +7,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+
+from slic_mmaction.datasets.descriptor_file import Descriptors, save_descriptors
 
 HERE = Path(__file__).parent
 
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.parametrize("described", [False, True])
 def test_two_ranks_end_with_the_same_labels_and_weights(
-    tiny_config, video_set: Path, tmp_path: Path
+    tiny_config, video_set: Path, tmp_path: Path, described: bool
 ) -> None:
     cfg = tiny_config()
+    if described:
+        rows = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
+        rows = {f"train_{i}": row for i, row in enumerate(rows)}
+        save_descriptors(tmp_path / "motion.npz", Descriptors(rows, {}))
+        cfg.custom_hooks[0].clusterer = dict(type="FINCH")
+        cfg.custom_hooks[0].descriptors = str(tmp_path / "motion.npz")
     cfg.train_cfg.max_epochs = 1
     # Seven videos make uneven shards, batches of three uneven last batches.
     lines = (video_set / "train.txt").read_text().split("\n")[:7]
