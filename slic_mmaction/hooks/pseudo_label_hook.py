@@ -56,7 +56,8 @@ class PseudoLabelHook(Hook):
             (N, D) embeddings to (N,) labels. None leaves every video a cluster of
             its own.
         pipeline (Sequence[dict | Callable]): Evaluation pipeline whose clips are
-            embedded (the centre clip in the paper). Not needed without a clusterer.
+            embedded (the centre clip in the paper). Not needed without a clusterer, nor with
+            ``descriptors``, which are then clustered alone.
         interval (int): Epochs between two clusterings. Defaults to 5.
         begin (int): First epoch (0-based) that is clustered. Defaults to 0.
         batch_size (int): Videos embedded at once on each rank. Defaults to 32.
@@ -100,14 +101,14 @@ class PseudoLabelHook(Hook):
                 "PseudoLabelHook needs interval >= 1 and begin >= 0, "
                 f"but got interval={interval} and begin={begin}."
             )
-        if clusterer is not None and not pipeline:
+        if clusterer is not None and not pipeline and descriptors is None:
             raise ValueError("PseudoLabelHook needs a pipeline to embed the videos it clusters.")
         self.clusterer: Clusterer | None = (
             None if clusterer is None else TASK_UTILS.build(clusterer)
         )
         # Travels in checkpoints, to be compared with that of a resumed run.
         self._recipe = json.dumps(clusterer, sort_keys=True, default=str)
-        self.pipelines = [pipeline, second_pipeline] if second_pipeline else [pipeline]
+        self.pipelines = [each for each in (pipeline, second_pipeline) if each]
         self.descriptors = descriptors
         self.interval = interval
         self.begin = begin
@@ -243,9 +244,10 @@ class PseudoLabelHook(Hook):
             views[number] = keep_rows(view, readable)
             check_embeddings(views[number], list(compress(self._videos, readable)), runner.logger)
         if self.descriptors is not None:
-            views.append(self._rows[torch.from_numpy(readable)].to(views[0].device))
+            device = views[0].device if views else self._rows.device
+            views.append(self._rows[torch.from_numpy(readable)].to(device))
         embeddings = views[0]
-        if len(views) > 1:
+        if self.descriptors is not None or len(views) > 1:
             embeddings = join_views(views, self.max_embedding_bytes, folder)
         # A video that cannot be read or has no descriptor belongs to no cluster, so it is nobody's
         # positive.

@@ -58,6 +58,20 @@ def test_videos_are_clustered_by_embeddings_and_descriptors(
     assert labels_of(runner) == finch(joined).labels[:, 0].tolist()
 
 
+def test_descriptors_alone_need_no_pipeline(config, tmp_path: Path, monkeypatch) -> None:
+    rows = write(tmp_path / "motion.npz", [f"train_{i}" for i in range(8)])
+    config.custom_hooks[0].pipeline = []
+
+    def embed(*_) -> None:
+        raise AssertionError("no video is to be embedded")
+
+    monkeypatch.setattr("slic_mmaction.hooks.pseudo_label_hook.embed_videos", embed)
+    matrix = torch.from_numpy(np.stack([rows[f"train_{i}"] for i in range(8)]))
+    expected = finch(join_views([matrix], 1 << 20, Path())).labels[:, 0].tolist()
+    assert labels_of(train(config)) == expected
+    assert expected == GROUP_OF, "videos that are alike are nearest once what all share is gone"
+
+
 def test_a_video_without_one_belongs_to_no_cluster(config, tmp_path: Path) -> None:
     write(tmp_path / "motion.npz", [f"train_{i}" for i in range(8) if i != 3])
     config.train_dataloader.dataset.max_bad_ratio = 0.2
