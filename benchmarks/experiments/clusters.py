@@ -22,7 +22,8 @@ def mates(labels: np.ndarray, groups: np.ndarray, classes: np.ndarray) -> dict[s
     Returns:
         dict[str, float]: Share of mates from the same source; of the others, the share of
         the same class (NaN without others); and the pairs of a class from two sources that
-        are mates, of all there are.
+        are mates, of all there are, and as the mean over the classes that have such pairs: one
+        large cluster of one class makes the former large and not the latter.
     """
     pairs = np.triu(np.ones((len(labels), len(labels)), dtype=bool), 1)
     joined = pairs & (labels[:, None] == labels) & (labels >= 0)
@@ -30,11 +31,15 @@ def mates(labels: np.ndarray, groups: np.ndarray, classes: np.ndarray) -> dict[s
     same_class = classes[:, None] == classes
     beyond = joined & ~same_source
     wanted = pairs & same_class & ~same_source
-    found = (beyond & same_class).sum()
+    right = beyond & same_class
+    found = right.sum()
+    of_class = [classes == c for c in np.unique(classes)]
+    shares = [right[c].sum() / wanted[c].sum() for c in of_class if wanted[c].any()]
     return dict(
         same_source=(joined & same_source).sum() / max(1, joined.sum()),
         right_beyond=found / beyond.sum() if beyond.any() else float("nan"),
         found_beyond=found / max(1, wanted.sum()),
+        found_by_class=float(np.mean(shares)) if shares else 0.0,
     )
 
 

@@ -90,6 +90,7 @@ def test_mates_are_counted_pair_by_pair(count: int, seed: int) -> None:
     classes = rng.integers(0, 2, 4)[groups]
     labels = rng.integers(-1, 3, count)
     joined = same = beyond = right = wanted = 0
+    by_class: dict[int, list[bool]] = {}
     for i, j in combinations(range(count), 2):
         mate = labels[i] == labels[j] != -1
         joined += mate
@@ -98,9 +99,13 @@ def test_mates_are_counted_pair_by_pair(count: int, seed: int) -> None:
             beyond += mate
             wanted += classes[i] == classes[j]
             right += mate and classes[i] == classes[j]
+            if classes[i] == classes[j]:
+                by_class.setdefault(classes[i], []).append(mate)
     found = mates(labels, groups, classes)
     assert found["same_source"] == pytest.approx(same / max(1, joined))
     assert found["found_beyond"] == pytest.approx(right / max(1, wanted))
+    shares = [np.mean(found_or_not) for found_or_not in by_class.values()]
+    assert found["found_by_class"] == pytest.approx(np.mean(shares) if shares else 0)
     if beyond:
         assert found["right_beyond"] == pytest.approx(right / beyond)
     else:
