@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from mmengine.dataset import DefaultSampler
 from mmengine.dist import all_reduce
 from mmengine.model import BaseModel
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ..datasets.cluster_aware_dataset import ClusterAwareDataset
+from ..datasets.embedding_dataset import EmbeddingDataset, collate_readable
 from ..models.evaluation_mode import evaluation_mode
 from .embedding_matrix import new_matrix, sum_over_ranks
+
+
+def embedding_loader(
+    dataset: ClusterAwareDataset,
+    pipeline: Sequence[dict | Callable],
+    batch_size: int,
+    num_workers: int,
+) -> DataLoader:
+    """This rank's share of a training set's videos, through an evaluation pipeline."""
+    clips = EmbeddingDataset(dataset.videos, pipeline, dataset.bad_videos)
+    return DataLoader(
+        clips,
+        batch_size=batch_size,
+        sampler=DefaultSampler(clips, shuffle=False, round_up=False),
+        num_workers=num_workers,
+        collate_fn=collate_readable,
+    )
 
 
 @torch.no_grad()

@@ -10,23 +10,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmaction.registry import HOOKS, TASK_UTILS
-from mmengine.dataset import DefaultSampler
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
-from torch.utils.data import DataLoader
 
 from ..clustering.team import Clusterer, cluster_on_all_ranks
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
-from ..datasets.descriptor_file import rows_of
-from ..datasets.embedding_dataset import EmbeddingDataset, collate_readable
 from ..datasets.label_store import NOISE
-from ..datasets.videos import data_folder, true_labels, video_name, video_stem
+from ..datasets.videos import data_folder, true_labels, video_name
 from .accumulation_check import check_accumulation
-from .averaged_model import averaged_model
+from .averaged_model import embedding_model
 from .clustering_report import clustering_report
-from .embedding import embed_videos
+from .described_videos import described_videos
+from .embedding import embed_videos, embedding_loader
 from .embedding_matrix import keep_rows
 from .joined_views import join_views
 from .label_files import save_labels
@@ -57,7 +53,7 @@ class PseudoLabelHook(Hook):
             its own.
         pipeline (Sequence[dict | Callable]): Evaluation pipeline whose clips are
             embedded (the centre clip in the paper). Not needed without a clusterer, nor with
-            ``descriptors``, which are then clustered alone.
+            ``descriptors``, which are then clustered alone, and once: they do not change.
         interval (int): Epochs between two clusterings. Defaults to 5.
         begin (int): First epoch (0-based) that is clustered. Defaults to 0.
         batch_size (int): Videos embedded at once on each rank. Defaults to 32.
@@ -107,7 +103,8 @@ class PseudoLabelHook(Hook):
             None if clusterer is None else TASK_UTILS.build(clusterer)
         )
         # Travels in checkpoints, to be compared with that of a resumed run.
-        self._recipe = json.dumps(clusterer, sort_keys=True, default=str)
+        recipe = clusterer if descriptors is None else [clusterer, descriptors, bool(pipeline)]
+        self._recipe = json.dumps(recipe, sort_keys=True, default=str)
         self.pipelines = [each for each in (pipeline, second_pipeline) if each]
         self.descriptors = descriptors
         self.interval = interval
@@ -135,9 +132,14 @@ class PseudoLabelHook(Hook):
         self._videos = [video_name(dataset.videos, i) for i in range(len(dataset))]
         self._true_labels = true_labels(dataset.videos)
         if self.clusterer is not None:
-            self._loaders = [self._build_loader(dataset, each) for each in self.pipelines]
-            self._embedding_model(runner)
-            self._read_descriptors(dataset)
+            self._loaders = [
+                embedding_loader(dataset, pipeline, self.batch_size, self.num_workers)
+                for pipeline in self.pipelines
+            ]
+            embedding_model(runner, self.averaged)
+            self._described = np.ones(len(dataset), dtype=bool)
+            if self.descriptors is not None:
+                self._rows, self._described = described_videos(self.descriptors, dataset)
         # A resumed run takes its seed from the checkpoint, after the sampler was built.
         if hasattr(runner.train_dataloader.sampler, "seed"):
             runner.train_dataloader.sampler.seed = runner.seed
@@ -151,7 +153,9 @@ class PseudoLabelHook(Hook):
         """Advance the clock; cluster where this epoch is due."""
         self._dataset.store.start_epoch(runner.seed, runner.epoch)
         since_begin = runner.epoch - self.begin
-        due = since_begin >= 0 and since_begin % self.interval == 0
+        # Descriptors alone would be clustered the same way every time.
+        again = self.pipelines and since_begin >= 0 and since_begin % self.interval == 0
+        due = since_begin == 0 or again
         if self.clusterer is not None and (due or self._must_cluster):
             self._cluster(runner, self.clusterer)
             self._must_cluster = False
@@ -171,27 +175,6 @@ class PseudoLabelHook(Hook):
         if runner._resume:
             self._resumed = checkpoint.get(CHECKPOINT_KEY, {})
 
-    def _build_loader(
-        self, dataset: ClusterAwareDataset, pipeline: Sequence[dict | Callable]
-    ) -> DataLoader:
-        clips = EmbeddingDataset(dataset.videos, pipeline, dataset.bad_videos)
-        return DataLoader(
-            clips,
-            batch_size=self.batch_size,
-            sampler=DefaultSampler(clips, shuffle=False, round_up=False),
-            num_workers=self.num_workers,
-            collate_fn=collate_readable,
-        )
-
-    def _read_descriptors(self, dataset: ClusterAwareDataset) -> None:
-        self._described = np.ones(len(dataset), dtype=bool)
-        if self.descriptors is not None:
-            stems = (video_stem(dataset.videos, i) for i in range(len(dataset)))
-            videos = below(data_folder(dataset.videos), stems)
-            max_missing = dataset.bad_videos.max_ratio
-            rows, self._described = rows_of(Path(self.descriptors), videos, max_missing)
-            self._rows = torch.from_numpy(rows)
-
     def _restore(self, runner: Runner, saved: dict) -> None:
         if not saved:
             runner.logger.warning(
@@ -207,6 +190,8 @@ class PseudoLabelHook(Hook):
         )
         if change:
             runner.logger.warning(change)
+            # Where descriptors are clustered once, a new video would never get a label.
+            self._must_cluster = not self.pipelines and runner.epoch >= self.begin
         then = saved.get("clusterer", self._recipe)
         if then != self._recipe:
             self._must_cluster = self.clusterer is not None and runner.epoch >= self.begin
@@ -221,16 +206,11 @@ class PseudoLabelHook(Hook):
         if runner.epoch > self.begin:
             self._previous = labels
 
-    def _embedding_model(self, runner: Runner) -> BaseModel:
-        if self.averaged:
-            return averaged_model(runner)
-        return runner.model.module if is_model_wrapper(runner.model) else runner.model
-
     def _cluster(self, runner: Runner, clusterer: Clusterer) -> None:
         folder = Path(runner.work_dir)
         views = [
             embed_videos(
-                self._embedding_model(runner),
+                embedding_model(runner, self.averaged),
                 loader,
                 len(self._videos),
                 self.max_embedding_bytes,

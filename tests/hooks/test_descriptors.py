@@ -61,6 +61,8 @@ def test_videos_are_clustered_by_embeddings_and_descriptors(
 def test_descriptors_alone_need_no_pipeline(config, tmp_path: Path, monkeypatch) -> None:
     rows = write(tmp_path / "motion.npz", [f"train_{i}" for i in range(8)])
     config.custom_hooks[0].pipeline = []
+    config.custom_hooks[0].interval = 1
+    config.train_cfg.max_epochs = 2
 
     def embed(*_) -> None:
         raise AssertionError("no video is to be embedded")
@@ -68,8 +70,38 @@ def test_descriptors_alone_need_no_pipeline(config, tmp_path: Path, monkeypatch)
     monkeypatch.setattr("slic_mmaction.hooks.pseudo_label_hook.embed_videos", embed)
     matrix = torch.from_numpy(np.stack([rows[f"train_{i}"] for i in range(8)]))
     expected = finch(join_views([matrix], 1 << 20, Path())).labels[:, 0].tolist()
-    assert labels_of(train(config)) == expected
+    runner = train(config)
+    assert labels_of(runner) == expected
+    files = sorted(Path(runner.work_dir, "pseudo_labels").iterdir())
+    assert [path.name for path in files] == ["epoch_0.npz"], "clustered once"
     assert expected == GROUP_OF, "videos that are alike are nearest once what all share is gone"
+
+
+@pytest.mark.parametrize("change", ["a new video", "another file"])
+def test_descriptors_alone_are_clustered_anew_if_a_resumed_run_differs(
+    config, video_set: Path, tmp_path: Path, change: str
+) -> None:
+    path = tmp_path / "motion.npz"
+    write(path, [f"train_{i}" for i in range(8)])
+    config.custom_hooks[0].pipeline = []
+    dataset = config.train_dataloader.dataset.dataset
+    config.train_dataloader.batch_size = 7
+    if change == "a new video":
+        whole, dataset.ann_file = dataset.ann_file, str(tmp_path / "train.txt")
+        Path(dataset.ann_file).write_text("\n".join(Path(whole).read_text().splitlines()[:7]))
+    train(config)
+    config.train_cfg.max_epochs = 2
+    config.resume = True
+    config.experiment_name += "-resumed"
+    wanted = GROUP_OF
+    if change == "a new video":
+        dataset.ann_file = whole
+    else:
+        config.custom_hooks[0].descriptors = str(tmp_path / "other.npz")
+        rows = {f"train_{i}": np.eye(8, dtype=np.float32)[i // 2 * 2] for i in range(8)}
+        save_descriptors(tmp_path / "other.npz", Descriptors(rows, {}))
+        wanted = [0, 0, 1, 1, 2, 2, 3, 3]
+    assert labels_of(train(config)) == wanted
 
 
 def test_a_video_without_one_belongs_to_no_cluster(config, tmp_path: Path) -> None:
