@@ -140,7 +140,10 @@ def draw(runs: dict[str, dict[str, Any]], path: Path) -> None:
             if not values:
                 continue
             epochs, color = list(values), f"C{number}" if len(runs) <= 10 else TWENTY(number % 20)
-            axis.plot(epochs, [v.mean() for v in values.values()], color=color, label=arm)
+            # Labels that never change are one clustering, and one point is no line.
+            marker = "o" if len(epochs) == 1 else ""
+            means = [v.mean() for v in values.values()]
+            axis.plot(epochs, means, color=color, label=arm, marker=marker)
             low, high = ([f(v) for v in values.values()] for f in (np.min, np.max))
             axis.fill_between(epochs, low, high, color=color, alpha=0.15, lw=0)
         axis.set_title(f"{key} (%), {feature}" if feature else JOINED[key])
