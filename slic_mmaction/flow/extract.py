@@ -59,6 +59,32 @@ def videos_below(folder: Path) -> list[Path]:
     return videos
 
 
+def videos_asked_for(videos: Path, video_root: Path | None) -> tuple[list[Path], Path]:
+    """What the command line of an extraction names.
+
+    Args:
+        videos (Path): Annotation file, or folder of videos.
+        video_root (Path, optional): Folder that names are relative to; needed for a file.
+
+    Returns:
+        tuple[list[Path], Path]: The videos and that folder.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder.
+        ValueError: If the root is needed, or there is no video.
+    """
+    if videos.is_dir():
+        return videos_below(videos), video_root or videos
+    if not videos.is_file():
+        raise FileNotFoundError(f"There is no annotation file or folder {videos}.")
+    if video_root is None:
+        raise ValueError(
+            f"{videos} is an annotation file: name the folder that its paths are relative "
+            "to with --video-root."
+        )
+    return listed_videos(videos, video_root), video_root
+
+
 def plan(videos: Iterable[Path], video_root: Path, out: Path) -> list[FlowJob]:
     """Give each video its flow file.
 

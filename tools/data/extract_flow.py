@@ -33,10 +33,9 @@ from slic_mmaction.flow import METHODS, FlowSettings, build_estimator
 from slic_mmaction.flow.extract import (
     FlowJob,
     extract,
-    listed_videos,
     plan,
     remaining,
-    videos_below,
+    videos_asked_for,
 )
 from slic_mmaction.preparation.atomic import write_text
 from slic_mmaction.preparation.workers import Failure, run_isolated
@@ -78,21 +77,6 @@ def arguments() -> argparse.Namespace:
     return args
 
 
-def jobs_of(args: argparse.Namespace) -> list[FlowJob]:
-    """All videos and their flow files."""
-    if args.videos.is_dir():
-        root = args.video_root or args.videos
-        return plan(videos_below(args.videos), root, args.out)
-    if not args.videos.is_file():
-        raise FileNotFoundError(f"There is no annotation file or folder {args.videos}.")
-    if args.video_root is None:
-        raise ValueError(
-            f"{args.videos} is an annotation file: name the folder that its paths are relative "
-            "to with --video-root."
-        )
-    return plan(listed_videos(args.videos, args.video_root), args.video_root, args.out)
-
-
 def run(jobs: list[FlowJob], settings: FlowSettings, workers: int, console: Console) -> list[str]:
     """Extract in parallel; return a line ``path<TAB>reason`` for each video without flow."""
     broken = []
@@ -116,7 +100,7 @@ def main() -> int:
     settings = FlowSettings(args.method, args.component, args.bound, args.short_side)
     try:
         build_estimator(settings.method)
-        jobs = jobs_of(args)
+        jobs = plan(*videos_asked_for(args.videos, args.video_root), args.out)
         todo = remaining(jobs, settings)
     except (ImportError, ValueError, OSError) as error:
         print(error, file=sys.stderr)

@@ -27,7 +27,7 @@ import numpy as np
 
 from slic_mmaction.datasets.descriptor_file import Descriptors, read_descriptors, save_descriptors
 from slic_mmaction.flow import motion_boundary_histograms, relative_name, sampled_flow
-from slic_mmaction.flow.extract import listed_videos, videos_below
+from slic_mmaction.flow.extract import videos_asked_for
 from slic_mmaction.preparation.atomic import write_text
 from slic_mmaction.preparation.progress import progress_bar
 from slic_mmaction.preparation.workers import Failure, run_isolated
@@ -65,18 +65,7 @@ def arguments() -> argparse.Namespace:
 
 def videos_of(args: argparse.Namespace) -> dict[Path, str]:
     """All videos, and the names by which a training set will ask for them."""
-    root = args.video_root or args.videos
-    if args.videos.is_dir():
-        videos = videos_below(args.videos)
-    elif not args.videos.is_file():
-        raise FileNotFoundError(f"There is no annotation file or folder {args.videos}.")
-    elif args.video_root is None:
-        raise ValueError(
-            f"{args.videos} is an annotation file: name the folder that its paths are relative "
-            "to with --video-root."
-        )
-    else:
-        videos = listed_videos(args.videos, root)
+    videos, root = videos_asked_for(args.videos, args.video_root)
     names = {video: os.path.splitext(relative_name(video, root))[0] for video in videos}
     if len(set(names.values())) < len(names):
         raise ValueError("Two videos differ in nothing but the suffix: rename one of them.")
