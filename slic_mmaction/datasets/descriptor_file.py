@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,7 @@ def read_descriptors(path: Path) -> Descriptors:
         raise FileNotFoundError(
             f"There is no descriptor file {path}: tools/data/extract_motion.py makes one."
         ) from error
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, EOFError) as error:
         raise ValueError(
             f"{path} is no descriptor file: it needs the arrays 'videos' (N,) of text and "
             f"'descriptors' (N, D) of floats ({error})."

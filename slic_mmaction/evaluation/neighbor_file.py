@@ -49,8 +49,9 @@ class RetrievalNeighbors:
             ValueError: If the file is another ``.npz``, or damaged.
         """
         try:
-            # Objects that an .npz may hold are never unpickled.
-            with np.load(path, allow_pickle=False) as arrays:
+            # Objects that an .npz may hold are never unpickled. NumPy leaves a file open that it
+            # cannot read.
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 found = {name: arrays[name] for name in arrays.files}
         except FileNotFoundError:
             raise

@@ -76,6 +76,18 @@ def test_a_damaged_file(tmp_path: Path, content: bytes) -> None:
         read_descriptors(path)
 
 
+def test_a_single_array_and_a_damaged_compressed_file(tmp_path: Path) -> None:
+    single, packed = tmp_path / "one.npy", tmp_path / "packed.npz"
+    np.save(single, np.eye(2))
+    np.savez_compressed(packed, videos=["x"], descriptors=np.ones((1, 4000)))
+    content = bytearray(packed.read_bytes())
+    content[len(content) // 2 - 40 : len(content) // 2] = b"\xff" * 40
+    packed.write_bytes(content)
+    for path in (single, packed):
+        with pytest.raises(ValueError, match="is no descriptor file"):
+            read_descriptors(path)
+
+
 def test_no_file_at_all(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"extract_motion\.py makes one"):
         read_descriptors(tmp_path / "none.npz")
