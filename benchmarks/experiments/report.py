@@ -143,7 +143,8 @@ def draw(runs: dict[str, dict[str, Any]], path: Path) -> None:
             # Labels that never change are one clustering, and one point is no line.
             marker = "o" if len(epochs) == 1 else ""
             means = [v.mean() for v in values.values()]
-            axis.plot(epochs, means, color=color, label=arm, marker=marker)
+            style = dict(color=color, marker=marker, linestyle="--" if number >= 20 else "-")
+            axis.plot(epochs, means, label=arm, **style)
             low, high = ([f(v) for v in values.values()] for f in (np.min, np.max))
             axis.fill_between(epochs, low, high, color=color, alpha=0.15, lw=0)
         axis.set_title(f"{key} (%), {feature}" if feature else JOINED[key])
