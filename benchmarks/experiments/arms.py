@@ -109,7 +109,6 @@ MOTION_ALONE = clustering(
     clusterer=dict(type="FINCH", num_clusters=50),
     descriptors="data/ucf101/motion.npz",
     pipeline=[],
-    interval=1000,
 )
 SURE_NOW = clustering(clusterer=dict(type="FINCH", num_clusters=86), begin=0)
 SPEED, SHUFFLED = dict(type="RelativeSpeedLoss"), dict(type="IntraVideoNegativeLoss")
@@ -164,7 +163,6 @@ ARMS: dict[str, tuple[Change, ...]] = {
         positives(0.2),
     ),
     # Clusters of embeddings and of motion boundary histograms: docs/motion.md
-    "motion": MOTION,
     "info_nce_motion": (losses(INFO_NCE, TEMPORAL), AVERAGED, *MOTION),
     "motion_alone": (MOTION_ALONE,),
     "info_nce_motion_alone": (losses(INFO_NCE, TEMPORAL), MOTION_ALONE),

@@ -20,9 +20,7 @@ from mmengine.registry import DefaultScope
 from torch.nn.functional import normalize
 
 from slic_mmaction.datasets import RetrievalDataset
-from slic_mmaction.datasets.descriptor_file import rows_of
-from slic_mmaction.datasets.videos import data_folder, video_stem
-from slic_mmaction.hooks.label_matching import below
+from slic_mmaction.hooks.described_videos import described_videos
 
 CONFIG = Path(__file__).parent / "slim_ucf101_6.py"
 
@@ -36,9 +34,8 @@ def described(path: Path, dataset: RetrievalDataset) -> dict[str, float]:
     """
     rows = []
     for videos in (dataset.query, dataset.gallery):
-        stems = (video_stem(videos, i) for i in range(len(videos)))
-        found, _ = rows_of(path, below(data_folder(videos), stems), max_missing=0.0)
-        rows.append(normalize(torch.from_numpy(found), dim=1))
+        found, _ = described_videos(path, videos, max_missing=0.0)
+        rows.append(normalize(found, dim=1))
     labels = np.concatenate([classes(dataset.query), classes(dataset.gallery)])
     centred = torch.cat(rows) - rows[1].mean(dim=0)
     return figures(centred, labels, len(dataset.query))

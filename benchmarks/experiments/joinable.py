@@ -30,11 +30,10 @@ from torch.nn.functional import normalize
 from torch.utils.data import DataLoader, Subset
 
 from slic_mmaction.clustering import FINCH, finch
-from slic_mmaction.datasets.descriptor_file import rows_of
-from slic_mmaction.datasets.videos import data_folder, video_name, video_stem
+from slic_mmaction.datasets.videos import video_name
 from slic_mmaction.durable_file import durable_file
+from slic_mmaction.hooks.described_videos import described_videos
 from slic_mmaction.hooks.joined_views import join_views
-from slic_mmaction.hooks.label_matching import below
 from slic_mmaction.probe.validation_cut import video_groups
 from slic_mmaction.transforms import FrameDifference
 
@@ -89,9 +88,7 @@ def measure(
         }
     described: list[Tensor] = []
     if descriptors is not None:
-        stems = (video_stem(videos, i) for i in range(len(videos)))
-        rows, _ = rows_of(descriptors, below(data_folder(videos), stems), max_missing=0.0)
-        described = [torch.from_numpy(rows)]
+        described = [described_videos(descriptors, videos, max_missing=0.0)[0]]
         joined = join_views(described, 1 << 30, folder)
         for row in kinds_of_mates(joined, groups, labels):
             yield dict(feature="descriptors", clips="none", **row)

@@ -139,7 +139,9 @@ class PseudoLabelHook(Hook):
             embedding_model(runner, self.averaged)
             self._described = np.ones(len(dataset), dtype=bool)
             if self.descriptors is not None:
-                self._rows, self._described = described_videos(self.descriptors, dataset)
+                self._rows, self._described = described_videos(
+                    self.descriptors, dataset.videos, dataset.bad_videos.max_ratio
+                )
         # A resumed run takes its seed from the checkpoint, after the sampler was built.
         if hasattr(runner.train_dataloader.sampler, "seed"):
             runner.train_dataloader.sampler.seed = runner.seed
@@ -154,8 +156,8 @@ class PseudoLabelHook(Hook):
         self._dataset.store.start_epoch(runner.seed, runner.epoch)
         since_begin = runner.epoch - self.begin
         # Descriptors alone would be clustered the same way every time.
-        again = self.pipelines and since_begin >= 0 and since_begin % self.interval == 0
-        due = since_begin == 0 or again
+        interval = self.interval if self.pipelines else float("inf")
+        due = since_begin >= 0 and since_begin % interval == 0
         if self.clusterer is not None and (due or self._must_cluster):
             self._cluster(runner, self.clusterer)
             self._must_cluster = False
@@ -229,8 +231,7 @@ class PseudoLabelHook(Hook):
         embeddings = views[0]
         if self.descriptors is not None or len(views) > 1:
             embeddings = join_views(views, self.max_embedding_bytes, folder)
-        # A video that cannot be read or has no descriptor belongs to no cluster, so it is nobody's
-        # positive.
+        # A video left out belongs to no cluster, so it is nobody's positive.
         labels = np.full(len(readable), NOISE)
         labels[readable] = cluster_on_all_ranks(clusterer, embeddings, ranks_timeout(runner))
         self._dataset.store.update(labels)

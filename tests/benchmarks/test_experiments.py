@@ -182,12 +182,12 @@ def test_report_has_mean_and_spread_of_the_seeds(
 
 
 def test_a_report_goes_on_from_an_earlier_one(load) -> None:
-    earlier = dict(instance={"0": "old", "1": "old"}, motion={"0": "old"})
+    earlier = dict(instance={"0": "old", "1": "old"}, motion_alone={"0": "old"})
     runs = dict(instance={"1": "new", "2": "new"}, slic={"0": "new"})
     found = load("report").joined(runs, earlier)
-    assert list(found) == ["slic", "instance", "motion"]
+    assert list(found) == ["slic", "instance", "motion_alone"]
     assert found["instance"] == {"0": "old", "1": "new", "2": "new"}
-    assert found["motion"] == {"0": "old"} and found["slic"] == {"0": "new"}
+    assert found["motion_alone"] == {"0": "old"} and found["slic"] == {"0": "new"}
 
 
 def test_descriptors_are_evaluated_without_a_network(load, tmp_path: Path, monkeypatch) -> None:
