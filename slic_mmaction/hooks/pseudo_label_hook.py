@@ -26,8 +26,8 @@ from .embedding import embed_videos, embedding_loader
 from .embedding_matrix import keep_rows
 from .joined_views import join_views
 from .label_files import save_labels
-from .label_matching import below, match_labels
 from .rank_agreement import check_same_batches, check_same_labels, ranks_timeout
+from .resumed_labels import resumed_labels
 from .sanity import check_embeddings
 
 CHECKPOINT_KEY = "pseudo_labels"
@@ -178,35 +178,25 @@ class PseudoLabelHook(Hook):
             self._resumed = checkpoint.get(CHECKPOINT_KEY, {})
 
     def _restore(self, runner: Runner, saved: dict) -> None:
-        if not saved:
-            runner.logger.warning(
-                "The checkpoint carries no pseudo-labels: clustering before the first epoch."
-            )
-            self._must_cluster = runner.epoch >= self.begin
-            return
-        folder = data_folder(self._dataset.videos)
-        labels, change = match_labels(
-            saved["labels"].cpu().numpy(),
-            below(saved.get("folder", folder), saved["videos"]),
-            below(folder, self._videos),
+        found = resumed_labels(
+            saved,
+            self._videos,
+            data_folder(self._dataset.videos),
+            self._recipe,
+            once=not self.pipelines,
         )
-        if change:
-            runner.logger.warning(change)
-            # Where descriptors are clustered once, a new video would never get a label.
-            self._must_cluster = not self.pipelines and runner.epoch >= self.begin
-        then = saved.get("clusterer", self._recipe)
-        if then != self._recipe:
-            self._must_cluster = self.clusterer is not None and runner.epoch >= self.begin
-            runner.logger.warning(
-                f"The clusterer has changed since the checkpoint, from {then} to {self._recipe}: "
-                "the checkpoint's pseudo-labels are dropped"
-                + (", clustering before the first epoch." if self._must_cluster else ".")
-            )
+        for warning in found.warnings:
+            runner.logger.warning(warning)
+        begun = self.clusterer is not None and runner.epoch >= self.begin
+        self._must_cluster = found.outdated and begun
+        if self._must_cluster:
+            runner.logger.warning("Clustering before the first epoch, due or not.")
+        if found.labels is None:
             return
-        self._dataset.store.update(labels)
+        self._dataset.store.update(found.labels)
         # Until the first clustering the store holds no clusters, but each video its own.
         if runner.epoch > self.begin:
-            self._previous = labels
+            self._previous = found.labels
 
     def _cluster(self, runner: Runner, clusterer: Clusterer) -> None:
         folder = Path(runner.work_dir)
