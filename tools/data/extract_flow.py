@@ -17,43 +17,19 @@ import argparse
 import functools
 import math
 import sys
-from pathlib import Path
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from slic_mmaction.flow import METHODS, FlowSettings, build_estimator
-from slic_mmaction.flow.extract import (
-    FlowJob,
-    extract,
-    plan,
-    remaining,
-    videos_asked_for,
-)
-from slic_mmaction.preparation.atomic import write_text
+from slic_mmaction.flow.command_line import add_video_arguments, conclude
+from slic_mmaction.flow.extract import FlowJob, extract, plan, remaining, videos_asked_for
+from slic_mmaction.preparation.progress import progress_bar
 from slic_mmaction.preparation.workers import Failure, run_isolated
-
-BROKEN = "broken_videos.txt"
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("videos", type=Path, help="annotation file, or folder of videos")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the flow files")
-    parser.add_argument(
-        "--video-root",
-        type=Path,
-        help="folder that an annotation file's paths are relative to (a dataset's data_prefix)",
-    )
+    add_video_arguments(parser, out="folder for the flow files")
     parser.add_argument("--method", choices=METHODS, default="tvl1", help="default: tvl1")
     parser.add_argument(
         "--component", choices=("x", "xy"), default="x", help="default: x, all that SLIC shows"
@@ -70,33 +46,28 @@ def arguments() -> argparse.Namespace:
         default=128,
         help="short side of the stored flow in pixels; smaller videos keep theirs (default: 128)",
     )
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     args = parser.parse_args()
-    if args.bound <= 0 or args.short_side < 16 or args.workers < 1:
-        parser.error("--bound must be above 0, --short-side at least 16 and --workers at least 1")
+    if args.bound <= 0 or args.short_side < 16:
+        parser.error("--bound must be above 0 and --short-side at least 16")
     return args
 
 
-def run(jobs: list[FlowJob], settings: FlowSettings, workers: int, console: Console) -> list[str]:
+def run(jobs: list[FlowJob], settings: FlowSettings, workers: int) -> list[str]:
     """Extract in parallel; return a line ``path<TAB>reason`` for each video without flow."""
     broken = []
-    columns = (TextColumn("flow"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     task = functools.partial(extract, settings=settings)
-    with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=console) as progress:
-        bar = progress.add_task("flow", total=len(jobs))
+    with progress_bar("flow", len(jobs)) as advance:
         # No time limit: it would have to be that of the longest video.
         for job, result in run_isolated(task, jobs, workers, timeout=math.inf):
             reason = result.reason if isinstance(result, Failure) else result
             if reason is not None:
                 broken.append(f"{job.video}\t{reason}")
-                console.print(f"[red]broken[/red] {job.video}: {reason}", highlight=False)
-            progress.advance(bar)
-    return sorted(broken)
+            advance()
+    return broken
 
 
 def main() -> int:
     args = arguments()
-    console = Console(stderr=True, soft_wrap=True)
     settings = FlowSettings(args.method, args.component, args.bound, args.short_side)
     try:
         build_estimator(settings.method)
@@ -106,21 +77,12 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     try:
-        broken = run(todo, settings, args.workers, console) if todo else []
+        broken = run(todo, settings, args.workers)
     except KeyboardInterrupt:
         print("Stopped. The same command goes on where it was.", file=sys.stderr)
         return 130
-    report = args.out / BROKEN
-    if broken:
-        write_text(report, "".join(f"{line}\n" for line in broken))
-    else:
-        report.unlink(missing_ok=True)
-    done = len(todo) - len(broken)
-    print(
-        f"{done} videos done now, {len(jobs) - len(todo)} before, {len(broken)} broken"
-        + (f" ({report})" if broken else "")
-    )
-    return 1 if broken else 0
+    report = args.out / "broken_videos.txt"
+    return conclude(broken, len(todo), len(jobs) - len(todo), report)
 
 
 if __name__ == "__main__":

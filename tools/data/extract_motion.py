@@ -27,8 +27,8 @@ import numpy as np
 
 from slic_mmaction.datasets.descriptor_file import Descriptors, read_descriptors, save_descriptors
 from slic_mmaction.flow import motion_boundary_histograms, relative_name, sampled_flow
+from slic_mmaction.flow.command_line import add_video_arguments, conclude
 from slic_mmaction.flow.extract import videos_asked_for
-from slic_mmaction.preparation.atomic import write_text
 from slic_mmaction.preparation.progress import progress_bar
 from slic_mmaction.preparation.workers import Failure, run_isolated
 
@@ -47,17 +47,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("videos", type=Path, help="annotation file, or folder of videos")
-    parser.add_argument("--out", type=Path, required=True, help="the file, .npz")
-    parser.add_argument(
-        "--video-root",
-        type=Path,
-        help="folder that an annotation file's paths are relative to (a dataset's data_prefix)",
-    )
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    add_video_arguments(parser, out="the file, .npz")
     args = parser.parse_args()
-    if args.workers < 1:
-        parser.error("--workers must be at least 1")
     if args.out.suffix != ".npz":
         parser.error("--out must end in .npz")
     return args
@@ -109,7 +100,7 @@ def run(todo: dict[Path, str], rows: dict[str, np.ndarray], out: Path, workers: 
     finally:
         if rows:
             save_descriptors(out, Descriptors(rows, SETTINGS))
-    return sorted(broken)
+    return broken
 
 
 def main() -> int:
@@ -127,15 +118,7 @@ def main() -> int:
         print("Stopped. The same command goes on where it was.", file=sys.stderr)
         return 130
     report = args.out.with_suffix(".broken_videos.txt")
-    if broken:
-        write_text(report, "".join(f"{line}\n" for line in broken))
-    else:
-        report.unlink(missing_ok=True)
-    print(
-        f"{len(todo) - len(broken)} videos done now, {len(videos) - len(todo)} before, "
-        f"{len(broken)} broken" + (f" ({report})" if broken else "")
-    )
-    return 1 if broken else 0
+    return conclude(broken, len(todo), len(videos) - len(todo), report)
 
 
 if __name__ == "__main__":
