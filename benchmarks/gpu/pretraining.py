@@ -1,8 +1,8 @@
 """Stage (d): pretraining of real clips, arms against each other at an equal budget.
 
-Runs benchmarks/experiments/run.py, all arms of a seed at the same time on the one GPU, and keeps
-the figures of each seed; the untrained networks are what it evaluates as epoch 0. What does not
-finish before the time limit is stopped and resumes in the next call on the same machine.
+Runs benchmarks/experiments/run.py, the arms of a measurement at the same time on the one GPU, and
+keeps the figures of each seed; the untrained networks are what it evaluates as epoch 0. What does
+not finish before the time limit is stopped and resumes in the next call on the same machine.
 """
 
 from __future__ import annotations
@@ -23,9 +23,14 @@ from settings import ROOT, OutOfTime, Settings
 from stage_file import Result, markdown
 from video_data import video_set
 
+from slic_mmaction.preparation.options import available_cores
+
 ARMS = ("slic", "instance", "no_temporal", "SUPERVISED_upper_bound")
+# Embeds nothing, and needs what tools/data/extract_motion.py makes.
+MOTION = ("motion_alone",)
 SEEDS = (0, 1, 2)
 EPOCHS = 200
+FIGURES = ("R@1", "R@5", "mAP", "kNN")
 # Seconds that stopping and writing take.
 RESERVE = 20.0
 
@@ -45,7 +50,12 @@ def command(
         f"{evaluation}.query.ann_file": videos.test,
         f"{evaluation}.query.data_prefix.video": videos.root,
     }
-    for pipeline in ("train_dataloader.dataset", evaluation, "custom_hooks.0"):
+    pipelines = ["train_dataloader.dataset", evaluation]
+    if arms == MOTION:
+        options["custom_hooks.0.descriptors"] = motion_file(settings)
+    else:
+        pipelines.append("custom_hooks.0")
+    for pipeline in pipelines:
         options[f"{pipeline}.pipeline.0.path"] = settings.scratch / "frames"
     call = [sys.executable, str(ROOT / "benchmarks/experiments/run.py")]
     call += ["--config", str(Path(__file__).with_name(config)), "--arms", *arms]
@@ -65,7 +75,36 @@ def run_seed(arms: tuple[str, ...], seed: int, epochs: int, settings: Settings) 
         return dict(skipped="pretraining needs real videos: --data")
     out = settings.scratch / "pretraining"
     out.mkdir(parents=True, exist_ok=True)
-    if settings.seconds_left() < 2 * RESERVE:
+    if arms == MOTION:
+        run_program(description(settings), out / "motion.log", settings)
+    log = out / f"{arms[0]}_seed{seed}.log"
+    run_program(command(arms, seed, epochs, out, settings), log, settings)
+    figures = {arm: read_figures(out / arm / f"seed{seed}") for arm in arms}
+    return dict(seed=seed, epochs=epochs, videos=len(video_set(settings).paths()), figures=figures)
+
+
+def motion_file(settings: Settings) -> Path:
+    """Where the motion of the videos is described."""
+    return settings.scratch / "motion.npz"
+
+
+def description(settings: Settings) -> list[str]:
+    """The call that describes the motion of the training videos, or finds it done."""
+    videos = video_set(settings)
+    call = [sys.executable, str(ROOT / "tools/data/extract_motion.py"), str(videos.train)]
+    call += ["--video-root", str(videos.root), "--out", str(motion_file(settings))]
+    return [*call, "--workers", str(2 if settings.small else available_cores())]
+
+
+def run_program(call: list[str], log: Path, settings: Settings) -> None:
+    """Run a program for as long as there is time.
+
+    Raises:
+        OutOfTime: If the time limit comes first.
+        RuntimeError: If the program fails.
+    """
+    limit = settings.seconds_left() - RESERVE
+    if limit < RESERVE:
         raise OutOfTime
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join(
@@ -73,18 +112,16 @@ def run_seed(arms: tuple[str, ...], seed: int, epochs: int, settings: Settings) 
     )
     if settings.device.type == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
-    log = out / f"seed{seed}.log"
     with open(log, "w", encoding="utf-8") as file:
         # A session of its own, so that stopping it stops the trainings that it started.
         process = subprocess.Popen(
-            command(arms, seed, epochs, out, settings),
+            call,
             stdout=file,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
             env=environment,
             start_new_session=True,
         )
-        limit = settings.seconds_left() - RESERVE
         try:
             process.wait(None if limit == float("inf") else limit)
         except subprocess.TimeoutExpired:
@@ -93,11 +130,7 @@ def run_seed(arms: tuple[str, ...], seed: int, epochs: int, settings: Settings) 
             stop(process)
     if process.returncode:
         tail = log.read_text(encoding="utf-8")[-1500:]
-        raise RuntimeError(
-            f"benchmarks/experiments/run.py ended with {process.returncode}:\n{tail}"
-        )
-    figures = {arm: read_figures(out / arm / f"seed{seed}") for arm in arms}
-    return dict(seed=seed, epochs=epochs, videos=len(video_set(settings).paths()), figures=figures)
+        raise RuntimeError(f"{Path(call[1]).name} ended with {process.returncode}:\n{tail}")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -114,11 +147,12 @@ def read_figures(folder: Path) -> list[dict[str, Any]]:
 
 
 def measurements(settings: Settings) -> Iterator[tuple[str, Callable[[], Result]]]:
-    """A measurement for each seed."""
+    """Two measurements for each seed."""
     arms, seeds, epochs = (ARMS[:1], SEEDS[:1], 1) if settings.small else (ARMS, SEEDS, EPOCHS)
     for seed in seeds:
-        label = f"seed {seed}, {epochs} epochs of {', '.join(arms)}"
-        yield label, partial(run_seed, arms, seed, epochs, settings)
+        for together in (arms, MOTION):
+            label = f"seed {seed}, {epochs} epochs of {', '.join(together)}"
+            yield label, partial(run_seed, together, seed, epochs, settings)
 
 
 def table(results: dict[str, Result]) -> str:
@@ -130,16 +164,16 @@ def table(results: dict[str, Result]) -> str:
             for row in rows:
                 name = {last: arm, 0: "random"}.get(row["epoch"])
                 # All arms of a seed start from the same weights.
-                if name == "random" and arm != next(iter(result["figures"])):
+                if name == "random" and arm != ARMS[0]:
                     continue
-                for figure in ("R@1", "R@5", "kNN") if name else ():
+                for figure in FIGURES if name else ():
                     values[name or "", row["feature"], figure].append(row[figure])
     pairs = dict.fromkeys((arm, feature) for arm, feature, _ in values)
     rows_ = [
-        [arm, feature, *(mean_and_spread(values[arm, feature, f]) for f in ("R@1", "R@5", "kNN"))]
+        [arm, feature, *(mean_and_spread(values[arm, feature, f]) for f in FIGURES)]
         for arm, feature in pairs
     ]
-    parts = [markdown(["arm", "feature", "R@1 %", "R@5 %", "kNN %"], rows_)]
+    parts = [markdown(["arm", "feature", *(f"{f} %" for f in FIGURES)], rows_)]
     parts += [
         f"{name}: {said}: {result[said].strip().splitlines()[-1]}"
         for name, result in results.items()

@@ -28,24 +28,34 @@ def settings(pretraining, tmp_path: Path):
 
 
 def row(epoch: int, recall: float) -> dict:
-    return {"epoch": epoch, "feature": "projection", "R@1": recall, "R@5": 80.0, "kNN": 50.0}
+    return {
+        "epoch": epoch,
+        "feature": "projection",
+        "R@1": recall,
+        "R@5": 80.0,
+        "mAP": 30.0,
+        "kNN": 50.0,
+    }
 
 
 def test_arms_at_the_last_epoch_and_random_once_for_each_seed(pretraining) -> None:
-    results = {
-        f"seed {seed}": dict(
+    results = {}
+    for seed in (0, 1):
+        results[f"seed {seed}"] = dict(
             figures={
                 "slic": [row(0, 20.0 + seed), row(50, 1.0), row(100, 60.0 + 2 * seed)],
                 "instance": [row(0, 20.0 + seed), row(100, 50.0)],
             }
         )
-        for seed in (0, 1)
-    }
+        results[f"seed {seed}, motion"] = dict(
+            figures={"motion_alone": [row(0, 20.0 + seed), row(100, 70.0)]}
+        )
     results["seed 2"] = dict(failed="RuntimeError: many lines\nthe last one")
     lines = pretraining.table(results).splitlines()
-    assert "| random | projection | 20.5 ± 0.7 (2) | 80.0 ± 0.0 (2) | 50.0 ± 0.0 (2) |" in lines
-    assert "| slic | projection | 61.0 ± 1.4 (2) | 80.0 ± 0.0 (2) | 50.0 ± 0.0 (2) |" in lines
-    assert "| instance | projection | 50.0 ± 0.0 (2) | 80.0 ± 0.0 (2) | 50.0 ± 0.0 (2) |" in lines
+    rest = "80.0 ± 0.0 (2) | 30.0 ± 0.0 (2) | 50.0 ± 0.0 (2) |"
+    assert f"| random | projection | 20.5 ± 0.7 (2) | {rest}" in lines
+    assert f"| slic | projection | 61.0 ± 1.4 (2) | {rest}" in lines
+    assert f"| instance | projection | 50.0 ± 0.0 (2) | {rest}" in lines
     assert lines[-1] == "seed 2: failed: the last one"
 
 
@@ -81,6 +91,17 @@ def test_paths_of_the_config_are_those_of_the_call(pretraining, settings, tmp_pa
             "train.txt",
             "test.txt",
         ]
+
+
+def test_motion_is_described_and_nothing_is_embedded(pretraining, settings, tmp_path) -> None:
+    call = pretraining.command(pretraining.MOTION, 0, 1, tmp_path / "out", settings)
+    assert call[call.index("--arms") + 1] == "motion_alone"
+    options = dict(option.split("=", 1) for option in call[call.index("--cfg-options") + 1 :])
+    assert options["custom_hooks.0.descriptors"] == str(tmp_path / "motion.npz")
+    describe = pretraining.description(settings)
+    assert describe[describe.index("--out") + 1] == str(tmp_path / "motion.npz")
+    assert Path(describe[2]).name == "train.txt" and Path(describe[2]).is_file()
+    assert "custom_hooks.0.pipeline.0.path" not in options
 
 
 def test_stopping_ends_what_a_run_has_started(pretraining, tmp_path: Path) -> None:

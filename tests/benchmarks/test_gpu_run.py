@@ -170,7 +170,9 @@ def test_the_stages_on_a_cpu(run, tmp_path: Path, capsys) -> None:
 @pytest.mark.slow
 def test_the_pretraining_stage_on_a_cpu(tmp_path: Path) -> None:
     results = whole_run(tmp_path / "out", tmp_path, "pretraining")
-    (result,) = results["pretraining"].values()
-    assert {row["epoch"] for row in result["figures"]["slic"]} == {0, 1}
+    figures = {a: r for it in results["pretraining"].values() for a, r in it["figures"].items()}
+    assert list(figures) == ["slic", "motion_alone"]
+    assert all({row["epoch"] for row in rows} == {0, 1} for rows in figures.values())
     table = (tmp_path / "out" / "pretraining_cpu_small.md").read_text()
-    assert "| random | projection |" in table and "| slic | backbone |" in table
+    assert "| random | projection |" in table
+    assert "| slic | backbone |" in table and "| motion_alone | backbone |" in table
