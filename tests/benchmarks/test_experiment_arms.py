@@ -20,13 +20,6 @@ FOLDER = Path(__file__).parents[2] / "benchmarks" / "experiments"
 
 
 @pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch):
-    """Import a module of the experiments' folder, as its scripts do."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return importlib.import_module
-
-
-@pytest.fixture
 def config() -> Config:
     return Config.fromfile(FOLDER / "slim_ucf101_6.py")
 

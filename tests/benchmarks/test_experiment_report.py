@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -16,13 +15,6 @@ from mmengine.config import Config
 from slic_mmaction.datasets.descriptor_file import Descriptors, save_descriptors
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "experiments"
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch):
-    """Import a module of the experiments' folder, as its scripts do."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return importlib.import_module
 
 
 @pytest.fixture

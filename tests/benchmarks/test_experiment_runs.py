@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from mmengine.config import Config
-
-FOLDER = Path(__file__).parents[2] / "benchmarks" / "experiments"
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch):
-    """Import a module of the experiments' folder, as its scripts do."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return importlib.import_module
 
 
 def test_a_run_goes_on_and_one_of_another_config_is_refused(
