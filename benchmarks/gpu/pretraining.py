@@ -93,7 +93,7 @@ def description(settings: Settings) -> list[str]:
     videos = video_set(settings)
     call = [sys.executable, str(ROOT / "tools/data/extract_motion.py"), str(videos.train)]
     call += ["--video-root", str(videos.root), "--out", str(motion_file(settings))]
-    return [*call, "--workers", str(2 if settings.small else available_cores())]
+    return [*call, "--workers", str(available_cores())]
 
 
 def run_program(call: list[str], log: Path, settings: Settings) -> None:
