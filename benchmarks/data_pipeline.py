@@ -34,21 +34,17 @@ import cv2
 import decord
 import numpy as np
 import torch
-from clip_contestants import SIDE, Frames, bare_decord, bare_opencv, bare_pyav, pillow_clip, read
+from clip_contestants import SIDE, bare_decord, bare_opencv, bare_pyav, read
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
-from PIL import Image
 from rich.progress import track
+from sampled_videos import CLIP, SHARED, Sample, Videos, made_up_videos
 
 from slic_mmaction.datasets.cluster_aware_dataset import join_views
-from slic_mmaction.decoding import FrameFolder, open_reader
-from slic_mmaction.transforms.view_frames import ANCHOR, POSITIVE, positive_start_range
+from slic_mmaction.transforms.view_frames import ANCHOR, POSITIVE
 
 ROOT = Path(__file__).parents[1]
-SHARED = ROOT.parent / "shared" / "data"
-CLIP = 16
-Sample = tuple[Path, Path, int]
 PACK: list[dict] = [dict(type="FormatShape", input_format="NCTHW"), dict(type="PackActionInputs")]
 STOCK: list[dict] = [
     dict(type="DecordInit"),
@@ -94,69 +90,6 @@ def in_three_pipelines(steps: list[dict]) -> Callable[[Sample], torch.Tensor]:
         return join_views([views_of(pipeline, path, view) for path, view in views])
 
     return run
-
-
-class Videos:
-    """The files of one set, the samples drawn from them and their frames as JPEG files."""
-
-    def __init__(self, paths: list[Path], samples: int, jpeg_root: Path) -> None:
-        self.lengths = {path: open_reader(str(path)).num_frames for path in paths}
-        self.jpegs = {path: jpeg_root / str(number) for number, path in enumerate(paths)}
-        draw = random.Random(0)
-        self.samples: list[Sample] = []
-        for i in range(samples):
-            anchor = paths[i % len(paths)]
-            positive = draw.choice([path for path in paths if path != anchor])
-            self.samples.append((anchor, positive, i))
-            self._extract(anchor, self.clip(anchor, ANCHOR, i))
-            self._extract(positive, self.clip(positive, POSITIVE, i))
-
-    def clip(self, path: Path, view: str, seed: int) -> range:
-        """Frames of a view; SampleViewFrames draws the same with NumPy seeded like this."""
-        if view == ANCHOR:
-            return range(CLIP)
-        low, high = positive_start_range(self.lengths[path], CLIP)
-        np.random.seed(seed)
-        start = int(np.random.randint(low, high + 1))
-        return range(start, start + CLIP)
-
-    def decode(self, by: Callable[[Path, range], Frames], sample: Sample) -> Frames:
-        anchor, positive, seed = sample
-        clips = ((anchor, ANCHOR), (positive, POSITIVE))
-        return [frame for p, view in clips for frame in by(p, self.clip(p, view, seed))]
-
-    def pillow(self, sample: Sample) -> torch.Tensor:
-        anchor, positive, seed = sample
-        views = ((anchor, ANCHOR), (positive, POSITIVE), (anchor, ANCHOR))
-        clips = [[self._jpeg(p, i) for i in self.clip(p, view, seed)] for p, view in views]
-        return torch.from_numpy(np.stack([pillow_clip(files) for files in clips]))
-
-    def read_jpegs(self, path: Path, frames: range) -> Frames:
-        return FrameFolder(str(self.jpegs[path]), num_frames=self.lengths[path]).frames(frames)
-
-    def _jpeg(self, path: Path, index: int) -> Path:
-        return self.jpegs[path] / f"img_{index + 1:05}.jpg"
-
-    def _extract(self, path: Path, frames: range) -> None:
-        self.jpegs[path].mkdir(parents=True, exist_ok=True)
-        for index, frame in zip(frames, read("auto", path, frames)):
-            Image.fromarray(frame).save(self._jpeg(path, index), quality=95)
-
-
-def made_up_videos(folder: Path, count: int) -> list[Path]:
-    """Write Xvid .avi files of 320x240, for where there are no real ones."""
-    folder.mkdir()
-    for number in range(count):
-        rng = np.random.default_rng(number)
-        path = str(folder / f"video_{number}.avi")
-        writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"XVID"), 25, (320, 240))
-        scene = cv2.resize(rng.integers(0, 256, (30, 60, 3), dtype=np.uint8), (640, 240))
-        for t in range(int(rng.integers(60, 300))):
-            shift = t % 320
-            noise = rng.integers(0, 12, (240, 320, 1), dtype=np.uint8)
-            writer.write(cv2.add(scene[:, shift : shift + 320], np.repeat(noise, 3, axis=2)))
-        writer.release()
-    return sorted(folder.iterdir())
 
 
 def measure(videos: Videos, rounds: int, cache: Path, name: str) -> dict[str, float]:

@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from data_pipeline import SHARED, made_up_videos
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from rich.progress import track
+from sampled_videos import SHARED, made_up_videos
 from torch.utils.data import DataLoader
 
 from slic_mmaction.datasets import ClusterAwareDataset
