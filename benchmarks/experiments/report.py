@@ -26,9 +26,8 @@ from mmengine.config import Config
 from slic_mmaction.durable_file import durable_file
 from slic_mmaction.visualization.figure_file import save_figure
 
-FIGURES = tuple(
-    (feature, key) for key in ("R@1", "mAP", "kNN") for feature in ("backbone", "projection")
-)
+KEYS = ("R@1", "mAP", "kNN")
+FEATURES = ("backbone", "projection")
 TWENTY = matplotlib.colormaps["tab20"]
 JOINED = {
     "same_source": "mates from the same source video",
@@ -73,6 +72,13 @@ def joined(
     return {arm: dict(sorted(seeds.items())) for arm, seeds in both.items()}
 
 
+def figures_of(runs: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
+    """(feature, key) of what every run was evaluated by; early reports have no mAP."""
+    rows = [row for seeds in runs.values() for run in seeds.values() for row in run["figures"]]
+    keys = [key for key in KEYS if all(key in row for row in rows)]
+    return [(feature, key) for key in keys for feature in FEATURES]
+
+
 def curve(
     seeds: Iterable[dict[str, Any]], kind: str, key: str, feature: str | None = None
 ) -> dict[int, np.ndarray]:
@@ -88,13 +94,14 @@ def curve(
 
 def table(runs: dict[str, dict[str, Any]], epoch: int) -> list[str]:
     """Markdown: mean and standard deviation over seeds, in percent."""
-    head = [f"{key}, {feature}" for feature, key in FIGURES]
+    figures = figures_of(runs)
+    head = [f"{key}, {feature}" for feature, key in figures]
     lines = [f"| arm | epochs | seeds | {' | '.join(head)} |", "|---" * (3 + len(head)) + "|"]
     for arm, when in [("untrained", 0), *((arm, epoch) for arm in runs)]:
         # The untrained networks of a seed are the same in every arm.
         seeds = runs[arm] if when else max(runs.values(), key=len)
         cells = []
-        for feature, key in FIGURES:
+        for feature, key in figures:
             values = curve(seeds.values(), "figures", key, feature).get(when)
             cells.append("" if values is None else _spread(values))
         lines.append(f"| {arm} | {when} | {len(seeds)} | {' | '.join(cells)} |")
@@ -103,14 +110,15 @@ def table(runs: dict[str, dict[str, Any]], epoch: int) -> list[str]:
 
 def differences(runs: dict[str, dict[str, Any]], epoch: int, against: str) -> list[str]:
     """Markdown: differences from another arm, seed by seed; same networks, same order of videos."""
-    head = [f"{key}, {feature}" for feature, key in FIGURES]
+    figures = figures_of(runs)
+    head = [f"{key}, {feature}" for feature, key in figures]
     lines = [f"| less {against} | seeds | {' | '.join(head)} |", "|---" * (2 + len(head)) + "|"]
     for arm, seeds in runs.items():
         common = sorted(seeds.keys() & runs[against].keys())
         if arm == against or not common:
             continue
         cells = []
-        for feature, key in FIGURES:
+        for feature, key in figures:
             ours, theirs = (
                 curve([runs[name][seed] for seed in common], "figures", key, feature).get(epoch)
                 for name in (arm, against)
@@ -130,9 +138,11 @@ def draw(runs: dict[str, dict[str, Any]], path: Path) -> None:
     """Curves over epochs: mean of the seeds, and a band from the lowest to the highest."""
     figure = Figure(figsize=(15, 12), layout="constrained")
     axes = figure.subplots(3, 3)
-    # A column for each figure: one feature above the other.
-    shown = zip(axes[:2].T.flat, FIGURES)
-    panels = [(axis, "figures", key, feature) for axis, (feature, key) in shown]
+    # A column for each key: one feature above the other.
+    shown = dict(zip(figures_of(runs), axes[:2].T.flat))
+    panels = [(axis, "figures", key, feature) for (feature, key), axis in shown.items()]
+    for axis in axes[:2].T.flat[len(shown) :]:
+        axis.remove()
     clusters = [(axis, "clusterings", key, None) for axis, key in zip(axes[2], JOINED)]
     for axis, kind, key, feature in [*panels, *clusters]:
         for number, (arm, seeds) in enumerate(runs.items()):

@@ -76,6 +76,23 @@ def test_a_report_goes_on_from_an_earlier_one(load) -> None:
     assert found["motion_alone"] == {"0": "old"} and found["slic"] == {"0": "new"}
 
 
+def test_a_figure_that_an_earlier_report_lacks_is_left_out(load, tmp_path: Path) -> None:
+    old = [
+        {"epoch": 10, "feature": f, "R@1": 30.0, "kNN": 20.0} for f in ("backbone", "projection")
+    ]
+    runs = {
+        "slic": {"0": dict(figures=old, clusterings=[])},
+        "instance": {"0": dict(figures=[dict(r, mAP=9.0) for r in old], clusterings=[])},
+    }
+    report = load("report")
+    lines = report.table(runs, 10)
+    assert lines[0].count("R@1") == lines[0].count("kNN") == 2 and "mAP" not in lines[0]
+    assert lines[-1] == "| instance | 10 | 1 | 30.0 | 30.0 | 20.0 | 20.0 |"
+    assert report.differences(runs, 10, "slic")[-1] == "| instance | 1 | 0.0 | 0.0 | 0.0 | 0.0 |"
+    report.draw(runs, tmp_path / "main.png")
+    assert cv2.imread(str(tmp_path / "main.png")).std() > 0
+
+
 def test_descriptors_are_evaluated_without_a_network(load, tmp_path: Path, monkeypatch) -> None:
     cfg = Config.fromfile(FOLDER / "slim_ucf101_6.py")
     rng = np.random.default_rng(0)
