@@ -87,7 +87,9 @@ def tiny_config(video_set: Path, tmp_path: Path) -> Callable[..., Config]:
     counter = itertools.count()
 
     def make(work_dir: Path | None = None, root: Path = video_set, **options: Any) -> Config:
-        cfg = Config.fromfile(TINY)
+        # yapf's layout of its text would take as long as the rest of a tiny run.
+        whole = Config.fromfile(TINY).to_dict()
+        cfg = Config(whole, filename=TINY, format_python_code=False)
         dataset = cfg.train_dataloader.dataset.dataset
         for part, split in (
             (dataset, "train"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from mmaction.registry import TASK_UTILS
-from sklearn.cluster import cluster_optics_xi
 
 from .dbscan import NOISE, dbscan
 from .embeddings import METRICS, Embeddings, check_matrix, renumber
@@ -99,6 +98,9 @@ class OPTICS:
         if len(rows) < self.min_samples:
             # Nothing can be a core point.
             return np.full(len(rows), NOISE, dtype=np.int64)
+        # Not above, as in quality.py: most runs never need scikit-learn, and it starts slowly.
+        from sklearn.cluster import cluster_optics_xi
+
         plot = reachability(rows, self.min_samples, self.max_eps)
         # Duplicates have reachability 0, by which scikit-learn divides: infinite is meant.
         with np.errstate(divide="ignore"):

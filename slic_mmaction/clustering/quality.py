@@ -5,10 +5,9 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from sklearn.metrics import adjusted_rand_score
-from sklearn.metrics.cluster import contingency_matrix
 
-from .mutual_information import mutual_information_scores
+# What compares partitions comes with scikit-learn, a tenth of the time in which this package is
+# imported, and most tools never compare any: its imports are in the functions that do.
 
 
 def cluster_quality(labels: np.ndarray, true_labels: np.ndarray | None = None) -> dict[str, float]:
@@ -48,6 +47,10 @@ def cluster_quality(labels: np.ndarray, true_labels: np.ndarray | None = None) -
             f"cluster_quality compares labels {labels.shape} with true labels of "
             f"another shape {true_labels.shape}."
         )
+    from sklearn.metrics.cluster import contingency_matrix
+
+    from .mutual_information import mutual_information_scores
+
     table = contingency_matrix(true_labels, noise_apart(labels), sparse=True)
     quality["nmi"], quality["ami"] = mutual_information_scores(table)
     quality["purity"] = float(table.max(axis=0).sum()) / len(labels)
@@ -126,6 +129,8 @@ def cluster_stability(previous: np.ndarray, current: np.ndarray) -> float:
             f"cluster_stability compares labels of the same points, but got shapes "
             f"{np.shape(previous)} and {np.shape(current)}."
         )
+    from sklearn.metrics import adjusted_rand_score
+
     with warnings.catch_warnings():
         # Many small clusters look like a regression target to scikit-learn.
         warnings.filterwarnings("ignore", "The number of unique classes")

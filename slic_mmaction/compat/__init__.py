@@ -16,6 +16,7 @@ file, one defect:
 ``checkpoint_content``         a program in a checkpoint that a resumed run executes
 ``cpu_ranks``                  ``launcher='pytorch'`` where there is no GPU
 ``local_files``                checkpoints that a kill or a full disk leaves half written
+``config_text``                a config laid out by yapf at every checkpoint (mmcv issue 2466)
 =============================  ===================================================
 """
 
@@ -48,6 +49,7 @@ def apply() -> tuple[str, ...]:
     # These import mmengine and torch, seconds of work: not before the quick checks have passed.
     from .checkpoint_content import repair_checkpoint_content
     from .checkpoints import repair_checkpoint_loading
+    from .config_text import repair_config_text
     from .cpu_ranks import repair_cpu_ranks
     from .installed_packages import repair_installed_packages
     from .local_files import repair_local_files
@@ -59,4 +61,5 @@ def apply() -> tuple[str, ...]:
     repairs += ["checkpoint_content"] if repair_checkpoint_content() else []
     repairs += ["cpu_ranks"] if repair_cpu_ranks() else []
     repairs += ["local_files"] if repair_local_files() else []
+    repairs += ["config_text"] if repair_config_text() else []
     return tuple(repairs)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import mmengine.config.config as config_module
+import pytest
+from mmengine.config import Config
+from mmengine.runner import Runner
+from yapf.yapflib.yapf_api import FormatCode
+
+from slic_mmaction.compat.config_text import laid_out_once, repair_config_text
+
+
+@pytest.fixture
+def laid_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Texts that yapf has laid out, in a process that has just repaired mmengine."""
+    texts: list[str] = []
+
+    def lay_out(text: str, **options):
+        texts.append(text)
+        return FormatCode(text, **options)
+
+    monkeypatch.setattr(config_module, "FormatCode", lay_out)
+    assert repair_config_text()
+    assert not repair_config_text()
+    return texts
+
+
+def test_the_same_text_is_laid_out_once(laid_out: list[str]) -> None:
+    cfg = Config(dict(model=dict(type="A", widths=[64, 128]), work_dir="/a/" + "long/" * 30))
+    text = cfg.pretty_text
+    assert cfg.pretty_text == text == Config.fromstring(text, ".py").pretty_text
+    assert len(laid_out) == 1
+    cfg.model.widths = [32]
+    assert cfg.pretty_text != text and "32" in cfg.pretty_text
+    assert len(laid_out) == 2
+
+
+def test_the_layout_is_that_of_mmengine(monkeypatch: pytest.MonkeyPatch, tiny_config) -> None:
+    cfg = Config(tiny_config().to_dict())
+    once = cfg.pretty_text
+    monkeypatch.setattr(config_module, "FormatCode", FormatCode)
+    assert cfg.pretty_text == once
+
+
+def test_a_run_with_two_checkpoints_lays_out_its_config_once(
+    laid_out: list[str], tiny_config
+) -> None:
+    cfg = Config(tiny_config(custom_hooks=[]).to_dict())
+    Runner.from_cfg(cfg).train()
+    assert cfg.train_cfg.max_epochs == 2
+    assert len(laid_out) == 1
+
+
+def test_other_options_are_another_layout_and_errors_stay() -> None:
+    once = laid_out_once(FormatCode)
+    text = "a = dict(b=1,c=dict(d=2))\n"
+    for style in ("pep8", "google"):
+        narrow = dict(based_on_style=style, column_limit=12)
+        assert once(text, style_config=narrow) == FormatCode(text, style_config=narrow)
+    for _ in range(2):
+        with pytest.raises(Exception, match="invalid syntax"):
+            once("a = = 1")
+
+
+def test_an_mmengine_without_yapf_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(config_module, "FormatCode")
+    assert not repair_config_text()
