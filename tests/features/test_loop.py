@@ -35,11 +35,9 @@ def weights(cfg: Config, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def test(cfg: Config, weights: Path, tmp_path: Path, monkeypatch):
+def test(cfg: Config, weights: Path, tmp_path: Path):
     """Test the weights by a loop; options go into the config."""
     count = iter(range(99))
-    # Half of a Runner's time goes into the layout of the config that it logs.
-    monkeypatch.setattr(Config, "pretty_text", property(repr))
 
     def run(loop: str = "FeatureTestLoop", **options) -> dict[str, float]:
         config = copy.deepcopy(cfg)
