@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os.path as osp
+import re
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,9 @@ from typing import Any
 from mmaction.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
-from mmengine.logging import MessageHub
 from mmengine.runner import Runner
 
 from ..durable_file import durable_file
-
-# In the message hub, which travels in checkpoints: best ones that have a successor.
-OUTDATED_BEST = "outdated_best"
 
 
 @HOOKS.register_module()
@@ -27,7 +25,11 @@ class DurableCheckpointHook(CheckpointHook):
     ``max_keep_ckpts=1`` there are moments without any checkpoint. Here the new one is written
     first, then ``last_checkpoint`` names it, then old ones go. So the disk holds one
     checkpoint more than ``max_keep_ckpts`` for a moment. If the run is killed before the
-    removal, its resumed self removes it.
+    removal, the resumed run removes it.
+
+    MMEngine also removes the file or folder that a resumed checkpoint calls the previous best,
+    wherever that is. Here only files that this run has named (``epoch_N.pth``,
+    ``best_KEY_epoch_N.pth``) are removed, directly in its folder, and never a folder.
 
     Arguments are those of ``mmengine.hooks.CheckpointHook``.
     """
@@ -36,13 +38,35 @@ class DurableCheckpointHook(CheckpointHook):
     keep_ckpt_ids: deque[int]
     file_backend: Any
 
+    def before_train(self, runner: Runner) -> None:
+        """Also remove what a killed run was about to, where that run is resumed."""
+        # MMEngine would make paths of whatever a checkpoint has here, and remove them.
+        saved = runner.message_hub.runtime_info.pop("keep_ckpt_ids", [])
+        super().before_train(runner)
+        # Best checkpoints that this run has written.
+        self._own_best: set[str] = set()
+        if not self._continues_here(runner):
+            return
+        if self.max_keep_ckpts > 0:
+            self._remove_oldest([step for step in saved if isinstance(step, int)])
+        pattern = "best_(.+)_" + re.escape(self.filename_tmpl).replace(r"\{\}", r"(\d+)")
+        newest: dict[str, tuple[int, str]] = {}
+        for name in self.file_backend.list_dir_or_file(self.out_dir, list_dir=False):
+            found = re.fullmatch(pattern, name)
+            step = int(found[2]) if found else 0
+            # A later one is of a part of the run that is trained again.
+            if found and step <= (runner.epoch if self.by_epoch else runner.iter):
+                self._own_best.add(name)
+                newest[found[1]] = max(newest.get(found[1], (0, "")), (step, name))
+        self._remove_best_but({name for _, name in newest.values()})
+
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
         limited = self.max_keep_ckpts > 0
         if limited:
             kept = [*(known for known in self.keep_ckpt_ids if known != step), step]
             # With what is about to be removed: a run resumed from this checkpoint does that.
             runner.message_hub.update_info("keep_ckpt_ids", kept)
-        self.last_ckpt = self._path(step)
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
         runner.message_hub.update_info("last_ckpt", self.last_ckpt)
         runner.save_checkpoint(
             self.out_dir,
@@ -59,55 +83,58 @@ class DurableCheckpointHook(CheckpointHook):
             with durable_file(Path(runner.work_dir) / "last_checkpoint") as file:
                 file.write(str(self.last_ckpt).encode())
         if limited:
-            for old in kept[: -self.max_keep_ckpts]:
-                _remove(self.file_backend, self._path(old))
-            self.keep_ckpt_ids = deque(kept[-self.max_keep_ckpts :], self.max_keep_ckpts)
-
-    def before_train(self, runner: Runner) -> None:
-        """Also remove the best checkpoint that a killed run was about to."""
-        super().before_train(runner)
-        self._remove_outdated_best(runner.message_hub)
+            self._remove_oldest(kept)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
+        before = self._best_paths()
         backend = self.file_backend
-        self.file_backend = _RemovesLater(backend, runner.message_hub)
+        self.file_backend = _RemovesNothing(backend)
         super()._save_best_checkpoint(runner, metrics)
         self.file_backend = backend
-        self._remove_outdated_best(runner.message_hub)
+        best = self._best_paths()
+        self._own_best |= {osp.basename(path) for path in best - before}
+        self._remove_best_but({osp.basename(path) for path in best})
 
-    def _remove_outdated_best(self, message_hub: MessageHub) -> None:
-        best = {getattr(self, "best_ckpt_path", None)}
-        best.update(getattr(self, "best_ckpt_path_dict", {}).values())
-        for path in message_hub.runtime_info.get(OUTDATED_BEST, []):
-            if path not in best:
-                _remove(self.file_backend, path)
-        message_hub.update_info(OUTDATED_BEST, [])
+    def _best_paths(self) -> set[str]:
+        one = getattr(self, "best_ckpt_path", None)
+        return {path for path in (one, *getattr(self, "best_ckpt_path_dict", {}).values()) if path}
 
-    def _path(self, step: int) -> str:
-        return self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
+    def _continues_here(self, runner: Runner) -> bool:
+        """Whether this run goes on with one of the same folder."""
+        if not runner._resume or runner.iter == 0:
+            return False
+        checkpoint = runner._load_from  # None: the last one of the work dir
+        return checkpoint is None or osp.realpath(osp.dirname(checkpoint)) == osp.realpath(
+            self.out_dir
+        )
+
+    def _remove_oldest(self, steps: list[int]) -> None:
+        for step in steps[: -self.max_keep_ckpts]:
+            self._remove(self.filename_tmpl.format(step))
+        self.keep_ckpt_ids = deque(steps[-self.max_keep_ckpts :], self.max_keep_ckpts)
+
+    def _remove_best_but(self, kept: set[str]) -> None:
+        for name in self._own_best - kept:
+            self._remove(name)
+        self._own_best &= kept
+
+    def _remove(self, name: str) -> None:
+        path = self.file_backend.join_path(self.out_dir, name)
+        if is_main_process() and self.file_backend.isfile(path):
+            self.file_backend.remove(path)
 
 
-def _remove(backend: Any, path: str) -> None:
-    if not is_main_process():
-        return
-    if backend.isfile(path):
-        backend.remove(path)
-    elif backend.isdir(path):  # DeepSpeed's are folders
-        backend.rmtree(path)
+class _RemovesNothing:
+    """A file backend, for the time in which MMEngine would remove too early."""
 
-
-class _RemovesLater:
-    """A file backend that takes down what it is told to remove, where checkpoints keep it."""
-
-    def __init__(self, backend: Any, message_hub: MessageHub) -> None:
+    def __init__(self, backend: Any) -> None:
         self._backend = backend
-        self._message_hub = message_hub
 
-    def remove(self, path: str) -> None:
-        outdated = self._message_hub.runtime_info.get(OUTDATED_BEST, [])
-        self._message_hub.update_info(OUTDATED_BEST, [*outdated, path])
+    def isfile(self, path: str) -> bool:
+        """There is nothing to remove."""
+        return False
 
-    rmtree = remove
+    isdir = isfile
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)

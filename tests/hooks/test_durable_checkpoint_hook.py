@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import itertools
+import json
 import os
 from pathlib import Path
 
@@ -47,7 +48,9 @@ class Scripted(BaseMetric):
         return dict(score=next(self.scores))
 
 
-def toy_run(work_dir: Path, hook: type, epochs: int = 5, **options) -> Runner:
+def toy_run(
+    work_dir: Path, hook: type, epochs: int = 5, load_from: str | None = None, **options
+) -> Runner:
     loader = dict(
         dataset=TensorDataset(torch.ones(2)),
         sampler=dict(type="DefaultSampler"),
@@ -65,6 +68,7 @@ def toy_run(work_dir: Path, hook: type, epochs: int = 5, **options) -> Runner:
         optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1)),
         default_hooks=dict(checkpoint=hook(interval=1, **options)),
         experiment_name=next(_names),
+        load_from=load_from,
         resume=True,
     )
 
@@ -176,6 +180,47 @@ def test_a_best_one_that_a_killed_run_could_not_remove_goes_too(
     toy_run(tmp_path, DurableCheckpointHook, **options).train()
     best = {name for name in files(tmp_path) if name.startswith("best")}
     assert best == {"best_score_epoch_3.pth"}
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        dict(outdated_best=["{folder}"]),
+        dict(best_ckpt="{folder}", best_score=-1.0),
+        dict(best_ckpt="{folder}/precious.txt", best_score=-1.0),
+        dict(keep_ckpt_ids=["1/../../precious", "2/../../precious", 3, 4, 5]),
+    ],
+)
+def test_nothing_that_a_checkpoint_names_is_removed(tmp_path: Path, named: dict) -> None:
+    options = dict(save_best="score", rule="greater", max_keep_ckpts=1)
+    toy_run(tmp_path / "first", DurableCheckpointHook, epochs=1, **options).train()
+    precious = tmp_path / "precious.pth" / "precious.txt"
+    precious.parent.mkdir()
+    precious.write_text("x")
+    checkpoint = torch.load(tmp_path / "first" / "epoch_1.pth", weights_only=False)
+    (tmp_path / "run" / "epoch_1").mkdir(parents=True)
+    (tmp_path / "run" / "best_score_epoch_1.pth").write_text("of an earlier run")
+    text = json.dumps(named).replace("{folder}", str(precious.parent))
+    checkpoint["message_hub"]["runtime_info"].update(json.loads(text))
+    stranger = tmp_path / "stranger.pth"
+    torch.save(checkpoint, stranger)
+    run = toy_run(tmp_path / "run", DurableCheckpointHook, load_from=str(stranger), **options)
+    run.train()
+    assert run.epoch == 5
+    assert precious.read_text() == "x"
+    assert (tmp_path / "run" / "best_score_epoch_1.pth").exists()
+    assert {"epoch_5.pth", "best_score_epoch_4.pth"} <= files(tmp_path / "run")
+
+
+def test_a_folder_is_not_removed_for_its_name(tmp_path: Path) -> None:
+    options = dict(save_best="score", rule="greater")
+    with pytest.MonkeyPatch.context() as context, pytest.raises(Stopped):
+        context.setattr(os, "remove", stop_at(os.remove, "best_score_epoch_1.pth"))
+        toy_run(tmp_path, DurableCheckpointHook, **options).train()
+    (tmp_path / "best_score_epoch_2.pth").mkdir()
+    toy_run(tmp_path, DurableCheckpointHook, **options).train()
+    assert (tmp_path / "best_score_epoch_2.pth").is_dir()
+    assert not (tmp_path / "best_score_epoch_1.pth").exists()
 
 
 def _full_disk(replace, args) -> None:
