@@ -6,7 +6,7 @@ import torch
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from .distances import pairwise_distance
+from .distances import Labels, pairwise_distance
 from .embedding_queue import EmbeddingQueue
 from .gather import gather_batch, several_ranks
 from .triplet import isolate_noise
@@ -14,7 +14,7 @@ from .triplet import isolate_noise
 
 def pseudo_label_info_nce(
     embeddings: Tensor,
-    labels: Tensor,
+    labels: Labels,
     temperature: float = 0.1,
     more: Tensor | None = None,
     more_negatives: Tensor | None = None,
@@ -33,7 +33,8 @@ def pseudo_label_info_nce(
 
     Args:
         embeddings: (M, D), any floating dtype.
-        labels: (M,) int64; equal ones are positives of each other.
+        labels: (M,) int64, on any device or as an array or list; equal ones are positives of
+            each other.
         temperature: T, above 0.
         more: (K, D) embeddings that are nobody's positives, of the same dtype.
         more_negatives: (M, K) bool, with ``more``: which of them stand in the denominator of
@@ -51,12 +52,13 @@ def pseudo_label_info_nce(
 
 def _log_shares(
     embeddings: Tensor,
-    labels: Tensor,
+    labels: Labels,
     temperature: float,
     more: Tensor | None,
     more_negatives: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Log-probability of picking j for i (M, M), and the mask of positive pairs (M, M)."""
+    labels = torch.as_tensor(labels, device=embeddings.device)
     if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1]:
         raise ValueError(
             f"InfoNCE needs embeddings (M, D) and labels (M,), but got "

@@ -8,7 +8,7 @@ import torch
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from .distances import METRICS, pairwise_distance
+from .distances import METRICS, Labels, pairwise_distance
 from .gather import gather_batch, several_ranks, share_generator
 from .mining import STRATEGIES, MinedNegatives, mine_negatives
 
@@ -23,12 +23,13 @@ class _Triplets(NamedTuple):
 
 def _triplets(
     embeddings: Tensor,
-    labels: Tensor,
+    labels: Labels,
     margin: float,
     mining: str,
     metric: str,
     generator: torch.Generator | None,
 ) -> _Triplets:
+    labels = torch.as_tensor(labels, device=embeddings.device)
     if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1]:
         raise ValueError(
             f"The triplet loss needs embeddings (M, D) and labels (M,), but got "
@@ -51,7 +52,7 @@ def _margin_loss(triplets: _Triplets, margin: float) -> Tensor:
 
 def pseudo_label_triplet_loss(
     embeddings: Tensor,
-    labels: Tensor,
+    labels: Labels,
     margin: float = 0.2,
     mining: str = "random_violating",
     metric: str = "cosine",
@@ -65,8 +66,8 @@ def pseudo_label_triplet_loss(
 
     Args:
         embeddings: (M, D), any floating dtype; anchors first, then positives.
-        labels: (M,) int64 pseudo-labels. A label < 0 is noise: it never forms a pair and may be
-            a negative of others.
+        labels: (M,) int64 pseudo-labels, on any device or as an array or list. A label < 0 is
+            noise: it never forms a pair and may be a negative of others.
         margin: Margin in units of the metric.
         mining: ``'random_violating'`` (the paper's), ``'hardest_violating'`` or ``'random'``.
         metric: ``'cosine'`` (the paper's) or ``'euclidean'``.

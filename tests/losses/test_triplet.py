@@ -16,6 +16,7 @@ from slic_mmaction.losses import (
     mine_negatives,
     mining,
     pairwise_distance,
+    pseudo_label_info_nce,
     pseudo_label_triplet_loss,
 )
 from slic_mmaction.losses.triplet import isolate_noise
@@ -45,6 +46,19 @@ def test_distances_of_the_authors_code(case):
     np.testing.assert_allclose(
         pairwise_distance(x, x, metric), GOLDEN[f"{case}/dist_matrix"], atol=2e-6
     )
+
+
+@pytest.mark.parametrize("loss", [pseudo_label_triplet_loss, pseudo_label_info_nce])
+def test_labels_may_be_a_tensor_an_array_or_a_list(loss):
+    embeddings = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 0, 1, 1, 2, 2, 3, 3])
+    values = []
+    for same in (labels, labels.numpy(), labels.tolist()):
+        torch.manual_seed(0)
+        values.append(float(loss(embeddings, same)))
+    assert values[0] == values[1] == values[2] > 0
+    with pytest.raises(ValueError, match=r"\(8, 4\) and \(7,\)"):
+        loss(embeddings, labels.tolist()[1:])
 
 
 @pytest.mark.parametrize("case", CASES)
