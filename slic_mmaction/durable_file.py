@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO
+
+_HOST = socket.gethostname().replace(".", "-")
+_counter = itertools.count()
 
 
 @contextmanager
 def durable_file(path: str | Path) -> Iterator[IO[bytes]]:
     """Open a file for writing that takes its name only when all of it is on the disk.
 
-    What a killed process leaves behind is ``.NAME.part`` beside it; the next one that writes
-    NAME takes that over, so such pieces do not pile up. One process writes a name at a time, or one
-    on each rank (mmengine's LoggerHook dumps the figures of a test on all of them), whose piece is
-    ``.NAME.part1`` and so on.
+    Until then it is called ``.NAME.HOST.PID.N.part``, so that several programs may write the same
+    name: the last one wins, and each file is whole. What a killed process leaves behind is
+    removed by the next process on that host which writes into the folder.
 
     Args:
         path (str | Path): Where to; folders are made.
@@ -32,10 +37,10 @@ def durable_file(path: str | Path) -> Iterator[IO[bytes]]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    rank = os.environ.get("RANK", "0")
-    part = path.with_name(f".{path.name}.part{rank if rank != '0' else ''}")
+    _remove_orphans(path.parent)
+    part = path.with_name(f".{path.name}.{_HOST}.{os.getpid()}.{next(_counter)}.part")
     try:
-        with open(part, "wb") as file:
+        with open(part, "xb") as file:
             yield file
             file.flush()
             # Without this a power cut may leave the new name on an empty file.
@@ -56,6 +61,25 @@ def durable_file(path: str | Path) -> Iterator[IO[bytes]]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+@cache
+def _remove_orphans(folder: Path) -> None:
+    """Remove what processes left that were killed while writing; once in a process and folder."""
+    for part in folder.glob(f".*.{_HOST}.*.part"):
+        process = part.name.split(".")[-3]
+        if process.isdecimal() and not _is_running(int(process)):
+            part.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True
 
 
 def _reason(error: OSError, folder: Path) -> str:

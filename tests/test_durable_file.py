@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,10 +32,22 @@ def test_the_name_appears_when_all_is_on_the_disk(tmp_path: Path, monkeypatch) -
     assert [p.name for p in path.parent.iterdir()] == ["file"]
 
 
-def test_what_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
-    (tmp_path / ".file.part").write_bytes(b"a longer half of something")
-    write(tmp_path / "file", b"two")
-    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"file": b"two"}
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    killed = """
+import os, signal, sys
+from pathlib import Path
+from slic_mmaction.durable_file import durable_file
+with durable_file(Path(sys.argv[1])) as file:
+    file.write(b"half of something")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", killed, str(tmp_path / "file")], check=False
+    )
+    assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    write(tmp_path / "another", b"two")
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"another": b"two"}
 
 
 def test_a_full_disk_leaves_the_old_file_and_says_so(tmp_path: Path) -> None:
@@ -69,14 +83,11 @@ def test_an_error_of_the_writer_is_its_own(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_ranks_do_not_take_each_others_piece(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_writers_of_a_name_do_not_disturb_each_other(tmp_path: Path) -> None:
     with durable_file(tmp_path / "file") as first:
-        first.write(b"rank 0")
-        monkeypatch.setenv("RANK", "1")
+        first.write(b"the first")
         with durable_file(tmp_path / "file") as second:
-            second.write(b"rank 1")
-        assert (tmp_path / "file").read_bytes() == b"rank 1"
-    assert (tmp_path / "file").read_bytes() == b"rank 0"
+            second.write(b"the second")
+        assert (tmp_path / "file").read_bytes() == b"the second"
+    assert (tmp_path / "file").read_bytes() == b"the first"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
