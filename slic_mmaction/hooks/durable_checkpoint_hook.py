@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import os.path as osp
 import re
+import socket
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, ClassVar
 
 from mmaction.registry import HOOKS
 from mmengine.dist import is_main_process
@@ -31,18 +35,29 @@ class DurableCheckpointHook(CheckpointHook):
     wherever that is. Here only files that this run has named (``epoch_N.pth``,
     ``best_KEY_epoch_N.pth``) are removed, directly in its folder, and never a folder.
 
-    Arguments are those of ``mmengine.hooks.CheckpointHook``.
+    The folder is locked while a run writes into it: a second training there is refused.
+
+    Arguments are those of ``mmengine.hooks.CheckpointHook``. ``save_best`` knows by itself that
+    a larger R@k is better.
+
+    Raises:
+        RuntimeError: If another process trains in the same folder.
     """
+
+    _default_greater_keys: ClassVar = [*CheckpointHook._default_greater_keys, "R@"]
 
     # Made by MMEngine before training.
     keep_ckpt_ids: deque[int]
     file_backend: Any
+    _lock: IO[str] | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Also remove what a killed run was about to, where that run is resumed."""
         # MMEngine would make paths of whatever a checkpoint has here, and remove them.
         saved = runner.message_hub.runtime_info.pop("keep_ckpt_ids", [])
         super().before_train(runner)
+        if is_main_process():
+            self._lock_folder()
         # Best checkpoints that this run has written.
         self._own_best: set[str] = set()
         if not self._continues_here(runner):
@@ -59,6 +74,28 @@ class DurableCheckpointHook(CheckpointHook):
                 self._own_best.add(name)
                 newest[found[1]] = max(newest.get(found[1], (0, "")), (step, name))
         self._remove_best_but({name for _, name in newest.values()})
+
+    def after_run(self, runner: Runner) -> None:
+        """Let others train in the folder."""
+        if self._lock is not None:
+            self._lock.close()
+
+    def _lock_folder(self) -> None:
+        # Unlike flock's, this lock is not inherited by loader workers, which outlive a killed run.
+        self._lock = open(Path(self.out_dir) / ".training", "a+")  # noqa: SIM115
+        try:
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                return  # a file system without locks
+            self._lock.seek(0)
+            raise RuntimeError(
+                f"Another training, {self._lock.read()}, writes into {self.out_dir}: choose "
+                "another --work-dir, or wait until it has ended."
+            ) from None
+        self._lock.truncate(0)
+        self._lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+        self._lock.flush()
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
         limited = self.max_keep_ckpts > 0

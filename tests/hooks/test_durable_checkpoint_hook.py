@@ -6,6 +6,8 @@ import builtins
 import itertools
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -221,6 +223,37 @@ def test_a_folder_is_not_removed_for_its_name(tmp_path: Path) -> None:
     toy_run(tmp_path, DurableCheckpointHook, **options).train()
     assert (tmp_path / "best_score_epoch_2.pth").is_dir()
     assert not (tmp_path / "best_score_epoch_1.pth").exists()
+
+
+def test_two_trainings_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    holding = """
+import fcntl, sys
+file = open(sys.argv[1], "w")
+file.write("process 7 on somewhere")
+file.flush()
+fcntl.lockf(file, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+    other = subprocess.Popen(
+        [sys.executable, "-c", holding, str(tmp_path / ".training")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert other.stdout.readline() == b"held\n"
+    with pytest.raises(RuntimeError, match=r"process 7 on somewhere, writes into .*--work-dir"):
+        toy_run(tmp_path, DurableCheckpointHook).train()
+    assert not files(tmp_path)
+    other.communicate()
+    toy_run(tmp_path, DurableCheckpointHook, epochs=1).train()
+    assert files(tmp_path) == {"epoch_1.pth"}
+    toy_run(tmp_path, DurableCheckpointHook, epochs=2).train()
+    assert f"process {os.getpid()} on" in (tmp_path / ".training").read_text()
+
+
+@pytest.mark.parametrize("key", ["retrieval/R@1", "knn/iic/k20_T0.07/top1", "retrieval/mAP"])
+def test_more_is_better_for_all_figures_of_an_evaluation(key: str) -> None:
+    assert DurableCheckpointHook(save_best=key).rules == ["greater"]
 
 
 def _full_disk(replace, args) -> None:
