@@ -10,6 +10,8 @@ default_hooks = dict(
     checkpoint=dict(type="DurableCheckpointHook", interval=5, max_keep_ckpts=3),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     sync_buffers=dict(type="SyncBuffersHook"),
+    # Refuses, before the first epoch, what would fail late or never end.
+    setup_check=dict(type="SetupCheckHook"),
     # Stops at a NaN loss, and saves no spoilt weights.
     invalid_loss=dict(type="InvalidLossHook"),
     # Seed, commit and config of the run, for tools/analysis/results.py.

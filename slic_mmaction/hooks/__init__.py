@@ -10,6 +10,7 @@ from .invalid_loss_hook import InvalidLossHook
 from .missed_validation_hook import MissedValidationHook
 from .pseudo_label_hook import PseudoLabelHook
 from .run_record_hook import RunRecordHook
+from .setup_check_hook import SetupCheckHook
 
 __all__ = [
     "BackboneLoadingHook",
@@ -22,4 +23,5 @@ __all__ = [
     "MissedValidationHook",
     "PseudoLabelHook",
     "RunRecordHook",
+    "SetupCheckHook",
 ]

@@ -1,0 +1,149 @@
+"""Settings that would fail late, train nothing or never end, refused before the first epoch."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmaction.registry import HOOKS
+from mmengine.dataset import InfiniteSampler
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch.utils.data import DataLoader
+
+from ..datasets.retrieval_dataset import RetrievalDataset
+from ..datasets.videos import true_labels
+
+SHARED_MEMORY = Path("/dev/shm")
+
+
+@HOOKS.register_module()
+class SetupCheckHook(Hook):
+    """Checks the settings of a training before it begins.
+
+    Refused are a training set without a single batch, an infinite sampler in a loop by epochs,
+    a validation set without labels, and batches that do not fit into shared memory. If the batch
+    of all ranks is not the one that the learning rate is meant for, a warning says so.
+    """
+
+    priority = "HIGH"
+
+    def before_train(self, runner: Runner) -> None:
+        """Check everything.
+
+        Raises:
+            ValueError: If the training could not end, or not do what was asked for.
+            OSError: If loader workers would run out of shared memory.
+        """
+        loader = runner.train_dataloader
+        if isinstance(runner.train_loop, EpochBasedTrainLoop):
+            _check_batches(loader)
+        if runner.val_loop is not None:
+            _check_labels(runner.val_loop.dataloader.dataset)
+        _check_learning_rate(runner)
+        check_shared_memory(loader)
+
+
+def _check_batches(loader: Any) -> None:
+    if isinstance(loader.sampler, InfiniteSampler):
+        raise ValueError(
+            "An epoch never ends with train_dataloader.sampler.type='InfiniteSampler': use "
+            "DefaultSampler, or train_cfg.type='IterBasedTrainLoop'."
+        )
+    if len(loader) == 0:
+        raise ValueError(
+            f"There is no batch to train on: {len(loader.dataset)} videos on {get_world_size()} "
+            f"ranks are fewer than a batch of {loader.batch_size} on each, and drop_last leaves "
+            "them out. Set train_dataloader.batch_size to a smaller number."
+        )
+
+
+def _check_labels(dataset: Any) -> None:
+    if not isinstance(dataset, RetrievalDataset):
+        return
+    for role in ("query", "gallery"):
+        videos = getattr(dataset, role)
+        if true_labels(videos) is None:
+            raise ValueError(
+                f"Validation needs exactly one class for each {role} video, but some in "
+                f"{videos.ann_file} have none: give their labels, or switch validation off with "
+                "val_dataloader=None val_evaluator=None val_cfg=None."
+            )
+
+
+def _check_learning_rate(runner: Runner) -> None:
+    scaling = runner.cfg.get("auto_scale_lr") or {}
+    base = scaling.get("base_batch_size")
+    if base is None or scaling.get("enable"):
+        return
+    size, ranks = runner.train_dataloader.batch_size, get_world_size()
+    updates = getattr(runner.optim_wrapper, "_accumulative_counts", 1)
+    if size is not None and size * ranks * updates != base:
+        fitting = max(1, base // (ranks * updates))
+        accumulated = f" x {updates} accumulated" if updates > 1 else ""
+        runner.logger.warning(
+            f"{size * ranks * updates} videos go into an update ({ranks} ranks x batch_size {size}"
+            f"{accumulated}), but the learning rate is meant for {base}: set "
+            f"train_dataloader.batch_size={fitting}, or scale the learning rate with "
+            "--auto-scale-lr."
+        )
+
+
+def check_shared_memory(loader: DataLoader) -> None:
+    """Refuse batches for which there is no room on the way from loader workers.
+
+    A worker that finds no room there loses its batch, and the run waits for it for ever.
+
+    Args:
+        loader: Of the training.
+
+    Raises:
+        OSError: If the batches that are on their way at once need more than is free.
+    """
+    if loader.num_workers == 0 or not SHARED_MEMORY.is_dir():
+        return
+    with _unchanged_random_state():
+        sample = loader.dataset[0]
+    batch = _num_bytes(sample) * (loader.batch_size or 1)
+    on_their_way = loader.num_workers * (loader.prefetch_factor or 2) + 1
+    ranks = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    needed, free = batch * on_their_way * ranks, shutil.disk_usage(SHARED_MEMORY).free
+    if needed > free:
+        raise OSError(
+            f"Loader workers need up to {needed / 1e6:.0f} MB of shared memory ({ranks} ranks x "
+            f"{on_their_way} batches of {batch / 1e6:.1f} MB), but {SHARED_MEMORY} has "
+            f"{free / 1e6:.0f} MB free: start the container with --shm-size={_rounded(needed)}, or "
+            "set train_dataloader.num_workers or batch_size to a smaller number."
+        )
+
+
+def _rounded(needed: int) -> str:
+    return f"{needed // 2**30 + 1}g"
+
+
+def _num_bytes(item: Any) -> int:
+    if isinstance(item, torch.Tensor):
+        return item.numel() * item.element_size()
+    if isinstance(item, dict):
+        return sum(map(_num_bytes, item.values()))
+    return sum(map(_num_bytes, item)) if isinstance(item, (list, tuple)) else 0
+
+
+@contextmanager
+def _unchanged_random_state() -> Iterator[None]:
+    """Stock transforms draw from the global generators."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
