@@ -16,6 +16,7 @@ from mmaction.registry import HOOKS
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
@@ -30,8 +31,9 @@ class SetupCheckHook(Hook):
     """Checks the settings of a training before it begins.
 
     Refused are a training set without a single batch, an infinite sampler in a loop by epochs,
-    a validation set without labels, and batches that do not fit into shared memory. If the batch
-    of all ranks is not the one that the learning rate is meant for, a warning says so.
+    a validation set without labels, batches that do not fit into shared memory, and, on resume, a
+    checkpoint without all weights of the network. If the batch of all ranks is not the one that
+    the learning rate is meant for, a warning says so.
     """
 
     priority = "HIGH"
@@ -50,6 +52,29 @@ class SetupCheckHook(Hook):
             _check_labels(runner.val_loop.dataloader.dataset)
         _check_learning_rate(runner)
         check_shared_memory(loader)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Check that a resumed run does not go on from random weights.
+
+        Raises:
+            ValueError: If a weight is missing or of another shape.
+        """
+        if not runner._resume:
+            return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        shapes = {
+            name.removeprefix("module."): value.shape
+            for name, value in checkpoint["state_dict"].items()
+        }
+        weights = model.state_dict()
+        lacking = [name for name, value in weights.items() if shapes.get(name) != value.shape]
+        if lacking:
+            raise ValueError(
+                f"The checkpoint lacks {len(lacking)} of {len(weights)} weights of the network, or "
+                f"has them in another shape: {', '.join(lacking[:3])}. It is damaged or of another "
+                "config: resume from another one, or start a new run from these weights with "
+                "load_from instead of resume."
+            )
 
 
 def _check_batches(loader: Any) -> None:
