@@ -1,4 +1,4 @@
-# make demo | test | test-faults | lint | help. The first call makes the virtual environment.
+# make demo | test | test-faults | check | lint | help. The first call makes the virtual environment.
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 # The environment is renewed only when what it is made from has changed.
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-faults lint
+.PHONY: help demo test test-faults check lint
 
 help:
 	@echo "make demo   the whole method on small made-up videos, a few minutes on two CPU cores"
 	@echo "make test   the tests, a few injected faults among them"
 	@echo "make test-faults   all of the fault suite (kills, changes, bad days), then its table"
+	@echo "make check  format, lint, types and the quick tests: before a pull request"
 	@echo "make lint   ruff and mypy"
 	@echo "VENV=$(VENV) is made when missing; EXTRAS=$(EXTRAS) (gpu,dev on a machine with CUDA)"
 
@@ -25,7 +26,11 @@ test: $(STAMP)
 test-faults: $(STAMP)
 	SLIC_FAULTS=full $(BIN)/python -m pytest -m faults -n 0 tests/faults
 
+check: lint
+	$(BIN)/python -m pytest -m "not slow and not faults"
+
 lint: $(STAMP)
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
