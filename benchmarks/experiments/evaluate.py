@@ -31,12 +31,12 @@ from slic_mmaction.datasets.videos import true_labels
 from slic_mmaction.durable_file import durable_file
 from slic_mmaction.evaluation import (
     average_precisions,
+    clip_features,
     knn_scores,
     recall_at_k,
     top_k_accuracy,
     top_k_neighbors,
 )
-from slic_mmaction.features import clip_features
 
 RESULT = "figures.json"
 NEIGHBORS, TEMPERATURE = 20, 0.07

@@ -1,15 +1,15 @@
-"""Nearest neighbours of queries in a gallery, and recall at k."""
+"""Nearest neighbours of queries in a gallery, recall at k and average precision."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .protocols import get_protocol
-from .similarity import Array, check_labels, similarity_blocks, to_numpy
+from .protocols import Array, get_protocol
+from .similarity import BLOCK_ELEMENTS, check_labels, similarity_blocks, to_numpy
 
 
 def recall_at_k(
@@ -22,20 +22,20 @@ def recall_at_k(
 ) -> dict[int, float]:
     """Share of queries with a video of their class among the k nearest of the gallery.
 
-    Neighbours are the nearest by cosine (METHOD "Evaluation"); protocol ``coclr`` centres
+    Neighbours are the nearest by cosine, as in the paper; protocol ``coclr`` centres
     queries and gallery first, each by its own mean. Every query counts, also one whose class
     the gallery lacks: it is never found.
 
     Args:
-        query (np.ndarray | Tensor): (Q, D) float embeddings, one for each video.
-        query_labels (np.ndarray | Tensor): (Q,) int classes.
-        gallery (np.ndarray | Tensor): (G, D) float embeddings.
-        gallery_labels (np.ndarray | Tensor): (G,) int classes.
-        ks (Iterable[int]): Numbers of neighbours, each within 1..G.
-        protocol (str): Name of a protocol. Defaults to ``'iic'``.
+        query: (Q, D) float embeddings, one for each video.
+        query_labels: (Q,) int classes.
+        gallery: (G, D) float embeddings.
+        gallery_labels: (G,) int classes.
+        ks: Numbers of neighbours, each within 1..G.
+        protocol: Name of a protocol.
 
     Returns:
-        dict[int, float]: Recall within 0..1 for each k.
+        Recall within 0..1 for each k.
 
     Raises:
         ValueError: If shapes do not agree, a value is not finite, a k is out of range, or the
@@ -57,14 +57,74 @@ def recall_of_hits(hits: np.ndarray, ks: Iterable[int]) -> dict[int, float]:
     """Share of queries with a hit among their first k neighbours.
 
     Args:
-        hits (np.ndarray): (Q, K) bool, whether a query's neighbour, nearest first, is of
+        hits: (Q, K) bool, whether a query's neighbour, nearest first, is of
             its class.
-        ks (Iterable[int]): Numbers of neighbours, each within 1..K.
+        ks: Numbers of neighbours, each within 1..K.
 
     Returns:
-        dict[int, float]: Recall within 0..1 for each k.
+        Recall within 0..1 for each k.
     """
     return {k: float(hits[:, :k].any(axis=1).mean()) for k in ks}
+
+
+def per_class_table(
+    hits: np.ndarray, labels: np.ndarray, videos: Sequence[str], ks: Iterable[int]
+) -> list[dict[str, int | float | str]]:
+    """Recall of the queries of each class in percent, the poorest class first.
+
+    Args:
+        hits: (Q, K) bool, whether a query's neighbour, nearest first, is of its class.
+        labels: (Q,) int classes of the queries.
+        videos: Q paths of the queries.
+        ks: Numbers of neighbours, each within 1..K.
+
+    Returns:
+        For each class its label, one of its videos, the number of its queries, and ``R@k``.
+    """
+    ks = list(ks)
+    rows: list[dict] = []
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        recalls = {f"R@{k}": 100 * r for k, r in recall_of_hits(hits[own], ks).items()}
+        rows.append(dict(label=int(label), example=videos[own[0]], queries=len(own), **recalls))
+    return sorted(rows, key=lambda row: row[f"R@{min(ks)}"])
+
+
+def average_precisions(
+    query: Array, query_labels: Array, gallery: Array, gallery_labels: Array
+) -> Tensor:
+    """Average precision of each query over the whole gallery, ranked by cosine.
+
+    The mean, over the gallery videos of the query's class, of the share of that class among
+    all videos up to there. Of equally near videos the lowest gallery index ranks first. A
+    query whose class the gallery lacks has 0.
+
+    Args:
+        query: (Q, D) float embeddings.
+        query_labels: (Q,) int classes.
+        gallery: (G, D) float embeddings.
+        gallery_labels: (G,) int classes.
+
+    Returns:
+        (Q,) float64 within 0..1, on the CPU.
+
+    Raises:
+        ValueError: If shapes do not agree or a value is not finite.
+    """
+    check_labels("query", query, query_labels)
+    check_labels("gallery", gallery, gallery_labels)
+    query_labels = torch.as_tensor(query_labels)
+    gallery_labels = torch.as_tensor(gallery_labels)
+    found = []
+    # A ranking takes several times the memory of its similarities.
+    for part, similarity in similarity_blocks(query, gallery, elements=BLOCK_ELEMENTS // 8):
+        order = similarity.argsort(dim=1, descending=True, stable=True)
+        classes = gallery_labels.to(order.device)[order]
+        hits = (classes == query_labels[part].to(order.device)[:, None]).double()
+        ranks = torch.arange(1, hits.shape[1] + 1, device=hits.device)
+        precision = hits.cumsum(dim=1) / ranks
+        found.append((precision * hits).sum(dim=1) / hits.sum(dim=1).clamp(min=1))
+    return torch.cat(found).cpu()
 
 
 def top_k_neighbors(
@@ -76,13 +136,13 @@ def top_k_neighbors(
     with Q * G (see :func:`similarity_blocks`).
 
     Args:
-        query (np.ndarray | Tensor): (Q, D) float.
-        gallery (np.ndarray | Tensor): (G, D) float.
-        k (int): Number of neighbours, within 1..G.
-        metric (str): ``'cosine'`` or ``'euclidean'``. Defaults to ``'cosine'``.
+        query: (Q, D) float.
+        gallery: (G, D) float.
+        k: Number of neighbours, within 1..G.
+        metric: ``'cosine'`` or ``'euclidean'``.
 
     Returns:
-        tuple[Tensor, Tensor]: (Q, k) int64 gallery indices, and (Q, k) float64
+        (Q, k) int64 gallery indices, and (Q, k) float64
         similarities: cosines, or Euclidean distances with a minus sign.
 
     Raises:

@@ -39,18 +39,15 @@ class FeatureKey:
         return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:16]
 
 
-def weights_hash(model: nn.Module, layer: str) -> str:
+def weights_hash(model: nn.Module, layer: str | None) -> str:
     """SHA-256 of everything in a recognizer that a layer's output is computed from.
 
     Args:
-        model (nn.Module): A recognizer.
-        layer (str): ``'backbone'``, or ``'projection'``, which the head computes.
-
-    Returns:
-        str: Hexadecimal.
+        model: A recognizer.
+        layer: ``'backbone'``, or any other output, for which the head counts, too.
     """
     sums = hashlib.sha256()
-    for part in ("backbone", "cls_head") if layer == "projection" else ("backbone",):
+    for part in ("backbone",) if layer == "backbone" else ("backbone", "cls_head"):
         state = getattr(model, part).state_dict()
         for name in sorted(state):
             tensor = state[name].detach().cpu().contiguous()
@@ -65,13 +62,10 @@ def config_hash(
     """SHA-256 of the settings that features depend on.
 
     Args:
-        model (Mapping): Config of the recognizer.
-        pipeline (Sequence[Mapping]): Config of the transforms.
-        layer (str): ``'backbone'`` or ``'projection'``.
-        half_precision (bool): Whether features are computed under autocast.
-
-    Returns:
-        str: Hexadecimal.
+        model: Config of the recognizer.
+        pipeline: Config of the transforms.
+        layer: ``'backbone'`` or ``'projection'``.
+        half_precision: Whether features are computed under autocast.
     """
     parts = {name: model.get(name) for name in ("type", "backbone", "data_preprocessor")}
     if layer == "projection":
@@ -88,25 +82,15 @@ def config_hash(
 
 
 def videos_hash(videos: BaseDataset) -> str:
-    """SHA-256 of which videos a dataset lists.
-
-    Labels are no part of it: features do not depend on them.
-
-    Args:
-        videos (BaseDataset): An MMAction2 dataset.
-
-    Returns:
-        str: Hexadecimal.
-    """
+    """SHA-256 of which videos a dataset lists; features do not depend on their labels."""
     sums = hashlib.sha256()
     for i in range(len(videos)):
         name = video_name(videos, i)
         try:
             status = os.stat(name)
+            stamp = f"{status.st_size} {status.st_mtime_ns}"
         except OSError:
             stamp = "elsewhere"
-        else:
-            stamp = f"{status.st_size} {status.st_mtime_ns}"
         frames = videos.get_data_info(i).get("total_frames", "")
         sums.update(f"{name}\t{stamp}\t{frames}\n".encode())
     return sums.hexdigest()

@@ -1,4 +1,8 @@
-"""What identifies a training: its settings apart from seed, place and machine, and the code."""
+"""What a figure was made of: the run that trained, its code, and the videos and clips evaluated.
+
+``run_record.json`` and ``evaluation.json`` lie beside the log of a run;
+``tools/analysis/results.py`` reads them.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
 
+from ..durable_file import durable_file
 from ..version import __version__
+from .extract import parts_of
+from .fingerprint import weights_hash
+from .gallery_metric import GalleryMetric
 
-FILE_NAME = "run_record.json"
-"""Where :class:`~slic_mmaction.hooks.RunRecordHook` writes, beside the log of a run."""
+RUN_RECORD = "run_record.json"
+EVALUATION = "evaluation.json"
 
 # Of the machine, the folder, the seed, or of watching, at any depth: no part of a training.
 _DETAILS = {"num_workers", "out_file", "persistent_workers", "seed", "val_begin", "val_interval"}
@@ -29,20 +39,53 @@ _TRAINING = (
 )
 
 
-def config_hash(cfg: Config) -> str:
+def write_evaluation(runner: Runner, part: str, figures: dict[str, float]) -> None:
+    """Write ``evaluation.json`` with everything that tells whether two figures may be compared.
+
+    Args:
+        runner: After a validation or a test; its last validation is what stays.
+        part: ``'val'`` or ``'test'``.
+        figures: By name.
+    """
+    loop = runner.val_loop if part == "val" else runner.test_loop
+    metrics = [m for m in loop.evaluator.metrics if isinstance(m, GalleryMetric)]
+    measured = metrics[0].measured if metrics else {}
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    record = dict(
+        part=part,
+        epoch=runner.epoch if part == "val" else None,
+        **measured,
+        checkpoint=runner.cfg.get("load_from"),
+        checkpoint_hash=weights_hash(model, measured.get("feature")),
+        config=runner.cfg.filename,
+        **{
+            role or "videos": dict(ann_file=videos.ann_file, videos=len(videos))
+            for role, videos in parts_of(loop.dataloader.dataset).items()
+        },
+        seeds=[metric.seed for metric in metrics if hasattr(metric, "seed")],
+        figures=figures,
+        details={metric.prefix: metric.details for metric in metrics},
+    )
+    write_json(Path(runner.log_dir) / EVALUATION, record)
+
+
+def write_json(path: Path, record: dict[str, Any]) -> None:
+    """Write a record; a reader sees the old or the new one, never a part."""
+    with durable_file(path) as file:
+        file.write((json.dumps(record, indent=1) + "\n").encode())
+
+
+def training_hash(cfg: Config) -> str:
     """Eight hexadecimal digits that two configs share if they train in the same way.
 
     Seeds, folders, what is loaded, what belongs to the machine and how results are evaluated
     play no part; neither do the variables of a config file.
-
-    Args:
-        cfg (Config): The config of a run.
     """
     return _digest(_settings(cfg))
 
 
-def config_family(cfg: Config) -> str:
-    """Like :func:`config_hash`, the same for all splits of a data set."""
+def training_family(cfg: Config) -> str:
+    """Like :func:`training_hash`, the same for all splits of a data set."""
     return _digest(re.sub(r"split_?\d", "split", _settings(cfg)))
 
 
@@ -50,10 +93,10 @@ def code_version(folder: Path = Path(__file__).parent) -> str:
     """Commit of this code, with ``+changes`` where files differ from it.
 
     Args:
-        folder (Path): A folder of the checkout. Defaults to this package's.
+        folder: A folder of the checkout, by default this package's.
 
     Returns:
-        str: Ten digits of the commit; ``v`` and the version of a package outside git.
+        Ten digits of the commit; ``v`` and the version of a package outside git.
     """
     commit = _git(folder, "rev-parse", "--short=10", "HEAD")
     if commit is None:
@@ -65,8 +108,8 @@ def experiment_name(config_file: str | None, name: str) -> str:
     """What a run is called: its config below ``configs/``, else MMEngine's name for it.
 
     Args:
-        config_file (str | None): Path of the config file.
-        name (str): MMEngine's name, the config's with a time.
+        config_file: Path of the config file.
+        name: MMEngine's name, the config's with a time.
     """
     if not config_file:
         return re.sub(r"_\d{8}_\d{6}$", "", name)

@@ -1,0 +1,261 @@
+"""From videos to the features of their clips: computed once, each rank its share, and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dataset import BaseDataset, pseudo_collate
+from mmengine.dist import get_dist_info, is_main_process
+from mmengine.logging import print_log
+from mmengine.model import BaseModel
+from mmengine.runner import CheckpointLoader, autocast
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from ..checkpoints import compare_states
+from ..datasets.retrieval_dataset import RetrievalDataset
+from ..datasets.videos import video_name
+from ..models.evaluation_mode import evaluation_mode
+from ..models.pooling import frames_per_clip, pool_clips
+from ..models.slic_head import FEATURES, SLICHead
+from .feature_set import (
+    INDEX,
+    FeatureSet,
+    load_features,
+    only,
+    read_shards,
+    write_index,
+    write_shard,
+)
+from .fingerprint import FeatureKey, config_hash, videos_hash, weights_hash
+from .rank_shares import from_main, in_step
+
+ROLES = ("query", "gallery")
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """How features are computed; only ``layer`` and ``half_precision`` change them.
+
+    Attributes:
+        layer: ``'projection'`` or ``'backbone'``.
+        batch_size: Videos loaded at once on each rank.
+        num_workers: Loader workers of each rank.
+        clips_per_pass: Most clips that go through the network at once.
+        shard_videos: Videos in a shard, which are what a killed run loses at most on each rank.
+        half_precision: Whether the network runs under autocast.
+    """
+
+    layer: str
+    batch_size: int = 8
+    num_workers: int = 2
+    clips_per_pass: int = 64
+    shard_videos: int = 1024
+    half_precision: bool = False
+
+
+def parts_of(dataset: Dataset) -> dict[str, BaseDataset]:
+    """Queries and gallery of a :class:`RetrievalDataset` by role; any other dataset by ``''``."""
+    if isinstance(dataset, RetrievalDataset):
+        return {role: getattr(dataset, role) for role in ROLES}
+    return {"": dataset}
+
+
+def extract_features(
+    model: BaseModel,
+    dataset: Dataset,
+    model_cfg: Mapping,
+    pipeline: Sequence[Mapping],
+    folder_of: Callable[[str, FeatureKey], Path],
+    how: Extraction,
+) -> dict[str, FeatureSet]:
+    """Features of all parts of a dataset, computed where they are not stored; on every rank.
+
+    The network is put into evaluation mode, BatchNorm included, and its modes are put back. A
+    killed run goes on where it was, with any number of ranks; a finished one returns at once.
+
+    Args:
+        model: A recognizer, not wrapped for distribution.
+        dataset: Yields packed inputs and data samples.
+        model_cfg: Config that the recognizer was built from.
+        pipeline: Config of the dataset's transforms.
+        folder_of: From the name of a part and what its features depend on to a folder that all
+            ranks see, for shards and index.
+        how: Layer and sizes.
+
+    Returns:
+        By the name of the part, see :func:`parts_of`.
+
+    Raises:
+        ValueError: If a folder holds other features, or the network has no such layer.
+        RuntimeError: If another rank failed.
+    """
+    check_layer(model, how.layer)
+    parts = parts_of(dataset)
+
+    def find_keys() -> dict[str, FeatureKey]:
+        weights = weights_hash(model, how.layer)
+        config = config_hash(model_cfg, pipeline, how.layer, how.half_precision)
+        return {n: FeatureKey(weights, config, videos_hash(part)) for n, part in parts.items()}
+
+    # One process looks at the weights and files: clocks of machines differ.
+    keys = from_main(find_keys)
+    found, start = {}, 0
+    for name, part in parts.items():
+        names = [video_name(part, i) for i in range(len(part))]
+        key, folder = keys[name], folder_of(name, keys[name])
+        missing = from_main(partial(_missing, folder, key, len(names)))
+        if missing is not None:
+            rank, world_size = get_dist_info()
+            todo = missing[rank::world_size]
+            own = Subset(dataset, [start + video for video in todo])
+            in_step(partial(_compute, model, own, todo, names, folder, key, how))
+            from_main(partial(write_index, folder, names, key, how.layer))
+        found[name] = load_features(folder)
+        start += len(part)
+    return found
+
+
+def _missing(folder: Path, key: FeatureKey, count: int) -> list[int] | None:
+    """Positions without features; None if there is an index already."""
+    shards = list(read_shards(folder))
+    if {shard.key for shard in shards} - {key.digest}:
+        raise ValueError(
+            f"{folder} holds features of other weights, settings or videos: choose another folder, "
+            "or delete it."
+        )
+    if (folder / INDEX).is_file():
+        return None
+    done = {video for shard in shards for video in shard.videos}
+    if done:
+        print_log(f"{len(done)} of {count} videos have features already.", logger="current")
+    return [video for video in range(count) if video not in done]
+
+
+def _compute(
+    model: BaseModel,
+    own: Dataset,
+    todo: Sequence[int],
+    names: Sequence[str],
+    folder: Path,
+    key: FeatureKey,
+    how: Extraction,
+) -> None:
+    """Write shards of this rank's videos ``own``, which have the numbers ``todo``."""
+    loader = DataLoader(own, how.batch_size, num_workers=how.num_workers, collate_fn=pseudo_collate)
+    remaining = iter(todo)
+    shard: dict[int, np.ndarray] = {}
+    views: set[tuple[str | None, tuple[int, int]]] = set()
+    console = Console(stderr=True)
+    shown = is_main_process() and console.is_terminal
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, TimeRemainingColumn(), console=console, disable=not shown)
+    with evaluation_mode(model), bar as progress:
+        task = progress.add_task(f"features ({how.layer})", total=len(todo))
+        for batch in loader:
+            with autocast(enabled=how.half_precision):
+                features = clip_features(model, batch, how.layer, how.clips_per_pass)
+            for rows, clips, sample in zip(features, batch["inputs"], batch["data_samples"]):
+                video = next(remaining)
+                if not rows.isfinite().all():
+                    raise ValueError(
+                        f"The feature of {names[video]} is not finite: the network has diverged."
+                    )
+                shard[video] = rows.numpy()
+                views.add((sample.get("protocol"), tuple(clips.shape[-2:])))
+                if len(shard) == how.shard_videos or video == todo[-1]:
+                    write_shard(folder, key.digest, shard, *only(views, "protocol or frame size"))
+                    shard = {}
+            progress.advance(task, len(features))
+
+
+@torch.no_grad()
+def clip_features(
+    model: BaseModel, batch: dict[str, Any], layer: str, clips_per_pass: int
+) -> list[Tensor]:
+    """Features of all clips of each video of a batch; the network must be in evaluation mode.
+
+    Args:
+        model: A recognizer, not wrapped for distribution.
+        batch: ``inputs``, a list of N (C_i, channels, T, H, W) tensors, or
+            (C_i * frames, channels, H, W) for ``Recognizer2D``, whose numbers of clips may
+            differ, and ``data_samples``. Of a 2D network whose head has no ``num_segments``
+            each frame is a clip.
+        layer: ``'projection'``, the output of :class:`SLICHead`, or ``'backbone'``, the
+            pooled feature of any recognizer.
+        clips_per_pass: Most clips that go through the network at once.
+
+    Returns:
+        N tensors (C_i, D) float32, on the CPU.
+    """
+    frames = frames_per_clip(model.cls_head)
+    found = []
+    for views, sample in zip(batch["inputs"], batch["data_samples"]):
+        video = model.data_preprocessor(dict(inputs=[views], data_samples=[sample]), False)
+        clips = video["inputs"][0]
+        is_frames = clips.ndim == 4
+        found.append(clips.unflatten(0, (-1, frames or 1)) if is_frames else clips[:, None])
+    features = []
+    # Clips of all videos in a row fill the passes whatever their number.
+    for part in torch.cat(found).split(clips_per_pass):
+        feats, _ = model.extract_feat(part, stage="backbone")
+        if layer == "projection":
+            rows = model.cls_head(feats)
+        else:
+            rows = pool_clips(feats, part.shape[1] if is_frames else None)
+        features.append(rows.float().cpu())
+    return list(torch.cat(features).split([len(clips) for clips in found]))
+
+
+def check_layer(model: BaseModel, layer: str) -> None:
+    """Refuse a layer that a network does not have.
+
+    Raises:
+        ValueError: If it has none of that name.
+    """
+    if layer not in FEATURES:
+        raise ValueError(f"A layer is one of {', '.join(FEATURES)}, but got {layer!r}.")
+    if layer == "projection" and not isinstance(model.cls_head, SLICHead):
+        raise ValueError(
+            f"The network ends in a {type(model.cls_head).__name__}, which has no projection: "
+            "choose the layer 'backbone'."
+        )
+
+
+def check_weights(model: BaseModel, checkpoint: str, layer: str) -> None:
+    """Refuse a checkpoint that lacks weights which a layer's output depends on.
+
+    MMEngine only warns, and then random weights are evaluated.
+
+    Args:
+        model: A recognizer, not wrapped for distribution.
+        checkpoint: Path or address that its weights were loaded from.
+        layer: ``'projection'`` or ``'backbone'``.
+
+    Raises:
+        ValueError: If a weight is missing or of another shape.
+    """
+    content = CheckpointLoader.load_checkpoint(checkpoint, map_location="cpu")
+    report = compare_states(content.get("state_dict", content), model.state_dict())
+    parts = ("backbone.", "cls_head.") if layer == "projection" else ("backbone.",)
+    lacking = [
+        name
+        for name in (*report.missing, *report.reshaped)
+        if name.removeprefix("module.").startswith(parts)
+        # Old checkpoints lack this counter, which evaluation does not read.
+        and not name.endswith("num_batches_tracked")
+    ]
+    if lacking:
+        raise ValueError(
+            f"The checkpoint {checkpoint} lacks {len(lacking)} weights of the {layer} feature, or "
+            f"has them in another shape, first {lacking[0]}: use the config that it was trained "
+            "with, or tools/convert_checkpoint.py if it comes from another project."
+        )
