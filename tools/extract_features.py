@@ -31,7 +31,6 @@ from slic_mmaction.datasets import RetrievalDataset
 from slic_mmaction.datasets.videos import true_labels, video_name
 from slic_mmaction.durable_file import durable_file
 from slic_mmaction.evaluation.gallery_metric import ROLES
-from slic_mmaction.evaluation.rank_shares import from_main
 from slic_mmaction.features import (
     Extraction,
     FeatureKey,
@@ -42,6 +41,7 @@ from slic_mmaction.features import (
     weights_hash,
 )
 from slic_mmaction.features.loaded_weights import check_weights
+from slic_mmaction.ranks import on_main
 
 
 def parse_args() -> argparse.Namespace:
@@ -138,7 +138,7 @@ def run(args: argparse.Namespace) -> None:
     weights = weights_hash(model, layer)
     config = config_hash(runner.cfg.model, loader_cfg.dataset.pipeline, layer, args.fp16)
     for name, (videos, start) in parts.items():
-        videos_sum = from_main(lambda videos=videos: videos_hash(videos))  # type: ignore[misc]
+        videos_sum = on_main(lambda videos=videos: videos_hash(videos))  # type: ignore[misc]
         features = extract_features(
             model,
             dataset,

@@ -9,7 +9,7 @@ from .linear_probe_metric import LinearProbeMetric
 from .neighbor_file import RetrievalNeighbors
 from .per_class import recall_per_class
 from .protocols import PROTOCOLS, RetrievalProtocol, SeenAs, get_protocol
-from .recall import recall_at_k, recall_of_hits, top_k_neighbors
+from .recall import recall_at_k, recall_of_hits
 from .retrieval_metric import VideoRetrievalMetric
 
 __all__ = [
@@ -31,5 +31,4 @@ __all__ = [
     "recall_of_hits",
     "recall_per_class",
     "top_k_accuracy",
-    "top_k_neighbors",
 ]

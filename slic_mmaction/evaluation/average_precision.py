@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .similarity import BLOCK_ELEMENTS, Array, check_labels, similarity_blocks
+from ..nearest import BLOCK_ELEMENTS, Array, similarity_blocks
+from .recall import check_labels
 
 
 def average_precisions(
@@ -33,7 +34,7 @@ def average_precisions(
     check_labels("gallery", gallery, gallery_labels)
     query_labels = torch.as_tensor(query_labels)
     gallery_labels = torch.as_tensor(gallery_labels)
-    found = []
+    found = [torch.empty(0, dtype=torch.float64)]
     # A ranking takes several times the memory of its similarities.
     for part, similarity in similarity_blocks(query, gallery, elements=BLOCK_ELEMENTS // 8):
         order = similarity.argsort(dim=1, descending=True, stable=True)
@@ -41,5 +42,5 @@ def average_precisions(
         hits = (classes == query_labels[part].to(order.device)[:, None]).double()
         ranks = torch.arange(1, hits.shape[1] + 1, device=hits.device)
         precision = hits.cumsum(dim=1) / ranks
-        found.append((precision * hits).sum(dim=1) / hits.sum(dim=1).clamp(min=1))
-    return torch.cat(found).cpu()
+        found.append((precision * hits).sum(dim=1) / hits.sum(dim=1).clamp(min=1).cpu())
+    return torch.cat(found)

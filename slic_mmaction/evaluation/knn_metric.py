@@ -7,14 +7,15 @@ from itertools import product
 
 import torch
 from mmaction.registry import METRICS
+from mmengine.dist import get_dist_info
 from mmengine.logging import print_log
 
+from ..nearest import nearest, search_device
+from ..ranks import gather_rows, share_of, together
 from .embedded_videos import EmbeddedVideos
 from .gallery_metric import GalleryMetric, possible_ks
 from .knn import knn_scores, top_k_accuracy
 from .protocols import SeenAs
-from .rank_shares import over_ranks, search_device
-from .recall import top_k_neighbors
 
 
 @METRICS.register_module()
@@ -66,9 +67,9 @@ class VideoKNNMetric(GalleryMetric):
         device = search_device()
         queries = prepared(query.embeddings.means()).to(device)
         stored = prepared(gallery.embeddings.means()).to(device)
-        indices, similarities = over_ranks(
-            len(query), lambda rows: top_k_neighbors(queries[rows], stored, ks[-1])
-        )
+        own = share_of(len(query), *get_dist_info())
+        found = together(lambda: nearest(queries[own.start : own.stop], stored, ks[-1]))
+        similarities, indices = (gather_rows(part, len(query)) for part in found)
         classes = torch.from_numpy(gallery.labels)
         truth = torch.from_numpy(query.labels)
         num_classes = int(max(classes.max(), truth.max())) + 1

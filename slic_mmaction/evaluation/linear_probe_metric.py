@@ -12,13 +12,14 @@ import numpy as np
 from mmaction.registry import METRICS
 from mmengine.logging import print_log
 
+from ..nearest import search_device
 from ..probe import LabelledClips, SweepSettings, validation_cut, video_groups
 from ..probe.validation_cut import check_pattern
+from ..ranks import on_main
 from .embedded_videos import EmbeddedVideos
 from .gallery_metric import GalleryMetric
 from .knn import top_k_accuracy
 from .protocols import SeenAs
-from .rank_shares import from_main, search_device
 
 
 @METRICS.register_module()
@@ -104,7 +105,7 @@ class LinearProbeMetric(GalleryMetric):
             ValueError: If no part of the training videos can be set aside, or all rates are
                 too high.
         """
-        figures, self.details = from_main(lambda: self._probe(query, gallery, seen.name))
+        figures, self.details = on_main(lambda: self._probe(query, gallery, seen.name))
         return {f"{seen.slug}/{key}": value for key, value in figures.items()}
 
     def _probe(

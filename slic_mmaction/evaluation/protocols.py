@@ -11,7 +11,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from .similarity import Array
+from ..nearest import Array
 
 
 @dataclass(frozen=True)

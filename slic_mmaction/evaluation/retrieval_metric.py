@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmaction.registry import METRICS
-from mmengine.dist import is_main_process
+from mmengine.dist import get_dist_info, is_main_process
 from mmengine.logging import print_log
-from torch import Tensor
 
+from ..nearest import nearest, search_device
+from ..ranks import gather_rows, share_of, together
 from .average_precision import average_precisions
 from .embedded_videos import EmbeddedVideos
 from .gallery_metric import GalleryMetric, possible_ks
 from .neighbor_file import RetrievalNeighbors
 from .per_class import per_class_table
 from .protocols import SeenAs
-from .rank_shares import over_ranks, search_device
-from .recall import recall_of_hits, top_k_neighbors
+from .recall import recall_of_hits
 
 
 @METRICS.register_module()
@@ -74,9 +74,10 @@ class VideoRetrievalMetric(GalleryMetric):
         device = search_device()
         queries = prepared(query.embeddings.means()).to(device)
         stored = prepared(gallery.embeddings.means()).to(device)
-        indices, similarities = over_ranks(
-            len(query), lambda rows: top_k_neighbors(queries[rows], stored, ks[-1])
-        )
+        share = share_of(len(query), *get_dist_info())
+        own = slice(share.start, share.stop)
+        found = together(lambda: nearest(queries[own], stored, ks[-1]))
+        similarities, indices = (gather_rows(part, len(query)) for part in found)
         neighbors = RetrievalNeighbors(
             query_videos=query.videos,
             query_labels=query.labels,
@@ -87,12 +88,10 @@ class VideoRetrievalMetric(GalleryMetric):
         )
         figures = {f"R@{k}": 100 * r for k, r in recall_of_hits(neighbors.hits, ks).items()}
         if self.mean_average_precision:
-
-            def precisions(rows: Tensor) -> tuple[Tensor]:
-                labels = query.labels[rows.numpy()]
-                return (average_precisions(queries[rows], labels, stored, gallery.labels),)
-
-            figures["mAP"] = 100 * float(over_ranks(len(query), precisions)[0].mean())
+            precisions = together(
+                lambda: average_precisions(queries[own], query.labels[own], stored, gallery.labels)
+            )
+            figures["mAP"] = 100 * float(gather_rows(precisions, len(query)).mean())
         hits, labels = neighbors.hits, query.labels
         self.details = dict(per_class=per_class_table(hits, labels, query.videos, ks))
         if self.out_file is not None and is_main_process():

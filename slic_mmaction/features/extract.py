@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from ..evaluation.rank_shares import from_main, in_step
 from ..models.evaluation_mode import evaluation_mode
+from ..ranks import on_main, together
 from .clip_features import check_layer, clip_features
 from .feature_set import INDEX, FeatureSet, load_features, write_index
 from .fingerprint import FeatureKey
@@ -75,12 +75,12 @@ def extract_features(
         RuntimeError: If a rank failed, on every rank.
     """
     check_layer(model, how.layer)
-    missing = from_main(lambda: _missing(folder, key, len(names)))
+    missing = on_main(lambda: _missing(folder, key, len(names)))
     if missing is not None:
         rank, world_size = get_dist_info()
         todo = missing[rank::world_size]
-        in_step(lambda: _extract(model, dataset, indices, names, folder, key, how, todo))
-        from_main(lambda: write_index(folder, names, key, how.layer, list(read_shards(folder))))
+        together(lambda: _extract(model, dataset, indices, names, folder, key, how, todo))
+        on_main(lambda: write_index(folder, names, key, how.layer, list(read_shards(folder))))
     return load_features(folder)
 
 

@@ -19,7 +19,7 @@ from ..datasets.videos import true_labels, video_name
 from ..evaluation.embedded_videos import EmbeddedVideos
 from ..evaluation.gallery_metric import ROLES, GalleryMetric
 from ..evaluation.protocols import SeenAs
-from ..evaluation.rank_shares import from_main
+from ..ranks import on_main
 from .extract import Extraction, extract_features
 from .feature_set import FeatureSet
 from .fingerprint import FeatureKey, config_hash, videos_hash, weights_hash
@@ -99,10 +99,10 @@ class FeatureTestLoop(TestLoop):
         layer = getattr(model.cls_head, "feature", "backbone")
         checkpoint = self.runner.cfg.get("load_from")
         if checkpoint:
-            from_main(lambda: check_weights(model, checkpoint, layer))
+            on_main(lambda: check_weights(model, checkpoint, layer))
         model.eval()
         # One process looks at the weights and files: clocks of machines differ.
-        keys = from_main(lambda: self._keys(model))
+        keys = on_main(lambda: self._keys(model))
         features = [self._features(model, role, keys[role]) for role in ROLES]
         query, gallery = (
             EmbeddedVideos(
