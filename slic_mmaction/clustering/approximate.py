@@ -9,10 +9,10 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
+from ..progress import track
 from .cells import cells_of_clusters, cells_of_rows
 from .links import components
 from .prepared_rows import PreparedRows
-from .progress import track
 from .settle import nearest_exactly
 
 _SAMPLE = 1000

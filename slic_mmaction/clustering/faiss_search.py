@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..progress import track
 from .prepared_rows import PreparedRows
-from .progress import track
 from .tile_search import TILE, TileScores
 
 _CANDIDATES = 6  # the row itself may be among them

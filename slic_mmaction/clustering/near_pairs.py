@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from ..progress import track
 from .prepared_rows import PreparedRows
-from .progress import track
 
 _CPU_BLOCK = 1024  # rows; the product of two blocks stays in a core's cache
 _ACCELERATOR_BLOCK = 8192

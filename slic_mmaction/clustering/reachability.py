@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..progress import track
 from .prepared_rows import PreparedRows
-from .progress import track
 
 _BLOCK_ELEMENTS = 1 << 22
 # Farther than float32 embeddings can be, and finite.

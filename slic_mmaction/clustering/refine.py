@@ -9,8 +9,8 @@ import torch
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
 
+from ..progress import track
 from .embeddings import METRICS, renumber, unit_rows
-from .progress import track
 
 _BLOCK_ELEMENTS = 1 << 22
 

@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ..lost_rank import lost_rank
+from ..ranks import lost_rank
 from .exchange import Ranks, communication_device
 from .heartbeat import Heartbeat
 from .search import Search

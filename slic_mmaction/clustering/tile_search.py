@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ..progress import track
 from .prepared_rows import PreparedRows
-from .progress import track
 
 TILE = 256  # rows
 _CPU_BLOCK = 1024  # rows; the product of two blocks stays in a core's cache

@@ -17,8 +17,8 @@ from slic_mmaction.evaluation import (
     VideoKNNMetric,
     knn_scores,
     top_k_accuracy,
-    top_k_neighbors,
 )
+from slic_mmaction.nearest import nearest
 
 
 @given(st.integers(0, 999), st.integers(1, 6), st.sampled_from([0.01, 0.07, 1.0]))
@@ -43,7 +43,7 @@ def test_is_scikit_learns_with_these_weights() -> None:
     judge = KNeighborsClassifier(
         12, metric="cosine", algorithm="brute", weights=lambda d: np.exp((1 - d) / 0.07)
     ).fit(train, labels)
-    indices, near = top_k_neighbors(test, train, 12)
+    near, indices = nearest(test, train, 12)
     got = knn_scores(torch.from_numpy(labels)[indices], near, 8, 12, 0.07)
     np.testing.assert_allclose(got / got.sum(1, keepdim=True), judge.predict_proba(test), atol=1e-9)
 

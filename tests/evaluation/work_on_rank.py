@@ -1,4 +1,4 @@
-"""One rank of test_rank_shares.py: OUT_DIR."""
+"""One rank of test_metrics_on_ranks.py: OUT_DIR."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from slic_mmaction.evaluation import (
     VideoKNNMetric,
     VideoRetrievalMetric,
 )
-from slic_mmaction.evaluation.rank_shares import from_main, in_step, over_ranks
 
 
 def videos(count: int, seed: int) -> EmbeddedVideos:
@@ -29,20 +28,9 @@ def videos(count: int, seed: int) -> EmbeddedVideos:
     return EmbeddedVideos(np.arange(count).astype(str), labels, OneEmbeddingEach(rows))
 
 
-def attempt(work) -> str:
-    try:
-        work()
-    except (KeyError, RuntimeError, OSError) as error:
-        return f"{type(error).__name__}: {error}"
-    return "nothing was raised"
-
-
 def run(out: Path) -> None:
     rank = dist.get_rank() if dist.is_initialized() else 0
     outcome: dict[str, object] = {}
-    for count in (1, 2, 11):
-        squares, rows = over_ranks(count, lambda own: (own**2, own[:, None].repeat(1, 2)))
-        outcome[f"shares of {count}"] = (squares, rows)
     figures: dict[str, float] = {}
     for metric in (
         VideoRetrievalMetric(ks=(1, 3), mean_average_precision=True, out_file=str(out / "n.npz")),
@@ -56,16 +44,6 @@ def run(out: Path) -> None:
             figures.update((f"{queries} {name}", value) for name, value in got.items())
     outcome["figures"] = figures
 
-    def broken() -> None:
-        raise KeyError("no such file")
-
-    def breaks_on_the_last() -> None:
-        if rank == (dist.get_world_size() if dist.is_initialized() else 1) - 1:
-            raise OSError("disk full")
-
-    outcome["main fails"] = attempt(lambda: from_main(broken))
-    outcome["one fails"] = attempt(lambda: in_step(breaks_on_the_last))
-    outcome["from main"] = from_main(lambda: rank)
     torch.save(outcome, out / f"rank_{rank}.pt")
 
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from slic_mmaction.clustering.progress import show_progress, track
+from slic_mmaction.progress import show_progress, track
 
 
 def terminal() -> Console:

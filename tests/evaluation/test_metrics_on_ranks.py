@@ -26,15 +26,6 @@ def one_rank(tmp_path_factory) -> dict:
     return torch.load(out / "rank_0.pt", weights_only=True)
 
 
-def test_one_process_does_it_all(one_rank: dict) -> None:
-    squares, rows = one_rank["shares of 11"]
-    assert squares.tolist() == [i**2 for i in range(11)]
-    assert rows.tolist() == [[i, i] for i in range(11)]
-    assert one_rank["main fails"] == "KeyError: 'no such file'"
-    assert one_rank["one fails"] == "OSError: disk full"
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("num_ranks", [2, 3])
 def test_ranks_find_what_one_process_finds(num_ranks: int, one_rank: dict, tmp_path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
@@ -50,11 +41,4 @@ def test_ranks_find_what_one_process_finds(num_ranks: int, one_rank: dict, tmp_p
     for rank in range(num_ranks):
         got = torch.load(tmp_path / f"rank_{rank}.pt", weights_only=True)
         assert got["figures"] == one_rank["figures"]
-        for count in (1, 2, 11):
-            for ours, theirs in zip(got[f"shares of {count}"], one_rank[f"shares of {count}"]):
-                assert torch.equal(ours, theirs)
-        assert got["main fails"] == "KeyError: 'no such file'" and got["from main"] == 0
-        own = rank == num_ranks - 1
-        expected = "OSError: disk full" if own else "RuntimeError: Another rank failed: OSError: "
-        assert got["one fails"].startswith(expected)
     assert (tmp_path / "n.npz").is_file()
