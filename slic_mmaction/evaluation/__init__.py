@@ -8,7 +8,7 @@ from .knn_metric import VideoKNNMetric, knn_scores, top_k_accuracy
 from .linear_probe_metric import LinearProbeMetric
 from .loop import FeatureTestLoop
 from .protocols import PROTOCOLS, RetrievalProtocol, SampleProtocolClips, get_protocol
-from .recall import average_precisions, recall_at_k, top_k_neighbors
+from .recall import average_precisions, recall_at_k
 from .retrieval_metric import RetrievalNeighbors, VideoRetrievalMetric
 
 __all__ = [
@@ -32,5 +32,4 @@ __all__ = [
     "load_features",
     "recall_at_k",
     "top_k_accuracy",
-    "top_k_neighbors",
 ]

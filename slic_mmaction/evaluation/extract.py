@@ -26,6 +26,7 @@ from ..datasets.videos import video_name
 from ..models.evaluation_mode import evaluation_mode
 from ..models.pooling import frames_per_clip, pool_clips
 from ..models.slic_head import FEATURES, SLICHead
+from ..ranks import on_main, share_of, together
 from .feature_set import (
     INDEX,
     FeatureSet,
@@ -36,7 +37,6 @@ from .feature_set import (
     write_shard,
 )
 from .fingerprint import FeatureKey, config_hash, videos_hash, weights_hash
-from .rank_shares import from_main, in_step
 
 ROLES = ("query", "gallery")
 
@@ -107,18 +107,17 @@ def extract_features(
         return {n: FeatureKey(weights, config, videos_hash(part)) for n, part in parts.items()}
 
     # One process looks at the weights and files: clocks of machines differ.
-    keys = from_main(find_keys)
+    keys = on_main(find_keys)
     found, start = {}, 0
     for name, part in parts.items():
         names = [video_name(part, i) for i in range(len(part))]
         key, folder = keys[name], folder_of(name, keys[name])
-        missing = from_main(partial(_missing, folder, key, len(names)))
+        missing = on_main(partial(_missing, folder, key, len(names)))
         if missing is not None:
-            rank, world_size = get_dist_info()
-            todo = missing[rank::world_size]
+            todo = [missing[i] for i in share_of(len(missing), *get_dist_info())]
             own = Subset(dataset, [start + video for video in todo])
-            in_step(partial(_compute, model, own, todo, names, folder, key, how))
-            from_main(partial(write_index, folder, names, key, how.layer))
+            together(partial(_compute, model, own, todo, names, folder, key, how))
+            on_main(partial(write_index, folder, names, key, how.layer))
         found[name] = load_features(folder)
         start += len(part)
     return found
@@ -172,7 +171,7 @@ def _compute(
                 shard[video] = rows.numpy()
                 views.add((sample.get("protocol"), tuple(clips.shape[-2:])))
                 if len(shard) == how.shard_videos or video == todo[-1]:
-                    write_shard(folder, key.digest, shard, *only(views, "protocol or frame size"))
+                    write_shard(folder, key, shard, *only(views, "protocol or frame size"))
                     shard = {}
             progress.advance(task, len(features))
 

@@ -193,26 +193,19 @@ def only(values: Iterable[Value], what: str) -> Value:
 
 def write_shard(
     folder: Path,
-    key: str,
+    key: FeatureKey,
     features: dict[int, np.ndarray],
     protocol: str | None,
     frame_size: tuple[int, int],
 ) -> None:
-    """Write the features of some videos; they are there whole or not at all.
+    """Write features (C_i, D) by the video's position in the set; they appear whole or not at all.
 
     The name follows from the videos, so that two ranks cannot overwrite each other's.
-
-    Args:
-        folder: Where to.
-        key: Digest of the :class:`FeatureKey`.
-        features: (C_i, D) float32 by the video's position in the set.
-        protocol: Name that the clips' sampler gave, if any.
-        frame_size: Height and width of the frames.
     """
     videos = list(features)
-    name = hashlib.sha256(repr((key, videos)).encode()).hexdigest()[:16]
+    name = hashlib.sha256(repr((key.digest, videos)).encode()).hexdigest()[:16]
     counts = [len(rows) for rows in features.values()]
-    shard = Shard(f"shard_{name}.npy", key, protocol, frame_size, videos, counts)
+    shard = Shard(f"shard_{name}.npy", key.digest, protocol, frame_size, videos, counts)
     with durable_file(folder / shard.file) as file:
         np.save(file, np.concatenate(list(features.values())))
     # What has no such line beside it is not there: the line comes last.
@@ -227,41 +220,33 @@ def read_shards(folder: Path) -> Iterator[Shard]:
 
 
 def write_index(folder: Path, names: Sequence[str], key: FeatureKey, layer: str) -> None:
-    """Write what turns a folder of shards into a set of features.
-
-    Args:
-        folder: With the shards.
-        names: Paths of all N videos.
-        key: What the features depend on.
-        layer: Of the network.
+    """Write what turns a folder of shards into a set of the features of N named videos.
 
     Raises:
         ValueError: If a video is missing, or videos differ in protocol or size of frames.
     """
     shards = list(read_shards(folder))
-    num_clips = [0] * len(names)
-    for shard in shards:
-        for video, count in zip(shard.videos, shard.num_clips):
-            num_clips[video] = count
-    if 0 in num_clips:
+    stored = {video for shard in shards for video in shard.videos}
+    missing = [name for video, name in enumerate(names) if video not in stored]
+    if missing:
         raise ValueError(
-            f"{num_clips.count(0)} of {len(names)} videos have no features in {folder}, first "
-            f"{names[num_clips.index(0)]}: all ranks must see the same folder; start again to "
-            "compute what is missing."
+            f"{len(missing)} of {len(names)} videos have no features in {folder}, first "
+            f"{missing[0]}: all ranks must see the same folder; start again to compute what is "
+            "missing."
         )
     first = _map_rows(folder / shards[0].file)
+    counts = {count for shard in shards for count in shard.num_clips}
     index = dict(
         format=FORMAT,
         layer=layer,
         protocol=only((shard.protocol for shard in shards), "protocol"),
         frame_size=only((shard.frame_size for shard in shards), "frame size"),
         dtype=str(first.dtype),
-        shape=[len(names), num_clips[0] if len(set(num_clips)) == 1 else None, first.shape[1]],
+        shape=[len(names), counts.pop() if len(counts) == 1 else None, first.shape[1]],
         checkpoint_hash=key.checkpoint,
         config_hash=key.config,
         videos_hash=key.videos,
         names=list(names),
-        num_clips=num_clips,
         shards=[asdict(shard) for shard in shards],
     )
     with durable_file(folder / INDEX) as file:

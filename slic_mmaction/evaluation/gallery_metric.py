@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import broadcast_object_list, collect_results
+from mmengine.dist import broadcast_object_list, collect_results, get_dist_info
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from torch import Tensor
 
+from ..nearest import nearest, search_device
+from ..ranks import gather_rows, share_of, together
 from .extract import ROLES
 from .feature_set import FeatureSet, only
 from .protocols import get_protocol, name_in_keys
-from .rank_shares import over_ranks, search_device
-from .recall import top_k_neighbors
 
 
 class GalleryMetric(BaseMetric):
@@ -137,10 +137,24 @@ def comparable(query: FeatureSet, gallery: FeatureSet) -> tuple[Tensor, Tensor]:
     return queries, stored
 
 
-def nearest_over_ranks(queries: Tensor, gallery: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """:func:`top_k_neighbors` of Q queries, shared by the ranks; every rank must call this."""
-    found = over_ranks(len(queries), lambda rows: top_k_neighbors(queries[rows], gallery, k))
-    return found[0], found[1]
+def over_ranks(num_rows: int, work: Callable[[slice], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """Results for N rows, of which each rank computes a share; every rank must call this.
+
+    Args:
+        num_rows: N.
+        work: From a slice of n rows to tensors of n rows.
+
+    Returns:
+        Tensors of N rows, on the CPU, the same on every rank.
+    """
+    share = share_of(num_rows, *get_dist_info())
+    found = together(lambda: work(slice(share.start, share.stop)))
+    return tuple(gather_rows(part, num_rows) for part in found)
+
+
+def nearest_over_ranks(queries: Tensor, gallery: Tensor, k: int) -> tuple[Tensor, ...]:
+    """:func:`nearest` for Q queries, shared by the ranks; every rank must call this."""
+    return over_ranks(len(queries), lambda own: nearest(queries[own], gallery, k))
 
 
 def possible_ks(ks: Sequence[int], gallery_size: int) -> list[int]:

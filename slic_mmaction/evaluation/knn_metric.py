@@ -56,7 +56,7 @@ class VideoKNNMetric(GalleryMetric):
             ValueError: If the gallery is smaller than every k.
         """
         ks = possible_ks(self.ks, len(gallery))
-        indices, similarities = nearest_over_ranks(*comparable(query, gallery), ks[-1])
+        similarities, indices = nearest_over_ranks(*comparable(query, gallery), ks[-1])
         classes, truth = torch.from_numpy(gallery.labels), torch.from_numpy(query.labels)
         num_classes = int(max(classes.max(), truth.max())) + 1
         figures: dict[str, float] = {}

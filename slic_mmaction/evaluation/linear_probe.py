@@ -15,27 +15,6 @@ from torch.nn.functional import nll_loss, normalize, one_hot, softmax
 
 
 @dataclass(frozen=True)
-class SweepSettings:
-    """How linear classifiers are trained: SGD on the cross-entropy, from zero.
-
-    Attributes:
-        lrs: Learning rate of each of the S classifiers.
-        weight_decays: Weight decay of each, on weights and biases.
-        epochs: Passes over the videos; the rate falls to 0 along a cosine, epoch by epoch.
-        batch_size: Videos in a step.
-        momentum: Of SGD.
-        seed: Of the order of videos and the choice of clips.
-    """
-
-    lrs: tuple[float, ...]
-    weight_decays: tuple[float, ...]
-    epochs: int = 100
-    batch_size: int = 256
-    momentum: float = 0.9
-    seed: int = 0
-
-
-@dataclass(frozen=True)
 class LabelledClips:
     """Features of all clips of N videos, and the videos' classes.
 
@@ -65,35 +44,48 @@ class LabelledClips:
         chosen = torch.from_numpy(np.flatnonzero(which)).to(self.labels.device)
         return LabelledClips(self.clips[rows], begins, self.labels[chosen])
 
-    def train(self, num_classes: int, settings: SweepSettings) -> tuple[Tensor, Tensor]:
-        """Train S linear classifiers side by side on the same batches.
+    def train(
+        self,
+        num_classes: int,
+        settings: Sequence[tuple[float, float]],
+        epochs: int,
+        batch_size: int,
+        seed: int,
+    ) -> tuple[Tensor, Tensor]:
+        """Train S linear classifiers side by side: SGD on the cross-entropy, from zero.
 
-        In each epoch every video is seen once, by one of its clips, drawn at random. Each
-        classifier goes exactly the way that ``torch.optim.SGD`` would take with its settings; all
-        of them together are one matrix product per step.
+        In each epoch every video is seen once, by one of its clips, drawn at random; the rate
+        falls to 0 along a cosine. Each classifier goes exactly the way that ``torch.optim.SGD``
+        with momentum 0.9 would take; all of them together are one matrix product per step.
+
+        Args:
+            num_classes: C.
+            settings: Learning rate and weight decay, on weights and biases, of each classifier.
+            epochs: Passes over the videos.
+            batch_size: Videos in a step.
+            seed: Of the order of videos and the choice of clips.
 
         Returns:
             Weights (S, D, C) and biases (S, C), which are not finite where a rate was too high.
         """
         clips, device = self.clips, self.clips.device
-        rates = torch.tensor(settings.lrs, device=device)[:, None]
-        decays = torch.tensor(settings.weight_decays, device=device)[:, None]
+        rates, decays = torch.tensor(settings, dtype=torch.float32, device=device).T[..., None]
         # The bias is the weight of a constant feature, in the last row.
-        weights = torch.zeros(clips.shape[1] + 1, len(settings.lrs), num_classes, device=device)
+        weights = torch.zeros(clips.shape[1] + 1, len(settings), num_classes, device=device)
         momentum = torch.zeros_like(weights)
         targets = one_hot(self.labels, num_classes).to(clips.dtype)[:, None]
-        rng = np.random.default_rng(settings.seed)
-        for epoch in range(settings.epochs):
-            rate = rates * 0.5 * (1 + math.cos(math.pi * epoch / settings.epochs))
+        rng = np.random.default_rng(seed)
+        for epoch in range(epochs):
+            rate = rates * 0.5 * (1 + math.cos(math.pi * epoch / epochs))
             drawn = torch.from_numpy(rng.integers(self.begins[:-1], self.begins[1:])).to(device)
             order = torch.from_numpy(rng.permutation(len(self.labels))).to(device)
-            for batch in order.split(settings.batch_size):
+            for batch in order.split(batch_size):
                 rows = clips[drawn[batch]]
                 rows = torch.cat([rows, rows.new_ones(len(rows), 1)], dim=1)
                 scores = (rows @ weights.flatten(1)).view(len(batch), *weights.shape[1:])
                 slopes = (softmax(scores, dim=2) - targets[batch]) / len(batch)
                 gradient = (rows.T @ slopes.flatten(1)).view_as(weights)
-                momentum.mul_(settings.momentum).add_(gradient).addcmul_(decays, weights)
+                momentum.mul_(0.9).add_(gradient).addcmul_(decays, weights)
                 weights.sub_(rate * momentum)
         weights = weights.transpose(0, 1)
         return weights[:, :-1], weights[:, -1]

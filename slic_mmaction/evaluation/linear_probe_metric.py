@@ -5,19 +5,20 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 from mmaction.registry import METRICS
 from mmengine.logging import print_log
+from torch import Tensor
 
+from ..nearest import search_device
+from ..ranks import on_main
 from .feature_set import FeatureSet
 from .gallery_metric import GalleryMetric
 from .knn_metric import top_k_accuracy
-from .linear_probe import LabelledClips, SweepSettings, validation_cut, video_groups
-from .rank_shares import from_main, search_device
+from .linear_probe import LabelledClips, validation_cut, video_groups
 
 
 @METRICS.register_module()
@@ -87,14 +88,9 @@ class LinearProbeMetric(GalleryMetric):
                 f"The group_pattern {group_pattern!r} is no regular expression ({error}): correct "
                 "it."
             ) from error
-        grid = list(product(sorted(set(lrs)), sorted(set(weight_decays))))
-        self.settings = SweepSettings(
-            lrs=tuple(lr for lr, _ in grid),
-            weight_decays=tuple(decay for _, decay in grid),
-            epochs=epochs,
-            batch_size=batch_size,
-            seed=seed,
-        )
+        self.settings = list(product(sorted(set(lrs)), sorted(set(weight_decays))))
+        self.epochs = epochs
+        self.batch_size = batch_size
         self.seed = seed
         self.val_share = val_share
         self.group_pattern = group_pattern
@@ -107,7 +103,7 @@ class LinearProbeMetric(GalleryMetric):
             ValueError: If no part of the training videos can be set aside, or all rates are
                 too high.
         """
-        figures, self.details = from_main(lambda: self._probe(query, gallery))
+        figures, self.details = on_main(lambda: self._probe(query, gallery))
         return {f"{self._key(query)}/{name}": value for name, value in figures.items()}
 
     def _probe(
@@ -121,46 +117,48 @@ class LinearProbeMetric(GalleryMetric):
         groups = video_groups(gallery.names, self.group_pattern)
         cut = validation_cut(gallery.labels, groups, self.val_share, self.seed)
 
-        held_out = train.part(cut)
+        training, held_out = train.part(~cut), train.part(cut)
         judged = []
-        for weights, bias in zip(*train.part(~cut).train(num_classes, self.settings)):
+        for weights, bias in zip(*self._train(training, num_classes, self.settings)):
             scores = held_out.probabilities(weights, bias)
             accuracy = top_k_accuracy(scores, held_out.labels, 1)
             judged.append((accuracy, held_out.cross_entropy(scores)))
         best = self._choose(judged)
-        chosen = replace(
-            self.settings,
-            lrs=self.settings.lrs[best : best + 1],
-            weight_decays=self.settings.weight_decays[best : best + 1],
-        )
-        weights, bias = train.train(num_classes, chosen)
+        lr, decay = self.settings[best]
+        weights, bias = self._train(train, num_classes, [(lr, decay)])
         scores = test.probabilities(weights[0], bias[0])
         figures = {f"top{k}": 100 * top_k_accuracy(scores, test.labels, k) for k in self.topk}
-        figures["lr"], figures["weight_decay"] = chosen.lrs[0], chosen.weight_decays[0]
-        figures["val_top1"] = 100 * judged[best][0]
-        shown = ", ".join(f"{name} {figures[name]:.1f}" for name in (f"top{k}" for k in self.topk))
+        shown = ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
+        figures.update(lr=lr, weight_decay=decay, val_top1=100 * judged[best][0])
         self._log(
             "linear probe",
             query,
             gallery,
-            f"{shown} with lr {chosen.lrs[0]:g} and weight decay {chosen.weight_decays[0]:g}, "
-            f"chosen of {len(judged)} settings on {int(cut.sum())} training videos set aside "
-            f"(top1 {figures['val_top1']:.1f})",
+            f"{shown} with lr {lr:g} and weight decay {decay:g}, chosen of {len(judged)} settings "
+            f"on {int(cut.sum())} training videos set aside (top1 {figures['val_top1']:.1f})",
         )
-        return figures, dict(sweep=self._sweep(judged))
+        sweep = [
+            dict(lr=lr, weight_decay=decay, val_top1=100 * top1 if np.isfinite(loss) else None)
+            for (lr, decay), (top1, loss) in zip(self.settings, judged)
+        ]
+        return figures, dict(sweep=sweep)
+
+    def _train(
+        self, videos: LabelledClips, num_classes: int, settings: Sequence[tuple[float, float]]
+    ) -> tuple[Tensor, Tensor]:
+        return videos.train(num_classes, settings, self.epochs, self.batch_size, self.seed)
 
     def _choose(self, judged: list[tuple[float, float]]) -> int:
         """Position of the most accurate setting; of equal ones, that of the lowest loss."""
+        lrs = [lr for lr, _ in self.settings]
         finite = [i for i, (_, loss) in enumerate(judged) if np.isfinite(loss)]
         if not finite:
             raise ValueError(
-                f"The linear probe diverged with every learning rate of {self.settings.lrs}: set "
+                f"The linear probe diverged with every learning rate of {sorted(set(lrs))}: set "
                 "smaller lrs."
             )
         best = max(finite, key=lambda i: (judged[i][0], -judged[i][1]))
-        lrs = self.settings.lrs
-        edges = {min(lrs), max(lrs)}
-        if len(edges) > 1 and lrs[best] in edges:
+        if lrs[0] < lrs[-1] and lrs[best] in (lrs[0], lrs[-1]):
             print_log(
                 f"The linear probe chose the learning rate {lrs[best]:g}, at the edge of its "
                 "sweep: try lrs beyond it.",
@@ -168,14 +166,3 @@ class LinearProbeMetric(GalleryMetric):
                 level=logging.WARNING,
             )
         return best
-
-    def _sweep(self, judged: list[tuple[float, float]]) -> list[dict[str, float | None]]:
-        settings = zip(self.settings.lrs, self.settings.weight_decays, judged)
-        return [
-            dict(
-                lr=lr,
-                weight_decay=decay,
-                val_top1=100 * accuracy if np.isfinite(loss) else None,
-            )
-            for lr, decay, (accuracy, loss) in settings
-        ]

@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader
 
 from ..datasets.retrieval_dataset import RetrievalDataset
 from ..datasets.videos import true_labels
+from ..ranks import on_main
 from .extract import ROLES, Extraction, check_weights, extract_features
 from .gallery_metric import GalleryMetric
-from .rank_shares import from_main
 
 
 @LOOPS.register_module()
@@ -86,7 +86,7 @@ class FeatureTestLoop(TestLoop):
         layer = getattr(model.cls_head, "feature", "backbone")
         checkpoint = cfg.get("load_from")
         if checkpoint:
-            from_main(lambda: check_weights(model, checkpoint, layer))
+            on_main(lambda: check_weights(model, checkpoint, layer))
         model.eval()
         how = Extraction(
             layer="backbone",

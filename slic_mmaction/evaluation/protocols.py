@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Union
 
 import numpy as np
 import torch
@@ -17,9 +16,8 @@ from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from torch import Tensor
 
+from ..nearest import Array
 from ..transforms.view_frames import clip_frames
-
-Array = Union[np.ndarray, Tensor]
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .protocols import Array, get_protocol
-from .similarity import BLOCK_ELEMENTS, check_labels, similarity_blocks, to_numpy
+from ..nearest import BLOCK_ELEMENTS, Array, nearest, similarity_blocks
+from .protocols import get_protocol
 
 
 def recall_at_k(
@@ -42,15 +42,17 @@ def recall_at_k(
             protocol is unknown.
     """
     ks = list(ks)
-    if not ks:
-        raise ValueError("recall_at_k needs at least one k, but ks is empty.")
-    check_labels("query", query, query_labels)
-    check_labels("gallery", gallery, gallery_labels)
+    if not ks or min(ks) < 1 or not len(query):
+        raise ValueError(
+            f"recall_at_k needs a query and at least one k within 1..{len(gallery)}, but got "
+            f"{len(query)} queries and ks={ks}."
+        )
+    query_classes = _checked("query", query, query_labels)
+    gallery_classes = _checked("gallery", gallery, gallery_labels)
     prepared = get_protocol(protocol).prepared
-    largest = _largest(ks, len(gallery))
-    indices, _ = top_k_neighbors(prepared(query), prepared(gallery), largest)
-    hits = to_numpy(gallery_labels)[to_numpy(indices)] == to_numpy(query_labels)[:, None]
-    return recall_of_hits(hits, ks)
+    _, indices = nearest(prepared(query), prepared(gallery), max(ks))
+    hits = gallery_classes[indices.cpu()] == query_classes[:, None]
+    return recall_of_hits(hits.numpy(), ks)
 
 
 def recall_of_hits(hits: np.ndarray, ks: Iterable[int]) -> dict[int, float]:
@@ -111,74 +113,24 @@ def average_precisions(
     Raises:
         ValueError: If shapes do not agree or a value is not finite.
     """
-    check_labels("query", query, query_labels)
-    check_labels("gallery", gallery, gallery_labels)
-    query_labels = torch.as_tensor(query_labels)
-    gallery_labels = torch.as_tensor(gallery_labels)
-    found = []
+    query_classes = _checked("query", query, query_labels)
+    gallery_classes = _checked("gallery", gallery, gallery_labels)
+    found = torch.empty(len(query), dtype=torch.float64)
     # A ranking takes several times the memory of its similarities.
     for part, similarity in similarity_blocks(query, gallery, elements=BLOCK_ELEMENTS // 8):
         order = similarity.argsort(dim=1, descending=True, stable=True)
-        classes = gallery_labels.to(order.device)[order]
-        hits = (classes == query_labels[part].to(order.device)[:, None]).double()
-        ranks = torch.arange(1, hits.shape[1] + 1, device=hits.device)
-        precision = hits.cumsum(dim=1) / ranks
-        found.append((precision * hits).sum(dim=1) / hits.sum(dim=1).clamp(min=1))
-    return torch.cat(found).cpu()
+        classes = gallery_classes.to(order.device)[order]
+        hits = (classes == query_classes[part].to(order.device)[:, None]).double()
+        precision = hits.cumsum(dim=1) / torch.arange(1, hits.shape[1] + 1, device=hits.device)
+        found[part] = ((precision * hits).sum(dim=1) / hits.sum(dim=1).clamp(min=1)).cpu()
+    return found
 
 
-def top_k_neighbors(
-    query: Array, gallery: Array, k: int, metric: str = "cosine"
-) -> tuple[Tensor, Tensor]:
-    """The k nearest of the gallery to each query, nearest first; exact, in float64.
-
-    Of equally near ones the lowest gallery index comes first. Memory grows with Q * k, not
-    with Q * G (see :func:`similarity_blocks`).
-
-    Args:
-        query: (Q, D) float.
-        gallery: (G, D) float.
-        k: Number of neighbours, within 1..G.
-        metric: ``'cosine'`` or ``'euclidean'``.
-
-    Returns:
-        (Q, k) int64 gallery indices, and (Q, k) float64
-        similarities: cosines, or Euclidean distances with a minus sign.
-
-    Raises:
-        ValueError: If shapes do not agree, a value is not finite, k is out of range, or
-            the metric is unknown.
-    """
-    _largest([k], len(gallery))
-    found = [
-        _top_k_lowest_index_first(similarity, k)
-        for _, similarity in similarity_blocks(query, gallery, metric)
-    ]
-    return torch.cat([indices for indices, _ in found]), torch.cat([values for _, values in found])
-
-
-def _top_k_lowest_index_first(similarity: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    values, columns = similarity.topk(k, dim=1)
-    # torch.topk takes any of several that are equal to the k-th.
-    tied = ((similarity >= values[:, -1:]).sum(dim=1) > k).nonzero().flatten()
-    if len(tied):
-        columns[tied] = _first_of_ties(similarity[tied], values[tied, -1:], k)
-    columns = columns.sort(dim=1).values
-    values, order = similarity.gather(1, columns).sort(dim=1, descending=True, stable=True)
-    return columns.gather(1, order), values
-
-
-def _first_of_ties(similarity: Tensor, kth: Tensor, k: int) -> Tensor:
-    above = similarity > kth
-    tied = similarity == kth
-    keep = above | (tied & (tied.cumsum(dim=1) <= k - above.sum(dim=1, keepdim=True)))
-    return keep.nonzero()[:, 1].reshape(-1, k)
-
-
-def _largest(ks: list[int], gallery_size: int) -> int:
-    if min(ks) < 1 or max(ks) > gallery_size:
+def _checked(name: str, embeddings: Array, labels: Array) -> Tensor:
+    """Labels (N,) on the CPU, one for each embedding."""
+    if tuple(labels.shape) != (len(embeddings),):
         raise ValueError(
-            f"A number of neighbours lies within 1..{gallery_size}, the number of gallery "
-            f"videos, but got {ks}."
+            f"The {name} has {len(embeddings)} embeddings, so its labels must have the shape "
+            f"({len(embeddings)},), but they have {tuple(labels.shape)}."
         )
-    return max(ks)
+    return torch.as_tensor(labels).cpu()

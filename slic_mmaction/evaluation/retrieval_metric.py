@@ -12,8 +12,7 @@ from mmengine.dist import is_main_process
 
 from ..durable_file import durable_file
 from .feature_set import FeatureSet
-from .gallery_metric import GalleryMetric, comparable, nearest_over_ranks, possible_ks
-from .rank_shares import over_ranks
+from .gallery_metric import GalleryMetric, comparable, nearest_over_ranks, over_ranks, possible_ks
 from .recall import average_precisions, per_class_table, recall_of_hits
 
 
@@ -63,7 +62,7 @@ class VideoRetrievalMetric(GalleryMetric):
         """
         ks = possible_ks(self.ks, len(gallery))
         queries, stored = comparable(query, gallery)
-        indices, similarities = nearest_over_ranks(queries, stored, ks[-1])
+        similarities, indices = nearest_over_ranks(queries, stored, ks[-1])
         found = RetrievalNeighbors(
             query_videos=np.array(query.names),
             query_labels=query.labels,
@@ -76,10 +75,8 @@ class VideoRetrievalMetric(GalleryMetric):
         if self.mean_average_precision:
             (precisions,) = over_ranks(
                 len(query),
-                lambda rows: (
-                    average_precisions(
-                        queries[rows], query.labels[rows.numpy()], stored, gallery.labels
-                    ),
+                lambda own: (
+                    average_precisions(queries[own], query.labels[own], stored, gallery.labels),
                 ),
             )
             figures["mAP"] = 100 * float(precisions.mean())

@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 
 from slic_mmaction.evaluation import PROTOCOLS
-from slic_mmaction.probe import video_groups
+from slic_mmaction.evaluation.linear_probe import video_groups
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 EVALUATIONS = sorted(

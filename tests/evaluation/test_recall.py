@@ -4,8 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
 
-from slic_mmaction.evaluation import recall_at_k
+from slic_mmaction.evaluation import average_precisions, recall, recall_at_k
+from slic_mmaction.evaluation.recall import per_class_table
 
 GOLDEN = np.load(Path(__file__).parents[1] / "data" / "retrieval.npz")
 QUERY, GALLERY = (
@@ -65,3 +69,40 @@ def test_bad_input_is_named(change: dict, message: str) -> None:
     )
     with pytest.raises(ValueError, match=message):
         recall_at_k(**{**good, **change})
+
+
+@given(st.integers(0, 999), st.integers(1, 8), st.integers(2, 30))
+@settings(deadline=None, max_examples=30)
+def test_average_precision_is_scikit_learns_in_any_blocks(seed: int, q: int, g: int) -> None:
+    rng = np.random.default_rng(seed)
+    query, gallery = rng.normal(size=(q, 6)), rng.normal(size=(g, 6))
+    query_labels, gallery_labels = rng.integers(0, 3, q), rng.integers(0, 3, g)
+    got = average_precisions(query, query_labels, gallery, gallery_labels).tolist()
+    for row in range(q):
+        hits = gallery_labels == query_labels[row]
+        near = gallery @ query[row] / np.linalg.norm(gallery, axis=1)
+        expected = average_precision_score(hits, near) if hits.any() else 0
+        assert got[row] == pytest.approx(expected)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recall, "BLOCK_ELEMENTS", 8 * g)
+        assert average_precisions(query, query_labels, gallery, gallery_labels).tolist() == got
+
+
+def test_average_precision_ranks_ties_by_index_and_a_missing_class_has_zero() -> None:
+    gallery = np.array([[1.0, 0], [1, 0], [1, 0], [0, 1]])
+    query = np.array([[1.0, 0]] * 3)
+    got = average_precisions(query, np.array([1, 0, 9]), gallery, np.array([0, 1, 1, 0]))
+    assert got.tolist() == pytest.approx([(1 / 2 + 2 / 3) / 2, (1 + 2 / 4) / 2, 0])
+    with pytest.raises(ValueError, match=r"gallery has 3 embeddings.*\(3,\)"):
+        average_precisions(np.eye(3), np.arange(3), np.eye(3), np.arange(2))
+
+
+def test_classes_weighted_by_their_queries_give_the_recall() -> None:
+    hits = np.array([[1, 0], [0, 0], [0, 1], [0, 0], [0, 1]], dtype=bool)
+    labels = np.array([4, 4, 7, 0, 7])
+    table = per_class_table(hits, labels, list("abcde"), [1, 2])
+    for k in (1, 2):
+        mean = sum(row["queries"] * row[f"R@{k}"] for row in table) / len(labels)
+        assert mean == pytest.approx(100 * hits[:, :k].any(1).mean())
+    assert [row["label"] for row in table] == [0, 7, 4]
+    assert table[1] == {"label": 7, "example": "c", "queries": 2, "R@1": 0, "R@2": 100}

@@ -14,7 +14,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from slic_mmaction.features import load_features
+from slic_mmaction.evaluation import load_features
 
 pytestmark = pytest.mark.slow
 

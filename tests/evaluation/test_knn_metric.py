@@ -10,19 +10,12 @@ from hypothesis import strategies as st
 from mmaction.registry import METRICS
 from sklearn.neighbors import KNeighborsClassifier
 
-from slic_mmaction.evaluation import (
-    EmbeddedVideos,
-    OneEmbeddingEach,
-    SeenAs,
-    VideoKNNMetric,
-    knn_scores,
-    top_k_accuracy,
-)
+from slic_mmaction.evaluation import VideoKNNMetric, knn_scores, top_k_accuracy
 from slic_mmaction.nearest import nearest
 
 
 @given(st.integers(0, 999), st.integers(1, 6), st.sampled_from([0.01, 0.07, 1.0]))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=30)
 def test_scores_are_a_plain_loop(seed: int, k: int, temperature: float) -> None:
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 4, (5, 6))
@@ -37,8 +30,8 @@ def test_scores_are_a_plain_loop(seed: int, k: int, temperature: float) -> None:
 
 def test_is_scikit_learns_with_these_weights() -> None:
     rng = np.random.default_rng(0)
-    train = rng.normal(size=(80, 8)) + 2 * np.eye(8)[np.arange(80) % 8]
     labels = np.arange(80) % 8
+    train = rng.normal(size=(80, 8)) + 2 * np.eye(8)[labels]
     test = rng.normal(size=(30, 8)) + 2 * np.eye(8)[np.arange(30) % 8]
     judge = KNeighborsClassifier(
         12, metric="cosine", algorithm="brute", weights=lambda d: np.exp((1 - d) / 0.07)
@@ -48,49 +41,30 @@ def test_is_scikit_learns_with_these_weights() -> None:
     np.testing.assert_allclose(got / got.sum(1, keepdim=True), judge.predict_proba(test), atol=1e-9)
 
 
-def test_a_tiny_temperature_is_the_nearest_neighbour_and_stays_finite() -> None:
-    labels, near = torch.tensor([[2, 0, 0]]), torch.tensor([[0.9, 0.8, 0.7]])
-    scores = knn_scores(labels, near, 3, 3, 1e-4)
-    assert scores.isfinite().all() and scores.argmax() == 2
-
-
-def test_accuracy_takes_the_lowest_of_equal_classes() -> None:
+def test_accuracy_takes_the_lowest_of_equal_classes_and_a_tiny_temperature_stays_finite() -> None:
     scores = torch.tensor([[1.0, 1, 0], [0, 1, 1], [0, 0, 0]])
-    assert top_k_accuracy(scores, torch.tensor([0, 2, 1]), 1) == pytest.approx(1 / 3)
-    assert top_k_accuracy(scores, torch.tensor([0, 2, 1]), 2) == 1
-    assert top_k_accuracy(scores, torch.tensor([0, 2, 1]), 9) == 1
+    for k, share in ((1, 1 / 3), (2, 1), (9, 1)):
+        assert top_k_accuracy(scores, torch.tensor([0, 2, 1]), k) == pytest.approx(share)
+    near = knn_scores(torch.tensor([[2, 0, 0]]), torch.tensor([[0.9, 0.8, 0.7]]), 3, 3, 1e-4)
+    assert near.isfinite().all() and near.argmax() == 2
 
 
-def videos(count: int, seed: int) -> EmbeddedVideos:
-    labels = np.arange(count) % 3
-    noise = torch.randn(count, 4, generator=torch.Generator().manual_seed(seed))
-    rows = torch.eye(3, 4)[torch.from_numpy(labels)] + 0.4 * noise
-    return EmbeddedVideos(np.arange(count).astype(str), labels, OneEmbeddingEach(rows))
-
-
-def test_metric_names_protocol_k_and_temperature() -> None:
-    metric = METRICS.build(dict(type="VideoKNNMetric", ks=(5, 1), temperatures=(0.5, 0.07)))
-    got = metric.evaluate_videos(videos(9, 0), videos(30, 1), SeenAs("iic", "projection"))
+def test_metric_names_protocol_k_and_temperature(videos, lines) -> None:
+    metric = METRICS.build(dict(type="VideoKNNMetric", ks=(5, 1, 50), temperatures=(0.5, 0.07)))
+    got = metric.evaluate_features(videos(9, 0), videos(30, 1))
     assert list(got) == [
         f"knn/iic/k{k}_T{t}/top{n}" for k in (1, 5) for t in (0.07, 0.5) for n in (1, 5)
     ]
     assert got["knn/iic/k1_T0.07/top5"] == 100 and got["knn/iic/k5_T0.07/top1"] > 60
-    centred = metric.evaluate_videos(videos(9, 0), videos(30, 1), SeenAs("coclr", "backbone"))
-    assert all(name.startswith("knn/coclr/") for name in centred)
-
-
-def test_k_beyond_the_gallery(monkeypatch) -> None:
-    lines = []
-    monkeypatch.setattr(
-        "slic_mmaction.evaluation.gallery_metric.print_log", lambda line, **_: lines.append(line)
-    )
-    got = VideoKNNMetric(ks=(3, 50)).measure(
-        videos(6, 0), videos(9, 1), SeenAs("iic", "projection")
-    )
-    assert set(got) == {"iic/k3_T0.07/top1", "iic/k3_T0.07/top5"}
-    assert lines == ["k = 50 left out: the gallery has only 9 videos."]
+    assert lines[0] == "k = 50 left out: the gallery has only 30 videos."
+    assert lines[1].startswith("kNN (iic): 9 queries in 30 gallery videos: k1_T0.07 top1 ")
+    other = dict(protocol="coclr", layer="projection")
+    centred = metric.evaluate_features(videos(9, 0, **other), videos(30, 1, **other))
+    assert all(name.startswith("knn/coclr_projection-feature/") for name in centred)
     with pytest.raises(ValueError, match="9 videos, fewer than every k"):
-        VideoKNNMetric(ks=(50,)).measure(videos(6, 0), videos(9, 1), SeenAs("iic", "projection"))
+        VideoKNNMetric(ks=(50,)).measure(videos(6, 0), videos(9, 1))
+    with pytest.raises(ValueError, match="'iic' and 'coclr, projection feature'"):
+        metric.evaluate_features(videos(9, 0), videos(30, 1, **other))
 
 
 @pytest.mark.parametrize("wrong", [dict(ks=()), dict(ks=(0,)), dict(temperatures=(0.0,))])
