@@ -29,7 +29,7 @@ from mmengine.runner import Runner
 
 from slic_mmaction.datasets.videos import true_labels
 from slic_mmaction.durable_file import durable_file
-from slic_mmaction.evaluation import Extraction, extract_features
+from slic_mmaction.evaluation import extract_features
 from slic_mmaction.evaluation.extract import check_weights, parts_of
 
 
@@ -107,28 +107,20 @@ def run(args: argparse.Namespace) -> None:
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     layer = args.layer or getattr(model.cls_head, "feature", "backbone")
     check_weights(model, args.checkpoint, layer)
-    loader_cfg = runner.cfg.test_dataloader
-    loader = runner.build_dataloader(loader_cfg)
-    dataset = loader.dataset
-    how = Extraction(
-        layer=layer,
-        batch_size=loader.batch_size,
-        num_workers=loader.num_workers,
-        clips_per_pass=args.clips_per_pass,
-        shard_videos=args.shard_videos,
-        half_precision=args.fp16,
-    )
+    loader = runner.build_dataloader(runner.cfg.test_dataloader)
     found = extract_features(
         model,
-        dataset,
-        runner.cfg.model,
-        loader_cfg.dataset.pipeline,
+        loader,
+        runner.cfg,
         lambda name, key: args.out / name,
-        how,
+        layer,
+        args.clips_per_pass,
+        args.shard_videos,
+        args.fp16,
     )
     if not is_main_process():
         return
-    for name, videos in parts_of(dataset).items():
+    for name, videos in parts_of(loader.dataset).items():
         features = found[name]
         counts = features.num_clips
         clips = counts[0] if counts.min() == counts.max() else f"{counts.mean():.1f} (mean)"

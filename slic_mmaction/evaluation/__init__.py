@@ -1,6 +1,6 @@
 """From videos to figures: protocols, stored features, retrieval, kNN and linear probe."""
 
-from .extract import Extraction, clip_features, extract_features
+from .extract import clip_features, extract_features
 from .feature_set import FeatureSet, load_features
 from .fingerprint import FeatureKey
 from .gallery_metric import GalleryMetric
@@ -13,7 +13,6 @@ from .retrieval_metric import RetrievalNeighbors, VideoRetrievalMetric
 
 __all__ = [
     "PROTOCOLS",
-    "Extraction",
     "FeatureKey",
     "FeatureSet",
     "FeatureTestLoop",

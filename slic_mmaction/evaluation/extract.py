@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.dist import get_dist_info, is_main_process
 from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from mmengine.runner import CheckpointLoader, autocast
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
@@ -26,12 +25,14 @@ from ..datasets.videos import video_name
 from ..models.evaluation_mode import evaluation_mode
 from ..models.pooling import frames_per_clip, pool_clips
 from ..models.slic_head import FEATURES, SLICHead
+from ..progress import show_progress, track
 from ..ranks import on_main, share_of, together
 from .feature_set import (
     INDEX,
     FeatureSet,
     load_features,
     only,
+    read_index,
     read_shards,
     write_index,
     write_shard,
@@ -39,27 +40,6 @@ from .feature_set import (
 from .fingerprint import FeatureKey, config_hash, videos_hash, weights_hash
 
 ROLES = ("query", "gallery")
-
-
-@dataclass(frozen=True)
-class Extraction:
-    """How features are computed; only ``layer`` and ``half_precision`` change them.
-
-    Attributes:
-        layer: ``'projection'`` or ``'backbone'``.
-        batch_size: Videos loaded at once on each rank.
-        num_workers: Loader workers of each rank.
-        clips_per_pass: Most clips that go through the network at once.
-        shard_videos: Videos in a shard, which are what a killed run loses at most on each rank.
-        half_precision: Whether the network runs under autocast.
-    """
-
-    layer: str
-    batch_size: int = 8
-    num_workers: int = 2
-    clips_per_pass: int = 64
-    shard_videos: int = 1024
-    half_precision: bool = False
 
 
 def parts_of(dataset: Dataset) -> dict[str, BaseDataset]:
@@ -71,11 +51,13 @@ def parts_of(dataset: Dataset) -> dict[str, BaseDataset]:
 
 def extract_features(
     model: BaseModel,
-    dataset: Dataset,
-    model_cfg: Mapping,
-    pipeline: Sequence[Mapping],
+    loader: DataLoader,
+    cfg: Config,
     folder_of: Callable[[str, FeatureKey], Path],
-    how: Extraction,
+    layer: str,
+    clips_per_pass: int = 64,
+    shard_videos: int = 1024,
+    half_precision: bool = False,
 ) -> dict[str, FeatureSet]:
     """Features of all parts of a dataset, computed where they are not stored; on every rank.
 
@@ -84,12 +66,14 @@ def extract_features(
 
     Args:
         model: A recognizer, not wrapped for distribution.
-        dataset: Yields packed inputs and data samples.
-        model_cfg: Config that the recognizer was built from.
-        pipeline: Config of the dataset's transforms.
+        loader: Whose dataset, batch size and number of workers are taken.
+        cfg: That model and loader were built from.
         folder_of: From the name of a part and what its features depend on to a folder that all
             ranks see, for shards and index.
-        how: Layer and sizes.
+        layer: ``'projection'`` or ``'backbone'``.
+        clips_per_pass: Most clips that go through the network at once.
+        shard_videos: Videos in a shard, which are what a killed run loses at most on each rank.
+        half_precision: Whether the network runs under autocast.
 
     Returns:
         By the name of the part, see :func:`parts_of`.
@@ -98,82 +82,69 @@ def extract_features(
         ValueError: If a folder holds other features, or the network has no such layer.
         RuntimeError: If another rank failed.
     """
-    check_layer(model, how.layer)
-    parts = parts_of(dataset)
+    check_layer(model, layer)
+    parts = parts_of(loader.dataset)
 
     def find_keys() -> dict[str, FeatureKey]:
-        weights = weights_hash(model, how.layer)
-        config = config_hash(model_cfg, pipeline, how.layer, how.half_precision)
+        pipeline = cfg.test_dataloader.dataset.pipeline
+        weights = weights_hash(model, layer)
+        config = config_hash(cfg.model, pipeline, layer, half_precision)
         return {n: FeatureKey(weights, config, videos_hash(part)) for n, part in parts.items()}
+
+    def compute(folder: Path, names: Sequence[str], first: int) -> None:
+        own = Subset(loader.dataset, [first + video for video in todo])
+        shard: dict[int, np.ndarray] = {}
+        views: set[tuple[str | None, tuple[int, int]]] = set()
+        remaining = iter(todo)
+        batches = DataLoader(
+            own, loader.batch_size, num_workers=loader.num_workers, collate_fn=pseudo_collate
+        )
+        bar = show_progress(f"features ({layer})") if is_main_process() else nullcontext()
+        with evaluation_mode(model), bar:
+            for batch in track(batches, len(batches), f"{loader.batch_size} videos each"):
+                with autocast(enabled=half_precision):
+                    features = clip_features(model, batch, layer, clips_per_pass)
+                for rows, clips, sample in zip(features, batch["inputs"], batch["data_samples"]):
+                    video = next(remaining)
+                    if not rows.isfinite().all():
+                        raise ValueError(
+                            f"The feature of {names[video]} is not finite: the network has "
+                            "diverged."
+                        )
+                    shard[video] = rows.numpy()
+                    views.add((sample.get("protocol"), tuple(clips.shape[-2:])))
+                    if len(shard) == shard_videos or video == todo[-1]:
+                        write_shard(folder, shard, *only(views, "protocol or frame size"))
+                        shard = {}
 
     # One process looks at the weights and files: clocks of machines differ.
     keys = on_main(find_keys)
-    found, start = {}, 0
+    found, first = {}, 0
     for name, part in parts.items():
         names = [video_name(part, i) for i in range(len(part))]
         key, folder = keys[name], folder_of(name, keys[name])
-        missing = on_main(partial(_missing, folder, key, len(names)))
-        if missing is not None:
+        missing = on_main(partial(_missing, folder, names, key, layer))
+        if missing:
             todo = [missing[i] for i in share_of(len(missing), *get_dist_info())]
-            own = Subset(dataset, [start + video for video in todo])
-            together(partial(_compute, model, own, todo, names, folder, key, how))
-            on_main(partial(write_index, folder, names, key, how.layer))
+            together(partial(compute, folder, names, first))
         found[name] = load_features(folder)
-        start += len(part)
+        first += len(part)
     return found
 
 
-def _missing(folder: Path, key: FeatureKey, count: int) -> list[int] | None:
-    """Positions without features; None if there is an index already."""
-    shards = list(read_shards(folder))
-    if {shard.key for shard in shards} - {key.digest}:
+def _missing(folder: Path, names: Sequence[str], key: FeatureKey, layer: str) -> list[int]:
+    """Positions of videos without features in a folder, which is begun if it is new."""
+    if not (folder / INDEX).is_file():
+        write_index(folder, names, key, layer)
+    if read_index(folder)[1] != key:
         raise ValueError(
             f"{folder} holds features of other weights, settings or videos: choose another folder, "
             "or delete it."
         )
-    if (folder / INDEX).is_file():
-        return None
-    done = {video for shard in shards for video in shard.videos}
+    done = {video for shard in read_shards(folder).values() for video in shard.videos}
     if done:
-        print_log(f"{len(done)} of {count} videos have features already.", logger="current")
-    return [video for video in range(count) if video not in done]
-
-
-def _compute(
-    model: BaseModel,
-    own: Dataset,
-    todo: Sequence[int],
-    names: Sequence[str],
-    folder: Path,
-    key: FeatureKey,
-    how: Extraction,
-) -> None:
-    """Write shards of this rank's videos ``own``, which have the numbers ``todo``."""
-    loader = DataLoader(own, how.batch_size, num_workers=how.num_workers, collate_fn=pseudo_collate)
-    remaining = iter(todo)
-    shard: dict[int, np.ndarray] = {}
-    views: set[tuple[str | None, tuple[int, int]]] = set()
-    console = Console(stderr=True)
-    shown = is_main_process() and console.is_terminal
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, TimeRemainingColumn(), console=console, disable=not shown)
-    with evaluation_mode(model), bar as progress:
-        task = progress.add_task(f"features ({how.layer})", total=len(todo))
-        for batch in loader:
-            with autocast(enabled=how.half_precision):
-                features = clip_features(model, batch, how.layer, how.clips_per_pass)
-            for rows, clips, sample in zip(features, batch["inputs"], batch["data_samples"]):
-                video = next(remaining)
-                if not rows.isfinite().all():
-                    raise ValueError(
-                        f"The feature of {names[video]} is not finite: the network has diverged."
-                    )
-                shard[video] = rows.numpy()
-                views.add((sample.get("protocol"), tuple(clips.shape[-2:])))
-                if len(shard) == how.shard_videos or video == todo[-1]:
-                    write_shard(folder, key, shard, *only(views, "protocol or frame size"))
-                    shard = {}
-            progress.advance(task, len(features))
+        print_log(f"{len(done)} of {len(names)} videos have features already.", logger="current")
+    return [video for video in range(len(names)) if video not in done]
 
 
 @torch.no_grad()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -16,29 +16,24 @@ from torch import Tensor
 
 from ..durable_file import durable_file
 from ..models.slic_head import SLICHead
-from .fingerprint import FeatureKey
+from .fingerprint import FORMAT, FeatureKey
 from .protocols import full_name
 
 INDEX = "index.json"
-FORMAT = 1
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Some videos of a set and the file with the features of their clips, one after the other.
+    """Some videos of a set, whose features are stored one after the other.
 
     Attributes:
-        file: Name of an ``.npy`` file, (sum of num_clips, D) float32.
-        key: Digest of the :class:`FeatureKey`.
         protocol: Name that the clips' sampler gave, if any.
-        frame_size: Height and width of the frames.
+        frame_size: Height and width of the frames, where known.
         videos: Positions in the set.
         num_clips: Clips of each.
     """
 
-    file: str
-    key: str
     protocol: str | None
     frame_size: tuple[int, int] | None
     videos: list[int]
@@ -80,7 +75,7 @@ class FeatureSet:
     ) -> FeatureSet:
         """A set of given (sum of num_clips, D) float32 features."""
         videos = list(range(len(names)))
-        shard = Shard("", "", protocol, frame_size, videos, list(num_clips))
+        shard = Shard(protocol, frame_size, videos, list(num_clips))
         return cls(list(names), [shard], lambda _: rows, layer, labels)
 
     def projected(self, head: SLICHead) -> FeatureSet:
@@ -191,9 +186,15 @@ def only(values: Iterable[Value], what: str) -> Value:
     return different[0]
 
 
+def write_index(folder: Path, names: Sequence[str], key: FeatureKey, layer: str) -> None:
+    """Begin a folder for the features of N named videos; its shards follow."""
+    index = dict(format=FORMAT, layer=layer, **asdict(key), names=list(names))
+    with durable_file(folder / INDEX) as file:
+        file.write(json.dumps(index).encode())
+
+
 def write_shard(
     folder: Path,
-    key: FeatureKey,
     features: dict[int, np.ndarray],
     protocol: str | None,
     frame_size: tuple[int, int],
@@ -203,71 +204,36 @@ def write_shard(
     The name follows from the videos, so that two ranks cannot overwrite each other's.
     """
     videos = list(features)
-    name = hashlib.sha256(repr((key.digest, videos)).encode()).hexdigest()[:16]
-    counts = [len(rows) for rows in features.values()]
-    shard = Shard(f"shard_{name}.npy", key.digest, protocol, frame_size, videos, counts)
-    with durable_file(folder / shard.file) as file:
+    path = folder / f"shard_{hashlib.sha256(repr(videos).encode()).hexdigest()[:16]}.npy"
+    with durable_file(path) as file:
         np.save(file, np.concatenate(list(features.values())))
     # What has no such line beside it is not there: the line comes last.
-    with durable_file(folder / f"shard_{name}.json") as file:
+    shard = Shard(protocol, frame_size, videos, [len(rows) for rows in features.values()])
+    with durable_file(path.with_suffix(".json")) as file:
         file.write(json.dumps(asdict(shard)).encode())
 
 
-def read_shards(folder: Path) -> Iterator[Shard]:
-    """The shards of a folder, finished ones only, in the order of their names."""
+def read_shards(folder: Path) -> dict[Path, Shard]:
+    """The shards of a folder, finished ones only, by their files in the order of the names."""
+    shards = {}
     for path in sorted(folder.glob("shard_*.json")):
-        yield _shard(json.loads(path.read_text()))
+        content = json.loads(path.read_bytes())
+        content["frame_size"] = tuple(content["frame_size"])
+        shards[path.with_suffix(".npy")] = Shard(**content)
+    return shards
 
 
-def write_index(folder: Path, names: Sequence[str], key: FeatureKey, layer: str) -> None:
-    """Write what turns a folder of shards into a set of the features of N named videos.
-
-    Raises:
-        ValueError: If a video is missing, or videos differ in protocol or size of frames.
-    """
-    shards = list(read_shards(folder))
-    stored = {video for shard in shards for video in shard.videos}
-    missing = [name for video, name in enumerate(names) if video not in stored]
-    if missing:
-        raise ValueError(
-            f"{len(missing)} of {len(names)} videos have no features in {folder}, first "
-            f"{missing[0]}: all ranks must see the same folder; start again to compute what is "
-            "missing."
-        )
-    first = _map_rows(folder / shards[0].file)
-    counts = {count for shard in shards for count in shard.num_clips}
-    index = dict(
-        format=FORMAT,
-        layer=layer,
-        protocol=only((shard.protocol for shard in shards), "protocol"),
-        frame_size=only((shard.frame_size for shard in shards), "frame size"),
-        dtype=str(first.dtype),
-        shape=[len(names), counts.pop() if len(counts) == 1 else None, first.shape[1]],
-        checkpoint_hash=key.checkpoint,
-        config_hash=key.config,
-        videos_hash=key.videos,
-        names=list(names),
-        shards=[asdict(shard) for shard in shards],
-    )
-    with durable_file(folder / INDEX) as file:
-        file.write(json.dumps(index).encode())
-
-
-def load_features(folder: str | Path) -> FeatureSet:
-    """Open stored features; nothing but the index is read yet.
-
-    Args:
-        folder: Which ``tools/extract_features.py`` or :class:`FeatureTestLoop` wrote.
+def read_index(folder: Path) -> tuple[list[str], FeatureKey, str]:
+    """Names, key and layer that :func:`write_index` wrote.
 
     Raises:
         FileNotFoundError: If there is no index.
         ValueError: If it is damaged or of another format.
     """
-    folder = Path(folder)
     path = folder / INDEX
     if not path.is_file():
         parts = sorted(part.parent.name for part in folder.glob(f"*/{INDEX}"))
-        hint = f": open one of {', '.join(parts)} in it" if parts else ", or it is not finished"
+        hint = f": open one of {', '.join(parts)} in it" if parts else ""
         raise FileNotFoundError(f"There is no {INDEX} in {folder}{hint}.")
     try:
         index = json.loads(path.read_bytes())
@@ -279,34 +245,51 @@ def load_features(folder: str | Path) -> FeatureSet:
             f"{path} is of format {found}, but this version reads {FORMAT}: extract the features "
             "again."
         )
-    shards = [_shard(shard) for shard in index["shards"]]
+    key = FeatureKey(*(index[field.name] for field in fields(FeatureKey)))
+    return index["names"], key, index["layer"]
+
+
+def load_features(folder: str | Path) -> FeatureSet:
+    """Open stored features; none of them is read yet.
+
+    Args:
+        folder: Which ``tools/extract_features.py`` or :class:`FeatureTestLoop` wrote.
+
+    Raises:
+        FileNotFoundError: If there are none.
+        ValueError: If they are damaged, of another format or incomplete, or the videos differ in
+            protocol or size of frames.
+    """
+    folder = Path(folder)
+    names, key, layer = read_index(folder)
+    found = read_shards(folder)
+    files, shards = list(found), list(found.values())
+    stored = {video for shard in shards for video in shard.videos}
+    missing = [name for video, name in enumerate(names) if video not in stored]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of {len(names)} videos have no features in {folder}, first "
+            f"{missing[0]}: all ranks must see the same folder; start again to compute what is "
+            "missing."
+        )
+    only((shard.protocol for shard in shards), "protocol")
+    only((shard.frame_size for shard in shards), "frame size")
 
     @cache
     def read(number: int) -> np.ndarray:
-        rows = _map_rows(folder / shards[number].file)
-        expected = (sum(shards[number].num_clips), index["shape"][2])
-        if rows.shape != expected:
+        again = "delete the folder and extract the features again"
+        try:
+            # Objects that an .npy may hold are never unpickled.
+            rows = np.load(files[number], mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError, EOFError) as error:
+            raise ValueError(f"{files[number]} cannot be read ({error}): {again}.") from error
+        if len(rows) != sum(shards[number].num_clips):
             raise ValueError(
-                f"{folder / shards[number].file} holds {rows.shape}, but its index says "
-                f"{expected}: delete the folder and extract again."
+                f"{files[number]} holds {len(rows)} clips, but "
+                f"{sum(shards[number].num_clips)} were written: {again}."
             )
         return rows
 
-    key = FeatureKey(*(index[f"{name}_hash"] for name in ("checkpoint", "config", "videos")))
-    return FeatureSet(index["names"], shards, read, index["layer"], folder=folder, key=key)
-
-
-def _shard(fields: dict) -> Shard:
-    return Shard(**{**fields, "frame_size": tuple(fields["frame_size"])})
-
-
-def _map_rows(path: Path) -> np.ndarray:
-    """Map a shard into memory; the objects that an ``.npy`` may hold are never unpickled."""
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, EOFError) as error:
-        raise ValueError(
-            f"{path} cannot be read ({error}): delete the folder and extract the features again."
-        ) from error
+    return FeatureSet(names, shards, read, layer, folder=folder, key=key)

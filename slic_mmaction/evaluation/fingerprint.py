@@ -15,6 +15,9 @@ from torch import nn
 from ..datasets.videos import video_name
 from ..version import __version__
 
+FORMAT = 2
+"""Of stored features; another format is not looked for under the same digest."""
+
 # Of a head, what does not change its embedding.
 _ONLY_FOR_TRAINING = ("losses", "init_cfg", "feature")
 
@@ -76,7 +79,7 @@ def config_hash(
         pipeline=list(pipeline),
         layer=layer,
         half_precision=half_precision,
-        software=__version__,
+        software=f"{__version__}, format {FORMAT}",
     )
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=repr).encode()).hexdigest()
 

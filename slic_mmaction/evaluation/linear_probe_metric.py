@@ -66,20 +66,17 @@ class LinearProbeMetric(GalleryMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        if not lrs or min(lrs) <= 0 or not weight_decays or min(weight_decays) < 0:
+        good = (
+            lrs and min(lrs) > 0 and weight_decays and min(weight_decays) >= 0
+            and 0 < val_share < 1 and epochs > 0 and batch_size > 0
+            and topk and min(topk) > 0 and seed >= 0
+        )  # fmt: skip
+        if not good:
             raise ValueError(
-                "LinearProbeMetric needs positive lrs and weight_decays of at least 0, but got "
-                f"{lrs} and {weight_decays}."
-            )
-        if not 0 < val_share < 1 or epochs < 1 or batch_size < 1:
-            raise ValueError(
-                "LinearProbeMetric needs a val_share within 0..1, epochs and a batch_size of at "
-                f"least 1, but got {val_share}, {epochs} and {batch_size}."
-            )
-        if not topk or min(topk) < 1 or seed < 0:
-            raise ValueError(
-                "LinearProbeMetric needs topk of positive integers and a seed of at least 0, but "
-                f"got {topk} and {seed}."
+                "LinearProbeMetric needs positive lrs, weight_decays of at least 0, a val_share "
+                "within 0..1, epochs, batch_size and topk of at least 1, and a seed of at least 0, "
+                f"but got {lrs=}, {weight_decays=}, {val_share=}, {epochs=}, {batch_size=}, "
+                f"{topk=} and {seed=}."
             )
         try:
             re.compile(group_pattern or "")

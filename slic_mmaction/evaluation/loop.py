@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from ..datasets.retrieval_dataset import RetrievalDataset
 from ..datasets.videos import true_labels
 from ..ranks import on_main
-from .extract import ROLES, Extraction, check_weights, extract_features
+from .extract import ROLES, check_weights, extract_features
 from .gallery_metric import GalleryMetric
 
 
@@ -88,21 +88,15 @@ class FeatureTestLoop(TestLoop):
         if checkpoint:
             on_main(lambda: check_weights(model, checkpoint, layer))
         model.eval()
-        how = Extraction(
-            layer="backbone",
-            batch_size=self.dataloader.batch_size,
-            num_workers=self.dataloader.num_workers,
-            clips_per_pass=self.clips_per_pass,
-            shard_videos=self.shard_videos,
-            half_precision=self.fp16,
-        )
         stored = extract_features(
             model,
-            dataset,
-            cfg.model,
-            cfg.test_dataloader.dataset.pipeline,
+            self.dataloader,
+            cfg,
             lambda _, key: self.cache_dir / key.digest,
-            how,
+            "backbone",
+            self.clips_per_pass,
+            self.shard_videos,
+            self.fp16,
         )
         query, gallery = (
             replace(

@@ -10,10 +10,10 @@ import torch
 from mmaction.models import I3DHead
 from mmaction.registry import DATASETS
 from mmengine.dataset import pseudo_collate
+from torch.utils.data import DataLoader
 
 from slic_mmaction.datasets import RetrievalDataset
 from slic_mmaction.evaluation import (
-    Extraction,
     FeatureKey,
     FeatureSet,
     clip_features,
@@ -22,8 +22,6 @@ from slic_mmaction.evaluation import (
 from slic_mmaction.evaluation.extract import check_layer
 from slic_mmaction.evaluation.feature_set import read_shards
 from slic_mmaction.evaluation.fingerprint import config_hash, videos_hash, weights_hash
-
-HOW = Extraction("projection", batch_size=3, num_workers=0, shard_videos=2)
 
 
 class Watch:
@@ -52,11 +50,17 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 def extract(cfg, model, dataset, tmp_path: Path) -> Callable[..., FeatureSet]:
     """Extract four queries and eight gallery videos; returns the gallery's features."""
 
-    def run(how: Extraction = HOW, out: str = "out") -> FeatureSet:
-        pipeline = cfg.test_dataloader.dataset.pipeline
-        folder = tmp_path / out
+    def run(
+        out: str = "out", batch_size: int = 3, num_workers: int = 0, **sizes: int
+    ) -> FeatureSet:
+        loader = DataLoader(dataset, batch_size, num_workers=num_workers)
         return extract_features(
-            model, dataset, cfg.model, pipeline, lambda name, key: folder / name, how
+            model,
+            loader,
+            cfg,
+            lambda name, key: tmp_path / out / name,
+            "projection",
+            **dict(dict(shard_videos=2), **sizes),
         )["gallery"]
 
     return run
@@ -75,7 +79,7 @@ def test_every_video_once_in_its_place_and_the_network_as_it_was(
         assert torch.equal(tensor, before[name]), name
     assert all(p.grad is None for p in model.parameters())
     assert watch.read == list(range(12)) and features.protocol == "center, 4 frames"
-    assert [len(shard.videos) for shard in read_shards(features.folder)] == [2] * 4
+    assert [len(shard.videos) for shard in read_shards(features.folder).values()] == [2] * 4
     model.eval()
     with torch.no_grad():
         predicted = model.test_step(pseudo_collate([dataset[4 + video] for video in range(8)]))
@@ -83,10 +87,9 @@ def test_every_video_once_in_its_place_and_the_network_as_it_was(
         np.testing.assert_allclose(features[video][0], sample.embedding, atol=1e-5)
 
     # Neither the sizes of the work nor a second call matter.
-    how = Extraction("projection", batch_size=8, num_workers=2, clips_per_pass=3, shard_videos=99)
-    other = extract(how, "other")
+    other = extract("other", batch_size=8, num_workers=2, clips_per_pass=3, shard_videos=99)
     torch.testing.assert_close(other.means(), features.means(), atol=1e-5, rtol=1e-4)
-    assert len(list(read_shards(other.folder))) == 1 and other.key == features.key
+    assert len(read_shards(other.folder)) == 1 and other.key == features.key
     watch.read = []
     assert torch.equal(extract().means(), features.means()) and watch.read == []
 
@@ -108,9 +111,8 @@ def test_a_killed_run_goes_on_where_it_was(extract, watch) -> None:
     # It died in the gallery's second batch of three; of the first, a shard of two was safe.
     assert watch.read == [6, 7, 8, 9, 10, 11]
     # A shard without the line that ends it is not there.
-    (features.folder / "index.json").unlink()
-    shard = next(iter(read_shards(features.folder)))
-    (features.folder / shard.file).with_suffix(".json").unlink()
+    file, shard = next(iter(read_shards(features.folder).items()))
+    file.with_suffix(".json").unlink()
     watch.read = []
     assert torch.equal(extract().means(), features.means())
     assert [i - 4 for i in watch.read] == shard.videos

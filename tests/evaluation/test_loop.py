@@ -44,7 +44,9 @@ def test(cfg: Config, weights: Path, tmp_path: Path) -> Callable[..., dict[str, 
 
     def run(loop: str = "FeatureTestLoop", **options) -> dict[str, float]:
         config = copy.deepcopy(cfg)
-        config.experiment_name += f"-{next(count)}"
+        number = next(count)
+        config.experiment_name += f"-{number}"
+        config.work_dir += f"/{number}"
         config.load_from = str(weights)
         config.test_evaluator = METRICS
         config.test_cfg = dict(type=loop)
@@ -89,7 +91,7 @@ def test_features_are_computed_once_for_all_metrics_layers_and_labels(
     assert other["retrieval/R@1"] == 100 - first["retrieval/R@1"]
 
     # Every run says what its figures were made of, the stock loop's too.
-    records = [json.loads(p.read_text()) for p in Path(cfg.work_dir).glob("*/evaluation.json")]
+    records = [json.loads(p.read_text()) for p in Path(cfg.work_dir).rglob("evaluation.json")]
     assert sum(record["figures"] == first for record in records) >= 3
     record = next(record for record in records if record["figures"] == first)
     assert (record["protocol"], record["name"]) == ("center", "center, 4 frames, 16px")

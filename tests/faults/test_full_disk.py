@@ -99,18 +99,17 @@ import sys
 from pathlib import Path
 import numpy as np
 from slic_mmaction.evaluation import FeatureKey
-from slic_mmaction.evaluation.feature_set import read_shards, write_index, write_shard
+from slic_mmaction.evaluation.feature_set import write_index, write_shard
 
 folder, key = Path(sys.argv[1]), FeatureKey("weights", "config", "videos")
 rows = np.random.default_rng(0).normal(size=(1, 50_000)).astype(np.float32)
+write_index(folder, list("01234567"), key, "backbone")
 try:
     for first in range(0, 12, 4):  # 0.8 MB for each shard
         features = {video: rows + video for video in range(first, first + 4)}
-        write_shard(folder, key, features, None, (16, 16))
+        write_shard(folder, features, None, (16, 16))
 except OSError as error:
     print(error)
-videos = sorted(video for shard in read_shards(folder) for video in shard.videos)
-write_index(folder, [str(video) for video in videos], key, "backbone")
 """
 
 
