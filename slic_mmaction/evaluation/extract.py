@@ -186,11 +186,7 @@ def clip_features(
 
 
 def check_layer(model: BaseModel, layer: str) -> None:
-    """Refuse a layer that a network does not have.
-
-    Raises:
-        ValueError: If it has none of that name.
-    """
+    """Raise a ValueError for a layer that a network does not have."""
     if layer not in FEATURES:
         raise ValueError(f"A layer is one of {', '.join(FEATURES)}, but got {layer!r}.")
     if layer == "projection" and not isinstance(model.cls_head, SLICHead):
@@ -201,7 +197,7 @@ def check_layer(model: BaseModel, layer: str) -> None:
 
 
 def check_weights(model: BaseModel, checkpoint: str, layer: str) -> None:
-    """Refuse a checkpoint that lacks weights which a layer's output depends on.
+    """Raise a ValueError if a checkpoint lacks weights which a layer's output depends on.
 
     MMEngine only warns, and then random weights are evaluated.
 
@@ -209,9 +205,6 @@ def check_weights(model: BaseModel, checkpoint: str, layer: str) -> None:
         model: A recognizer, not wrapped for distribution.
         checkpoint: Path or address that its weights were loaded from.
         layer: ``'projection'`` or ``'backbone'``.
-
-    Raises:
-        ValueError: If a weight is missing or of another shape.
     """
     content = CheckpointLoader.load_checkpoint(checkpoint, map_location="cpu")
     report = compare_states(content.get("state_dict", content), model.state_dict())

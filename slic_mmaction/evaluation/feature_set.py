@@ -110,11 +110,7 @@ class FeatureSet:
 
     @property
     def full_name(self) -> str:
-        """What figures are of: the protocol, with everything that is not the protocol's.
-
-        Raises:
-            ValueError: If the clips have no protocol.
-        """
+        """What figures are of, see :func:`protocols.full_name`; a ValueError without a protocol."""
         if self.protocol is None:
             raise ValueError(
                 "The data samples name no retrieval protocol: begin the pipeline with "
@@ -139,11 +135,7 @@ class FeatureSet:
         return self.read(number)[begin : begin + self.num_clips[video]]
 
     def array(self) -> np.ndarray:
-        """(N, C, D) float32 in memory.
-
-        Raises:
-            ValueError: If the videos differ in their numbers of clips.
-        """
+        """(N, C, D) float32 in memory; a ValueError if the videos' numbers of clips differ."""
         if self.num_clips.min() != self.num_clips.max():
             raise ValueError(
                 f"The videos in {self.folder} have from {self.num_clips.min()} to "
@@ -172,11 +164,7 @@ class FeatureSet:
 
 
 def only(values: Iterable[Value], what: str) -> Value:
-    """The value that all videos share.
-
-    Raises:
-        ValueError: If they have several.
-    """
+    """The value that all videos share; a ValueError if they have several."""
     different = list(dict.fromkeys(values))
     if len(different) > 1:
         raise ValueError(
@@ -224,12 +212,7 @@ def read_shards(folder: Path) -> dict[Path, Shard]:
 
 
 def read_index(folder: Path) -> tuple[list[str], FeatureKey, str]:
-    """Names, key and layer that :func:`write_index` wrote.
-
-    Raises:
-        FileNotFoundError: If there is no index.
-        ValueError: If it is damaged or of another format.
-    """
+    """Names, key and layer that :func:`write_index` wrote; errors as of :func:`load_features`."""
     path = folder / INDEX
     if not path.is_file():
         parts = sorted(part.parent.name for part in folder.glob(f"*/{INDEX}"))

@@ -43,11 +43,9 @@ class FeatureKey:
 
 
 def weights_hash(model: nn.Module, layer: str | None) -> str:
-    """SHA-256 of everything in a recognizer that a layer's output is computed from.
+    """SHA-256 of all weights and statistics in a recognizer that a layer's output depends on.
 
-    Args:
-        model: A recognizer.
-        layer: ``'backbone'``, or any other output, for which the head counts, too.
+    For any layer but ``'backbone'`` those of the head count, too.
     """
     sums = hashlib.sha256()
     for part in ("backbone",) if layer == "backbone" else ("backbone", "cls_head"):
@@ -62,13 +60,8 @@ def weights_hash(model: nn.Module, layer: str | None) -> str:
 def config_hash(
     model: Mapping, pipeline: Sequence[Mapping], layer: str, half_precision: bool
 ) -> str:
-    """SHA-256 of the settings that features depend on.
-
-    Args:
-        model: Config of the recognizer.
-        pipeline: Config of the transforms.
-        layer: ``'backbone'`` or ``'projection'``.
-        half_precision: Whether features are computed under autocast.
+    """SHA-256 of the settings that a layer's features depend on: configs of model and transforms,
+    and whether the network runs under autocast.
     """
     parts = {name: model.get(name) for name in ("type", "backbone", "data_preprocessor")}
     if layer == "projection":

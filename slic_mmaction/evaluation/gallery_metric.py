@@ -14,11 +14,11 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from torch import Tensor
 
-from ..nearest import nearest, search_device
+from ..nearest import search_device
 from ..ranks import gather_rows, share_of, together
 from .extract import ROLES
 from .feature_set import FeatureSet, only
-from .protocols import get_protocol, name_in_keys
+from .protocols import get_protocol
 
 
 class GalleryMetric(BaseMetric):
@@ -125,10 +125,6 @@ class GalleryMetric(BaseMetric):
         videos = f"{len(query)} queries in {len(gallery)} gallery videos"
         print_log(f"{kind} ({query.full_name}): {videos}: {found}", logger="current")
 
-    def _key(self, query: FeatureSet) -> str:
-        """The protocol's part of a result's name."""
-        return name_in_keys(query.full_name)
-
 
 def comparable(query: FeatureSet, gallery: FeatureSet) -> tuple[Tensor, Tensor]:
     """Embeddings (Q, D) and (G, D) as the protocol compares them, where neighbours are searched."""
@@ -138,23 +134,15 @@ def comparable(query: FeatureSet, gallery: FeatureSet) -> tuple[Tensor, Tensor]:
 
 
 def over_ranks(num_rows: int, work: Callable[[slice], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-    """Results for N rows, of which each rank computes a share; every rank must call this.
+    """Results for N rows, on the CPU, of which each rank computes a share; all ranks call this.
 
     Args:
         num_rows: N.
         work: From a slice of n rows to tensors of n rows.
-
-    Returns:
-        Tensors of N rows, on the CPU, the same on every rank.
     """
     share = share_of(num_rows, *get_dist_info())
     found = together(lambda: work(slice(share.start, share.stop)))
     return tuple(gather_rows(part, num_rows) for part in found)
-
-
-def nearest_over_ranks(queries: Tensor, gallery: Tensor, k: int) -> tuple[Tensor, ...]:
-    """:func:`nearest` for Q queries, shared by the ranks; every rank must call this."""
-    return over_ranks(len(queries), lambda own: nearest(queries[own], gallery, k))
 
 
 def possible_ks(ks: Sequence[int], gallery_size: int) -> list[int]:

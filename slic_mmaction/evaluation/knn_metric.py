@@ -9,8 +9,10 @@ import torch
 from mmaction.registry import METRICS
 from torch import Tensor
 
+from ..nearest import nearest
 from .feature_set import FeatureSet
-from .gallery_metric import GalleryMetric, comparable, nearest_over_ranks, possible_ks
+from .gallery_metric import GalleryMetric, comparable, over_ranks, possible_ks
+from .protocols import name_in_keys
 
 
 @METRICS.register_module()
@@ -56,7 +58,10 @@ class VideoKNNMetric(GalleryMetric):
             ValueError: If the gallery is smaller than every k.
         """
         ks = possible_ks(self.ks, len(gallery))
-        similarities, indices = nearest_over_ranks(*comparable(query, gallery), ks[-1])
+        queries, stored = comparable(query, gallery)
+        similarities, indices = over_ranks(
+            len(query), lambda own: nearest(queries[own], stored, ks[-1])
+        )
         classes, truth = torch.from_numpy(gallery.labels), torch.from_numpy(query.labels)
         num_classes = int(max(classes.max(), truth.max())) + 1
         figures: dict[str, float] = {}
@@ -65,8 +70,8 @@ class VideoKNNMetric(GalleryMetric):
             scores = knn_scores(classes[indices], similarities, num_classes, k, temperature)
             tops = {f"top{n}": 100 * top_k_accuracy(scores, truth, n) for n in self.topk}
             setting = f"k{k}_T{temperature:g}"
-            key = self._key(query)
-            figures.update((f"{key}/{setting}/{top}", value) for top, value in tops.items())
+            key = f"{name_in_keys(query.full_name)}/{setting}"
+            figures.update((f"{key}/{top}", value) for top, value in tops.items())
             shown = ", ".join(f"{top} {value:.1f}" for top, value in tops.items())
             lines.append(f"{setting} {shown}")
         self._log("kNN", query, gallery, "; ".join(lines))

@@ -19,6 +19,7 @@ from .feature_set import FeatureSet
 from .gallery_metric import GalleryMetric
 from .knn_metric import top_k_accuracy
 from .linear_probe import LabelledClips, validation_cut, video_groups
+from .protocols import name_in_keys
 
 
 @METRICS.register_module()
@@ -101,7 +102,8 @@ class LinearProbeMetric(GalleryMetric):
                 too high.
         """
         figures, self.details = on_main(lambda: self._probe(query, gallery))
-        return {f"{self._key(query)}/{name}": value for name, value in figures.items()}
+        key = name_in_keys(query.full_name)
+        return {f"{key}/{name}": value for name, value in figures.items()}
 
     def _probe(
         self, query: FeatureSet, gallery: FeatureSet

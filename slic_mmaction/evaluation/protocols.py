@@ -55,14 +55,7 @@ class RetrievalProtocol:
     frame_interval: int = 1
 
     def prepared(self, embeddings: Array) -> Tensor:
-        """Embeddings as they are compared by cosine.
-
-        Args:
-            embeddings: (N, D), all of the queries or all of the gallery.
-
-        Returns:
-            (N, D), centred where the protocol asks for it.
-        """
+        """All queries or all of the gallery (N, D) as they are compared by cosine."""
         rows = torch.as_tensor(embeddings)
         if not self.centered:
             return rows
@@ -83,10 +76,7 @@ PROTOCOLS = MappingProxyType({protocol.name: protocol for protocol in _ALL})
 
 
 def get_protocol(name: str) -> RetrievalProtocol:
-    """Look up a protocol.
-
-    Args:
-        name: Its name, or a name under which results appear (``'iic, 4 clips'``).
+    """Look up a protocol by its name or one under which results appear (``'iic, 4 clips'``).
 
     Raises:
         ValueError: If there is none of that name.
@@ -126,38 +116,23 @@ def name_in_keys(name: str) -> str:
 
 
 def evenly_spaced_starts(num_frames: int, span: int = 16, num_clips: int = 10) -> np.ndarray:
-    """First frames of clips that lie evenly over a video (protocol ``iic``).
+    """First frames (num_clips,) of clips that lie evenly over a video of L frames (``iic``).
 
     The clips' centres run evenly from ``span / 2`` to ``L - span / 2``; a start is half a
     span before, cut to an integer towards zero. For a video shorter than a clip starts
     are negative: counted modulo L, they loop the video. (The authors take the absolute
     value for HMDB51, which gives other frames of such videos only.)
-
-    Args:
-        num_frames: Number of frames ``L``.
-        span: Frames that a clip stretches over.
-        num_clips: Number of clips.
-
-    Returns:
-        (num_clips,) int64, 0-based.
     """
     centres = np.linspace(span / 2, num_frames - span / 2, num_clips)
     return np.trunc(centres - span / 2).astype(np.int64)
 
 
 def window_starts(num_frames: int, span: int = 16) -> np.ndarray:
-    """First frames of clips that lie one after the other (protocol ``coclr``).
+    """First frames of clips that lie one after the other, at least one (``coclr``).
 
     As in the authors' CoCLR-style split, a window that would end with the very last frame is
     left out. (A video of exactly one window's length has 15 frames there, a shorter one repeats
     its first frame; here both are one clip, looped where it is short.)
-
-    Args:
-        num_frames: Number of frames.
-        span: Frames that a clip stretches over.
-
-    Returns:
-        (num_clips,) int64, 0-based, at least one.
     """
     return np.arange(0, max(num_frames - span, 1), span, dtype=np.int64)
 

@@ -56,26 +56,22 @@ def recall_at_k(
 
 
 def recall_of_hits(hits: np.ndarray, ks: Iterable[int]) -> dict[int, float]:
-    """Share of queries with a hit among their first k neighbours.
+    """Share of queries with a hit among their first k neighbours, for each k.
 
     Args:
-        hits: (Q, K) bool, whether a query's neighbour, nearest first, is of
-            its class.
+        hits: (Q, K) bool, whether a query's neighbour, nearest first, is of its class.
         ks: Numbers of neighbours, each within 1..K.
-
-    Returns:
-        Recall within 0..1 for each k.
     """
     return {k: float(hits[:, :k].any(axis=1).mean()) for k in ks}
 
 
 def per_class_table(
-    hits: np.ndarray, labels: np.ndarray, videos: Sequence[str], ks: Iterable[int]
+    hits: np.ndarray, labels: np.ndarray, videos: Sequence[str], ks: Sequence[int]
 ) -> list[dict[str, int | float | str]]:
     """Recall of the queries of each class in percent, the poorest class first.
 
     Args:
-        hits: (Q, K) bool, whether a query's neighbour, nearest first, is of its class.
+        hits: (Q, K) bool, as of :func:`recall_of_hits`.
         labels: (Q,) int classes of the queries.
         videos: Q paths of the queries.
         ks: Numbers of neighbours, each within 1..K.
@@ -83,7 +79,6 @@ def per_class_table(
     Returns:
         For each class its label, one of its videos, the number of its queries, and ``R@k``.
     """
-    ks = list(ks)
     rows: list[dict] = []
     for label in np.unique(labels):
         own = np.flatnonzero(labels == label)

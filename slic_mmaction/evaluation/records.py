@@ -90,13 +90,9 @@ def training_family(cfg: Config) -> str:
 
 
 def code_version(folder: Path = Path(__file__).parent) -> str:
-    """Commit of this code, with ``+changes`` where files differ from it.
+    """Commit of the code in a folder, ten digits, with ``+changes`` where files differ from it.
 
-    Args:
-        folder: A folder of the checkout, by default this package's.
-
-    Returns:
-        Ten digits of the commit; ``v`` and the version of a package outside git.
+    Outside git it is ``v`` and the version of this package.
     """
     commit = _git(folder, "rev-parse", "--short=10", "HEAD")
     if commit is None:
@@ -105,12 +101,7 @@ def code_version(folder: Path = Path(__file__).parent) -> str:
 
 
 def experiment_name(config_file: str | None, name: str) -> str:
-    """What a run is called: its config below ``configs/``, else MMEngine's name for it.
-
-    Args:
-        config_file: Path of the config file.
-        name: MMEngine's name, the config's with a time.
-    """
+    """What a run is called: its config below ``configs/``, or MMEngine's name without the time."""
     if not config_file:
         return re.sub(r"_\d{8}_\d{6}$", "", name)
     parts = Path(config_file).with_suffix("").parts

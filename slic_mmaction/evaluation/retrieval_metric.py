@@ -11,8 +11,9 @@ from mmaction.registry import METRICS
 from mmengine.dist import is_main_process
 
 from ..durable_file import durable_file
+from ..nearest import nearest
 from .feature_set import FeatureSet
-from .gallery_metric import GalleryMetric, comparable, nearest_over_ranks, over_ranks, possible_ks
+from .gallery_metric import GalleryMetric, comparable, over_ranks, possible_ks
 from .recall import average_precisions, per_class_table, recall_of_hits
 
 
@@ -62,7 +63,9 @@ class VideoRetrievalMetric(GalleryMetric):
         """
         ks = possible_ks(self.ks, len(gallery))
         queries, stored = comparable(query, gallery)
-        similarities, indices = nearest_over_ranks(queries, stored, ks[-1])
+        similarities, indices = over_ranks(
+            len(query), lambda own: nearest(queries[own], stored, ks[-1])
+        )
         found = RetrievalNeighbors(
             query_videos=np.array(query.names),
             query_labels=query.labels,
@@ -131,7 +134,7 @@ class RetrievalNeighbors:
             # Objects that an .npz may hold are never unpickled. NumPy leaves a file open that it
             # cannot read.
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-                found = {name: arrays[name] for name in arrays.files}
+                return cls(**{field.name: arrays[field.name] for field in fields(cls)})
         except FileNotFoundError:
             raise
         except Exception as error:  # NumPy, zipfile and zlib each have their own
@@ -139,11 +142,3 @@ class RetrievalNeighbors:
                 f"{path} cannot be read ({error}): let VideoRetrievalMetric write its out_file "
                 "again."
             ) from error
-        names = [field.name for field in fields(cls)]
-        missing = [name for name in names if name not in found]
-        if missing:
-            raise ValueError(
-                f"{path} has no {', '.join(missing)}: it was not written by "
-                "VideoRetrievalMetric's out_file."
-            )
-        return cls(**{name: found[name] for name in names})
