@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -82,6 +82,7 @@ class FeatureSet:
         """What a head in evaluation mode makes of backbone features, a shard at a time."""
         device = next(head.parameters()).device
 
+        @lru_cache(maxsize=1)
         @torch.no_grad()
         def read(number: int) -> np.ndarray:
             # Without the head's pooling: stored rows are clips, of a 2D network as well.

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmaction.registry import MODELS
@@ -23,6 +24,7 @@ METRICS = [
     dict(type="VideoRetrievalMetric", ks=(1, 5), mean_average_precision=True),
     dict(type="VideoKNNMetric", ks=(3,)),
 ]
+TOOL = Path(__file__).parents[2] / "tools" / "extract_features.py"
 LINEAR = [dict(type="LinearProbeMetric", epochs=3, lrs=(1.0,), weight_decays=(0.0,))]
 
 
@@ -145,23 +147,22 @@ def test_what_it_cannot_evaluate_is_refused(test, cfg: Config) -> None:
 
 
 ON_RANK = """
-import json
-import sys
+import json, runpy, sys
 from pathlib import Path
-
 from mmengine.config import Config
 from mmengine.dist import get_rank
 from mmengine.runner import Runner
 
-found = {}
-for name in sys.argv[2:]:
-    found[name] = Runner.from_cfg(Config.fromfile(name)).test()
-(Path(sys.argv[1]) / f"rank_{get_rank()}.json").write_text(json.dumps(found))
+tool, out, weights, *configs = sys.argv[1:]
+found = {name: Runner.from_cfg(Config.fromfile(name)).test() for name in configs}
+(Path(out) / f"rank_{get_rank()}.json").write_text(json.dumps(found))
+sys.argv = [tool, configs[0], weights, "--out", f"{out}/tool", "--launcher", "pytorch", "--npy"]
+runpy.run_path(tool, run_name="__main__")
 """
 
 
 @pytest.mark.slow
-def test_two_ranks_find_what_one_finds(cfg: Config, weights: Path, video_set: Path, tmp_path):
+def test_two_ranks_find_what_one_finds(cfg: Config, weights: Path, video_set: Path, tmp_path: Path):
     """Seven gallery videos, three queries or one: uneven shares, also none, uneven batches."""
     (tmp_path / "on_rank.py").write_text(ON_RANK)
     configs = {}
@@ -184,13 +185,9 @@ def test_two_ranks_find_what_one_finds(cfg: Config, weights: Path, video_set: Pa
         config.dump(name)
         configs[name] = config
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    done = subprocess.run(
-        [*command, str(tmp_path / "on_rank.py"), str(tmp_path), *configs],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env=dict(os.environ, OMP_NUM_THREADS="1"),
-    )
+    command += [str(tmp_path / "on_rank.py"), str(TOOL), str(tmp_path), str(weights), *configs]
+    environment = dict(os.environ, OMP_NUM_THREADS="1")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     ranks = [json.loads((tmp_path / f"rank_{rank}.json").read_text()) for rank in range(2)]
     for name, config in configs.items():
@@ -205,3 +202,7 @@ def test_two_ranks_find_what_one_finds(cfg: Config, weights: Path, video_set: Pa
         one, two = load_features(folder), load_features(tmp_path / "two" / folder.name)
         assert one.names == two.names and one.key == two.key
         torch.testing.assert_close(one.means(), two.means(), atol=1e-5, rtol=1e-4)
+    # So does the tool that exports features.
+    gallery = load_features(tmp_path / "tool" / "gallery")
+    assert len(gallery) == 7 and len(list(gallery.folder.glob("*.npy"))) == 2
+    np.testing.assert_array_equal(np.load(tmp_path / "tool" / "gallery.npy"), gallery.means())

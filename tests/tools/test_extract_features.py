@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -16,10 +14,7 @@ from mmengine.registry import init_default_scope
 
 from slic_mmaction.evaluation import load_features
 
-pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "tools" / "extract_features.py"
+SOURCE = Path(__file__).parents[2] / "tools" / "extract_features.py"
 
 
 @pytest.fixture(scope="module")
@@ -113,30 +108,3 @@ def test_wrong_use_is_one_sentence(call, inputs, tmp_path: Path, capsys) -> None
             call(*arguments)
         said = capsys.readouterr().err
         assert stop.value.code == 2 and sentence in said.splitlines()[-1], said
-
-
-@pytest.mark.slow
-def test_two_ranks_then_clustering(call, inputs, tmp_path: Path) -> None:
-    """Features of two processes, and the tool that reads their means."""
-
-    def run(*command: object) -> str:
-        done = subprocess.run(
-            [sys.executable, *map(str, command)],
-            capture_output=True,
-            text=True,
-            timeout=600,
-            cwd=ROOT,
-            env=dict(os.environ, OMP_NUM_THREADS="1"),
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
-
-    ranks = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", SOURCE, *inputs)
-    run(*ranks, "--out", tmp_path / "two", "--launcher", "pytorch", "--npy")
-    call(*inputs, "--out", tmp_path / "one")
-    one, two = (load_features(tmp_path / name / "gallery") for name in ("one", "two"))
-    assert len(list(two.folder.glob("*.npy"))) == 2 and len(list(one.folder.glob("*.npy"))) == 1
-    assert one.key == two.key
-    torch.testing.assert_close(one.means(), two.means(), atol=1e-5, rtol=1e-4)
-    npy = [tmp_path / "two" / f"gallery{part}.npy" for part in ("", "_labels")]
-    assert "NMI" in run("tools/analysis/cluster_embeddings.py", npy[0], "--labels", npy[1])
