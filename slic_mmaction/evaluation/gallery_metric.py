@@ -123,7 +123,7 @@ class GalleryMetric(BaseMetric):
     def _log(self, kind: str, query: FeatureSet, gallery: FeatureSet, found: str) -> None:
         """Say what was measured in one line."""
         videos = f"{len(query)} queries in {len(gallery)} gallery videos"
-        print_log(f"{kind} ({query.full_name}): {videos}: {found}", logger="current")
+        print_log(f"{kind} (protocol {query.full_name}): {videos}: {found}", logger="current")
 
 
 def comparable(query: FeatureSet, gallery: FeatureSet) -> tuple[Tensor, Tensor]:

@@ -98,17 +98,7 @@ def test_incomplete_and_mixed_folders_are_named(stored, tmp_path: Path) -> None:
         load_features(features.folder)
 
 
-class MakesFile:
-    """Makes a file when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
-
-
-def test_damaged_files_and_such_that_run_code_are_refused(stored, tmp_path: Path) -> None:
+def test_damaged_files_and_such_that_run_code_are_refused(stored, runs_code) -> None:
     features = stored([np.ones((1, 2))] * 3, [0, 1, 2])
     (shard,) = features.folder.glob("*.npy")
     whole = shard.read_bytes()
@@ -119,10 +109,9 @@ def test_damaged_files_and_such_that_run_code_are_refused(stored, tmp_path: Path
         shard.write_bytes(whole[:keep])
         with pytest.raises(ValueError, match=rf"{shard.name} cannot be read"):
             load_features(features.folder).means()
-    np.save(shard, np.array([[MakesFile(tmp_path / "ran")]], dtype=object))
+    np.save(shard, runs_code)
     with pytest.raises(ValueError, match=rf"{shard.name} cannot be read .* extract the features"):
         load_features(features.folder).means()
-    assert not (tmp_path / "ran").exists()
     for content in (b"", b"{", b"[1]", b"\xff\xfe", b'{"format": 99}'):
         (features.folder / "index.json").write_bytes(content)
         with pytest.raises(ValueError, match=r"index\.json is (damaged|of format)"):

@@ -57,7 +57,7 @@ def test_metric_names_protocol_k_and_temperature(videos, lines) -> None:
     ]
     assert got["knn/iic/k1_T0.07/top5"] == 100 and got["knn/iic/k5_T0.07/top1"] > 60
     assert lines[0] == "k = 50 left out: the gallery has only 30 videos."
-    assert lines[1].startswith("kNN (iic): 9 queries in 30 gallery videos: k1_T0.07 top1 ")
+    assert lines[1].startswith("kNN (protocol iic): 9 queries in 30 gallery videos: k1_T0.07 top1 ")
     other = dict(protocol="coclr", layer="projection")
     centred = metric.evaluate_features(videos(9, 0, **other), videos(30, 1, **other))
     assert all(name.startswith("knn/coclr_projection-feature/") for name in centred)
