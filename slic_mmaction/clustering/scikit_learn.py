@@ -180,9 +180,9 @@ def _distances(rows: Tensor, metric: str) -> np.ndarray:
     starts = range(0, len(rows), _ROWS_AT_ONCE)
     end = 0
     for start in track(starts, len(starts), "Computing distances"):
-        block = exact_similarities(rows[start : start + _ROWS_AT_ONCE], rows[start:], metric)
-        block = (1 - block if metric == "cosine" else -block).clamp_min_(0).numpy()
-        for i, row in enumerate(block):
+        similar = exact_similarities(rows[start : start + _ROWS_AT_ONCE], rows[start:], metric)
+        block = (1 - similar if metric == "cosine" else -similar).clamp_min_(0)
+        for i, row in enumerate(block.numpy()):
             begin, end = end, end + len(row) - i - 1
             distances[begin:end] = row[i + 1 :]
     return distances
