@@ -25,7 +25,7 @@ def check_matrix(embeddings: Array, metric: str, name: str = "embeddings") -> Te
     """Check embeddings and return them as a tensor, without a copy.
 
     Args:
-        embeddings: (N, D) array or tensor of any real dtype, memory-mapped or not.
+        embeddings: (N, D) array or tensor, N >= 1, of any real dtype, memory-mapped or not.
         metric: ``'cosine'`` or ``'euclidean'``.
         name: What they are, for messages.
 
@@ -41,9 +41,9 @@ def check_matrix(embeddings: Array, metric: str, name: str = "embeddings") -> Te
         # A file mapped for reading is as good: nothing here writes into embeddings.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         matrix = torch.as_tensor(embeddings).detach()
-    if matrix.ndim != 2 or not matrix.shape[1]:
+    if matrix.ndim != 2 or not matrix.numel():
         raise ValueError(
-            f"The {name} must be a (videos, dimensions) array, but have the shape "
+            f"The {name} must be a non-empty (videos, dimensions) array, but have the shape "
             f"{tuple(matrix.shape)}; average the clips of a video first."
         )
     if not matrix.is_floating_point():
@@ -52,7 +52,7 @@ def check_matrix(embeddings: Array, metric: str, name: str = "embeddings") -> Te
     bad = (~torch.cat([block.isfinite().all(1) for block in blocks])).nonzero().flatten()
     if len(bad):
         raise ValueError(
-            f"{len(bad)} of {len(matrix)} {name} are not finite, the first in row {int(bad[0])}: "
+            f"{len(bad)} of {len(matrix)} {name} have NaN or Inf, the first in row {int(bad[0])}: "
             "look for a diverged network or a broken video."
         )
     return matrix
@@ -67,12 +67,12 @@ def exact_rows(rows: Tensor, metric: str) -> Tensor:
 
 
 def exact_similarities(x: Tensor, y: Tensor, metric: str) -> Tensor:
-    """Similarities (n, m) of all rows (n, D) with all rows (m, D) of :func:`exact_rows`.
+    """Similarities (..., n, m) of rows (..., n, D) with (..., m, D), both of :func:`exact_rows`.
 
     Cosines, rounded to 2**-40; or Euclidean distances with a minus sign, rounded to 40 bits.
     """
     if metric == "cosine":
-        return _rounded(x @ y.T, metric)
+        return _rounded(x @ y.mT, metric)
     # The short way by a product would lose the digits that tell near points from equal ones.
     return _rounded(-torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist"), metric)
 
@@ -112,10 +112,10 @@ def similarity_blocks(
     Raises:
         ValueError: If shapes do not agree, a value is not finite, or the metric is unknown.
     """
+    if not len(query):
+        return
     query = check_matrix(query, metric, "query embeddings")
     gallery = check_matrix(gallery, metric, "gallery embeddings").to(query.device)
-    if not len(gallery):
-        raise ValueError("The gallery is empty: there is nothing to search in.")
     if query.shape[1] != gallery.shape[1]:
         raise ValueError(
             f"Query embeddings have {query.shape[1]} dimensions and gallery embeddings "

@@ -124,7 +124,7 @@ def test_bad_input_is_named() -> None:
         nearest(np.eye(2), np.eye(2), 3)
     with pytest.raises(ValueError, match="have 3 dimensions and gallery embeddings 2"):
         nearest(np.eye(3), np.eye(2), 1)
-    with pytest.raises(ValueError, match="gallery is empty"):
+    with pytest.raises(ValueError, match="gallery embeddings must be a non-empty"):
         next(similarity_blocks(np.eye(2), np.empty((0, 2))))
     for bad in (np.nan, np.inf):
         with pytest.raises(ValueError, match=r"1 of 3 embeddings .* first in row 2"):

@@ -14,7 +14,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from ..clustering.team import Clusterer, cluster_on_all_ranks
+from ..clustering.all_ranks import Clusterer, cluster_on_all_ranks
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
 from ..datasets.label_store import NOISE
 from ..datasets.videos import data_folder, true_labels, video_name

@@ -7,7 +7,7 @@ from mmaction.registry import TASK_UTILS
 from sklearn import cluster
 
 from slic_mmaction.clustering import DBSCAN, OPTICS
-from slic_mmaction.clustering.embeddings import renumber
+from slic_mmaction.clustering.quality import renumber
 
 NAMES = ["DBSCAN", "OPTICS", "AgglomerativeClustering"]
 

@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
+from torch import Tensor
 
+from ..nearest import exact_rows
 from ..progress import track
-from .embeddings import METRICS, renumber, unit_rows
+from .links import cluster_sums
+from .quality import renumber
 
 _BLOCK_ELEMENTS = 1 << 22
 
 
-def level_to_refine(num_clusters_per_level: Sequence[int], num_clusters: int) -> int:
-    """The coarsest level that has at least the requested number of clusters.
-
-    Args:
-        num_clusters_per_level (Sequence[int]): (P,) from fine to coarse.
-        num_clusters (int): The request.
-
-    Returns:
-        int: The level, from which :func:`merge_to` goes on.
-
-    Raises:
-        ValueError: If the request is below 1 or above the finest level's number.
-    """
-    finest = int(num_clusters_per_level[0])
-    if not 1 <= num_clusters <= finest:
-        raise ValueError(
-            f"FINCH was asked for num_clusters={num_clusters}, but its finest level has {finest} "
-            f"clusters and it only merges: ask for 1 to {finest}, or use KMeans."
-        )
-    return max(p for p, count in enumerate(num_clusters_per_level) if count >= num_clusters)
-
-
 def merge_to(
-    labels: np.ndarray, embeddings: np.ndarray, num_clusters: int, metric: str = "cosine"
+    labels: np.ndarray, embeddings: Tensor, num_clusters: int, metric: str = "cosine"
 ) -> np.ndarray:
     """Merge the two clusters with the closest means, again and again.
 
@@ -53,35 +31,18 @@ def merge_to(
     that is O(C D) memory and, for each merge, as a rule O(C D) time.
 
     Args:
-        labels (np.ndarray): (N,) integers, the clusters to start from.
-        embeddings (np.ndarray): (N, D) floats, memory-mapped or not; they are averaged as they
-            are, in float64, and with the cosine metric only means are normalised.
-        num_clusters (int): At least 1, at most the number of clusters in ``labels``.
-        metric (str): ``'cosine'`` or ``'euclidean'``.
+        labels: (N,) integers, the clusters to start from.
+        embeddings: (N, D) floats, memory-mapped or not; they are averaged as they are, in
+            float64, and with the cosine metric only means are normalised.
+        num_clusters: At least 1, at most the number of clusters in ``labels``.
+        metric: ``'cosine'`` or ``'euclidean'``.
 
     Returns:
-        np.ndarray: (N,) int64 labels of exactly ``num_clusters`` clusters, numbered by first
-        appearance. Of equally close pairs the one whose clusters appear first
-        is merged, up to float64's rounding.
-
-    Raises:
-        ValueError: If there are fewer clusters than requested, the request is below 1, the
-            metric is unknown or shapes differ.
+        (N,) int64 labels of exactly ``num_clusters`` clusters, numbered by first appearance. Of
+        equally close pairs the one whose clusters appear first is merged, up to float64's rounding.
     """
-    labels = renumber(np.asarray(labels))
-    count = int(labels.max(initial=-1)) + 1
-    if metric not in METRICS:
-        raise ValueError(f"Unknown metric {metric!r}: choose 'cosine' or 'euclidean'.")
-    if embeddings.ndim != 2 or len(embeddings) != len(labels):
-        raise ValueError(
-            f"merge_to needs one label for each of (N, D) embeddings, but got {len(labels)} "
-            f"labels and embeddings of shape {embeddings.shape}."
-        )
-    if not 1 <= num_clusters <= count:
-        raise ValueError(
-            f"merge_to can make 1 to {count} clusters of {count} by merging, but not "
-            f"{num_clusters}."
-        )
+    labels = renumber(labels)
+    count = int(labels.max()) + 1
     if count == num_clusters:
         return labels
     clusters = _Clusters(labels, embeddings, metric)
@@ -106,16 +67,11 @@ class _Clusters:
             nearer than that, but some may be as near.
     """
 
-    def __init__(self, labels: np.ndarray, embeddings: np.ndarray, metric: str) -> None:
+    def __init__(self, labels: np.ndarray, embeddings: Tensor, metric: str) -> None:
         self.metric = metric
         self.sizes = np.bincount(labels)
         count = len(self.sizes)
-        self.sums = np.zeros((count, embeddings.shape[1]))
-        step = max(1, _BLOCK_ELEMENTS // embeddings.shape[1])
-        for start in range(0, len(labels), step):
-            own = labels[start : start + step]
-            members = csr_matrix((np.ones(len(own)), (own, np.arange(len(own)))), (count, len(own)))
-            self.sums += members @ embeddings[start : start + step]
+        self.sums = cluster_sums(embeddings, labels, count)
         self.points = self._points(slice(None))
         self.alive = np.ones(count, dtype=bool)
         self.stale = np.zeros(count, dtype=bool)
@@ -162,7 +118,7 @@ class _Clusters:
 
     def _points(self, rows: slice) -> np.ndarray:
         means = self.sums[rows] / self.sizes[rows, None]
-        return unit_rows(torch.from_numpy(means)).numpy() if self.metric == "cosine" else means
+        return exact_rows(torch.from_numpy(means), self.metric).numpy()
 
     def _distances(self, rows: slice, columns: slice) -> np.ndarray:
         """Distances (R, C) of clusters; inf to those that are gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -32,25 +33,32 @@ def outcomes(num_ranks: int, out: Path) -> list[dict]:
 @pytest.fixture(scope="module")
 def one_rank(tmp_path_factory) -> dict:
     """Without torch.distributed."""
+    spec = importlib.util.spec_from_file_location("cluster_on_rank", PROGRAM)
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
     out = tmp_path_factory.mktemp("one")
-    code = f"import sys; sys.path.insert(0, {str(PROGRAM.parent)!r})\n"
-    code += f"from pathlib import Path; import cluster_on_rank as c; c.run(Path({str(out)!r}))"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+    program.run(out)
     return torch.load(out / "rank_0.pt", weights_only=True)
 
 
 @pytest.mark.parametrize("num_ranks", [2, 3])
 def test_any_number_of_ranks_gives_the_same_labels(num_ranks, one_rank, tmp_path):
-    ranks = outcomes(num_ranks, tmp_path)
-    for rank in ranks:
-        failure = rank.pop("failing rank")
-        assert failure == "The neighbour search failed on rank 1: MemoryError: no room here"
-        assert rank.keys() == one_rank.keys()
-        for name, expected in one_rank.items():
-            if isinstance(expected, str):
-                assert rank[name] == expected
+    for number, rank in enumerate(outcomes(num_ranks, tmp_path)):
+        failed = "OSError: no room here"
+        others = f"RuntimeError: Rank {num_ranks - 1} failed: {failed}"
+        assert rank.pop("own failure") == (failed if number == num_ranks - 1 else others)
+        assert rank.pop("own result") == number
+        assert rank.keys() == one_rank.keys() - {"own failure", "own result"}
+        for name, found in rank.items():
+            if isinstance(found, torch.Tensor):
+                assert torch.equal(found, one_rank[name]), name
             else:
-                assert torch.equal(rank[name], expected), name
+                assert found == one_rank[name], name
+
+
+def test_the_outcome_of_one_process(one_rank):
     assert one_rank["error"] == "KeyError: 'no such clusterer'"
     assert "NaN" in one_rank["error in the search"]
+    assert one_rank["main fails"] == "OSError: no room here" and one_rank["from main"] == 0
+    assert one_rank["gathered 11"].tolist() == [[i, i**2] for i in range(11)]
     assert one_rank["coarsest"].max() < one_rank["finest"].max()
