@@ -7,7 +7,7 @@ from pathlib import Path
 
 import mmaction
 
-from .lost_rank import lost_rank
+from .ranks import lost_rank
 
 
 def stock_tool(name: str) -> Path:

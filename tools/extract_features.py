@@ -9,7 +9,7 @@ Any recognizer of MMAction2 with 3D clips will do. Of a RetrievalDataset, querie
 and the gallery to OUT/gallery; of any other dataset, its videos to OUT. A killed run goes on with
 the same command. In Python:
 
-    from slic_mmaction.features import load_features
+    from slic_mmaction.evaluation import load_features
     features = load_features("features/ucf101/gallery")
     features.names, features[0], features.array()   # paths, (clips, D), (N, clips, D)
 """
@@ -27,21 +27,10 @@ from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from slic_mmaction.datasets import RetrievalDataset
-from slic_mmaction.datasets.videos import true_labels, video_name
+from slic_mmaction.datasets.videos import true_labels
 from slic_mmaction.durable_file import durable_file
-from slic_mmaction.evaluation.gallery_metric import ROLES
-from slic_mmaction.evaluation.rank_shares import from_main
-from slic_mmaction.features import (
-    Extraction,
-    FeatureKey,
-    FeatureSet,
-    config_hash,
-    extract_features,
-    videos_hash,
-    weights_hash,
-)
-from slic_mmaction.features.loaded_weights import check_weights
+from slic_mmaction.evaluation import extract_features
+from slic_mmaction.evaluation.extract import check_weights, parts_of
 
 
 def parse_args() -> argparse.Namespace:
@@ -101,12 +90,10 @@ def build_runner(args: argparse.Namespace) -> Runner:
     return runner
 
 
-def write_npy(out: Path, name: str, features: FeatureSet, labels: np.ndarray | None) -> None:
-    """Write means and, if every video has one, classes."""
-    features.save_means(out / f"{name}.npy")
-    if labels is not None:
-        with durable_file(out / f"{name}_labels.npy") as file:
-            np.save(file, labels)
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write an ``.npy`` that appears whole or not at all."""
+    with durable_file(path) as file:
+        np.save(file, array)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -120,39 +107,29 @@ def run(args: argparse.Namespace) -> None:
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     layer = args.layer or getattr(model.cls_head, "feature", "backbone")
     check_weights(model, args.checkpoint, layer)
-    loader_cfg = runner.cfg.test_dataloader
-    loader = runner.build_dataloader(loader_cfg)
-    dataset = loader.dataset
-    how = Extraction(
-        layer=layer,
-        batch_size=loader.batch_size,
-        num_workers=loader.num_workers,
-        clips_per_pass=args.clips_per_pass,
-        shard_videos=args.shard_videos,
-        half_precision=args.fp16,
+    loader = runner.build_dataloader(runner.cfg.test_dataloader)
+    found = extract_features(
+        model,
+        loader,
+        runner.cfg,
+        lambda name, key: args.out / name,
+        layer,
+        args.clips_per_pass,
+        args.shard_videos,
+        args.fp16,
     )
-    parts = {"": (dataset, 0)}
-    if isinstance(dataset, RetrievalDataset):
-        starts = (0, len(dataset.query))
-        parts = {role: (getattr(dataset, role), start) for role, start in zip(ROLES, starts)}
-    weights = weights_hash(model, layer)
-    config = config_hash(runner.cfg.model, loader_cfg.dataset.pipeline, layer, args.fp16)
-    for name, (videos, start) in parts.items():
-        videos_sum = from_main(lambda videos=videos: videos_hash(videos))  # type: ignore[misc]
-        features = extract_features(
-            model,
-            dataset,
-            range(start, start + len(videos)),
-            [video_name(videos, i) for i in range(len(videos))],
-            args.out / name,
-            FeatureKey(weights, config, videos_sum),
-            how,
-        )
-        if is_main_process():
-            clips = features.index["shape"][1] or f"{features.num_clips.mean():.1f} (mean)"
-            print(f"{args.out / name}: {len(features)} videos x {clips} clips x {features.dim}")
-            if args.npy:
-                write_npy(args.out, name or "videos", features, true_labels(videos))
+    if not is_main_process():
+        return
+    for name, videos in parts_of(loader.dataset).items():
+        features = found[name]
+        counts = features.num_clips
+        clips = counts[0] if counts.min() == counts.max() else f"{counts.mean():.1f} (mean)"
+        print(f"{args.out / name}: {len(features)} videos x {clips} clips x {features.dim}")
+        if args.npy:
+            write_array(args.out / f"{name or 'videos'}.npy", features.means().numpy())
+            labels = true_labels(videos)
+            if labels is not None:
+                write_array(args.out / f"{name or 'videos'}_labels.npy", labels)
 
 
 def main() -> None:

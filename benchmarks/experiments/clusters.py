@@ -8,7 +8,7 @@ import numpy as np
 from cut import GROUP
 
 from slic_mmaction.clustering.quality import cluster_quality
-from slic_mmaction.probe.validation_cut import video_groups
+from slic_mmaction.evaluation.linear_probe import video_groups
 
 
 def mates(labels: np.ndarray, groups: np.ndarray, classes: np.ndarray) -> dict[str, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from slic_mmaction.durable_file import durable_file
-from slic_mmaction.probe.validation_cut import validation_cut, video_groups
+from slic_mmaction.evaluation.linear_probe import validation_cut, video_groups
 
 # Clips of one UCF101 group, v_CLASS_gXX_cYY, come from one source video.
 GROUP = r"v_\w+_g\d+"

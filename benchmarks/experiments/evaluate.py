@@ -31,12 +31,12 @@ from slic_mmaction.datasets.videos import true_labels
 from slic_mmaction.durable_file import durable_file
 from slic_mmaction.evaluation import (
     average_precisions,
+    clip_features,
     knn_scores,
     recall_at_k,
     top_k_accuracy,
-    top_k_neighbors,
 )
-from slic_mmaction.features import clip_features
+from slic_mmaction.nearest import nearest
 
 RESULT = "figures.json"
 NEIGHBORS, TEMPERATURE = 20, 0.07
@@ -66,7 +66,7 @@ def figures(rows: Tensor, labels: np.ndarray, num_queries: int) -> dict[str, flo
     query, gallery = rows[:num_queries], rows[num_queries:]
     query_labels, gallery_labels = labels[:num_queries], labels[num_queries:]
     recall = recall_at_k(query, query_labels, gallery, gallery_labels, [1, 5])
-    near, similarities = top_k_neighbors(query, gallery, NEIGHBORS)
+    similarities, near = nearest(query, gallery, NEIGHBORS)
     votes = knn_scores(
         torch.from_numpy(gallery_labels)[near],
         similarities,

@@ -32,9 +32,9 @@ from torch.utils.data import DataLoader, Subset
 from slic_mmaction.clustering import FINCH, finch
 from slic_mmaction.datasets.videos import video_name
 from slic_mmaction.durable_file import durable_file
+from slic_mmaction.evaluation.linear_probe import video_groups
 from slic_mmaction.hooks.described_videos import described_videos
 from slic_mmaction.hooks.joined_views import join_views
-from slic_mmaction.probe.validation_cut import video_groups
 from slic_mmaction.transforms import FrameDifference
 
 SURE = (1.0, 0.5, 0.25, 0.1)

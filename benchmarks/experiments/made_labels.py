@@ -18,7 +18,7 @@ from clusters import mates
 from cut import GROUP
 
 from slic_mmaction.durable_file import durable_file
-from slic_mmaction.probe.validation_cut import video_groups
+from slic_mmaction.evaluation.linear_probe import video_groups
 
 
 def joined_sources(groups: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:

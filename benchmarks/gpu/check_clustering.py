@@ -1,13 +1,12 @@
-"""FINCH and first neighbours on the device, by every backend, against the CPU's.
+"""FINCH and first neighbours on the device against the CPU's.
 
-Labels and neighbours must be equal: the search settles near ties in float64, whoever searched.
+Labels and neighbours must be equal: near ties are decided in float64.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,7 @@ from stage_file import Result
 from torch import Tensor
 
 from slic_mmaction.clustering import finch, first_neighbors
-from slic_mmaction.clustering.faiss_search import faiss_gpu_failure
 
-WAYS = (("torch", "float32"), ("torch", "bfloat16"), ("faiss", "float32"))
 CHANNELS = 128
 
 
@@ -33,28 +30,12 @@ def points(count: int, seed: int = 0) -> Tensor:
     return rows
 
 
-def why_not(backend: str, device: torch.device) -> str | None:
-    """Why a backend cannot search on a device, None if it can."""
-    if backend != "faiss":
-        return None
-    if find_spec("faiss") is None:
-        return "faiss is not installed"
-    failure = faiss_gpu_failure() if device.type == "cuda" else None
-    return f"faiss does not work on this GPU: {failure}" if failure else None
-
-
-def compare(backend: str, precision: str, metric: str, count: int, settings: Settings) -> Result:
-    """All levels of FINCH, and the first neighbours, against torch in float32 on the CPU."""
-    reason = why_not(backend, settings.device)
-    if reason:
-        return dict(skipped=reason)
+def compare(metric: str, count: int, settings: Settings) -> Result:
+    """All levels of FINCH, and the first neighbours, against the CPU."""
     rows = points(count)
     ours = rows.to(settings.device)
-    same = first_neighbors(rows, metric, "torch", "float32") == first_neighbors(
-        ours, metric, backend, precision
-    )
-    reference = finch(rows, metric, backend="torch", precision="float32")
-    found = finch(ours, metric, backend=backend, precision=precision)
+    same = first_neighbors(rows, metric) == first_neighbors(ours, metric)
+    reference, found = finch(rows, metric), finch(ours, metric)
     equal = np.array_equal(reference.labels, found.labels)
     return dict(
         passed=bool(same.all()) and equal,
@@ -66,10 +47,7 @@ def compare(backend: str, precision: str, metric: str, count: int, settings: Set
 
 
 def measurements(settings: Settings) -> Iterator[tuple[str, Any]]:
-    """Each backend with each metric that it has."""
+    """Each metric."""
     count = 600 if settings.small else 20_000
-    for backend, precision in WAYS:
-        for metric in ("cosine", "euclidean"):
-            if precision == "float32" or metric == "cosine":
-                label = f"FINCH by {backend}, {precision}, {metric}"
-                yield label, partial(compare, backend, precision, metric, count, settings)
+    for metric in ("cosine", "euclidean"):
+        yield f"FINCH, {metric}", partial(compare, metric, count, settings)

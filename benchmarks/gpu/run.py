@@ -30,7 +30,7 @@ from mmengine.registry import DefaultScope
 from settings import OutOfTime, Settings
 from stage_file import Result, StageFile, UnusableFileError, is_bad
 
-from slic_mmaction.results.provenance import code_version
+from slic_mmaction.evaluation.records import code_version
 
 Measurement = tuple[str, Callable[[], Result]]
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from ..results.provenance import code_version
+from ..evaluation.records import code_version
 from .figures import (
     build_recognizer,
     clip_size,

@@ -1,12 +1,11 @@
 """Clustering: (N, D) embeddings in, (N,) labels out. No model, no dataset."""
 
-from .density import DBSCAN, OPTICS
+from .all_ranks import cluster_on_all_ranks
 from .finch import FINCH, FinchResult, finch
-from .kmeans import KMeans, SphericalKMeans, kmeans
-from .linkage import AgglomerativeClustering
+from .kmeans import KMeans, SphericalKMeans
 from .neighbors import first_neighbors
 from .quality import cluster_quality
-from .team import cluster_on_all_ranks
+from .scikit_learn import DBSCAN, OPTICS, AgglomerativeClustering
 
 __all__ = [
     "DBSCAN",
@@ -20,5 +19,4 @@ __all__ = [
     "cluster_quality",
     "finch",
     "first_neighbors",
-    "kmeans",
 ]

@@ -6,17 +6,14 @@ import logging
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from mmaction.registry import TASK_UTILS
 from mmengine.logging import print_log
-from torch import Tensor
 
-from .cluster_means import cluster_means
-from .embeddings import METRICS, Embeddings, check_matrix
-from .links import components, weighted_links
+from ..nearest import METRICS, Array, check_matrix
+from .links import cluster_sums, components, weighted_links
+from .merging import merge_to
 from .neighbors import first_neighbors
-from .prepared_rows import PreparedRows
-from .refine import level_to_refine, merge_to
-from .search import check_options
 
 
 class FinchResult(NamedTuple):
@@ -33,13 +30,11 @@ class FinchResult(NamedTuple):
 
 
 def finch(
-    embeddings: Embeddings,
+    embeddings: Array,
     metric: str = "cosine",
     num_levels: int | None = None,
     early_exit: bool = True,
-    backend: str = "auto",
-    precision: str = "auto",
-    approximate_above: int | None = None,
+    neighbors: np.ndarray | None = None,
 ) -> FinchResult:
     """Cluster by connected components of first-neighbour links, level upon level.
 
@@ -60,9 +55,7 @@ def finch(
         metric: ``'cosine'`` or ``'euclidean'``.
         num_levels: Stop after this many levels; None goes on to the end.
         early_exit: Whether long links of later levels are removed.
-        backend: Neighbour search, see :func:`~slic_mmaction.clustering.first_neighbors`.
-        precision: Likewise.
-        approximate_above: Likewise.
+        neighbors: (N,) int64 first neighbours of the embeddings; None searches them.
 
     Returns:
         Labels and numbers of clusters. One point gives one level with one cluster.
@@ -73,23 +66,20 @@ def finch(
     matrix = check_matrix(embeddings, metric)
     if num_levels is not None and num_levels < 1:
         raise ValueError(f"finch needs num_levels >= 1 or None, but got {num_levels}.")
-    check_options(metric, backend, precision)
     if len(matrix) == 1:
         return FinchResult(np.zeros((1, 1), dtype=np.int64), np.ones(1, dtype=np.int64))
-
-    def search(points: Tensor) -> np.ndarray:
-        return first_neighbors(points, metric, backend, precision, approximate_above)
-
-    neighbors = search(matrix)
-    rows = PreparedRows(matrix, metric)
-    levels = [components(rows, neighbors, None)]
+    if neighbors is None:
+        neighbors = first_neighbors(matrix, metric)
+    levels = [components(matrix, neighbors, metric)]
     counts = [int(levels[0].max()) + 1]
     limit = None
     if early_exit and len(matrix) > 2 and num_levels != 1:
-        limit = max(length.max(initial=0.0) for _, _, length in weighted_links(rows, neighbors))
+        links = weighted_links(matrix, neighbors, metric)
+        limit = max(length.max(initial=0.0) for _, _, length in links)
     while counts[-1] > 1 and len(levels) != num_levels:
-        means = cluster_means(matrix, levels[-1], counts[-1])
-        merged = components(PreparedRows(means, metric), search(means), limit)
+        sums = cluster_sums(matrix, levels[-1], counts[-1])
+        means = torch.from_numpy(sums / np.bincount(levels[-1])[:, None]).to(matrix.device)
+        merged = components(means, first_neighbors(means, metric), metric, limit)
         count = int(merged.max()) + 1
         if count == 1 or count == counts[-1]:
             break
@@ -107,13 +97,10 @@ class FINCH:
     Args:
         level: 0 is the finest, SLIC's choice (CVPR 2022).
         num_clusters: Instead of a level, merge the coarsest one that has enough clusters down to
-            this many (:func:`~slic_mmaction.clustering.refine.merge_to`). If level 0 has fewer, it
-            is level 0, with a warning: a training of days must not end at its last clustering.
+            this many (:func:`.merging.merge_to`). If level 0 has fewer, it is level 0, with a
+            warning: a training of days must not end at its last clustering.
         metric: ``'cosine'`` or ``'euclidean'``.
         early_exit: Whether long links of later levels are removed.
-        backend: Neighbour search, see :func:`~slic_mmaction.clustering.first_neighbors`.
-        precision: Likewise.
-        approximate_above: Likewise.
 
     Raises:
         ValueError: If an option is out of range.
@@ -125,9 +112,6 @@ class FINCH:
         num_clusters: int | None = None,
         metric: str = "cosine",
         early_exit: bool = True,
-        backend: str = "auto",
-        precision: str = "auto",
-        approximate_above: int | None = None,
     ) -> None:
         if level < 0 or metric not in METRICS:
             raise ValueError(
@@ -139,53 +123,42 @@ class FINCH:
                 f"FINCH got num_clusters={num_clusters} and level={level}: ask for at least one "
                 "cluster, and for either a number or a level."
             )
-        if approximate_above is not None and approximate_above < 0:
-            raise ValueError(
-                f"FINCH got approximate_above={approximate_above}: give a number of rows above "
-                "which neighbours are approximate, or None for never."
-            )
-        check_options(metric, backend, precision)
         self.level = level
         self.num_clusters = num_clusters
         self.metric = metric
         self.early_exit = early_exit
-        self.backend = backend
-        self.precision = precision
-        self.approximate_above = approximate_above
 
-    def __call__(self, embeddings: Embeddings) -> np.ndarray:
+    def __call__(self, embeddings: Array, neighbors: np.ndarray | None = None) -> np.ndarray:
         """Cluster embeddings (N, D); returns labels (N,) int64.
 
         Where the hierarchy ends before ``level``, its last level is used, with a warning.
+
+        Args:
+            embeddings: (N, D) array or tensor.
+            neighbors: (N,) int64 first neighbours of the embeddings; None searches them.
         """
-        result = finch(
-            embeddings,
-            self.metric,
-            self.level + 1 if self.num_clusters is None else None,
-            self.early_exit,
-            self.backend,
-            self.precision,
-            self.approximate_above,
-        )
-        finest = int(result.num_clusters[0])
-        if self.num_clusters is not None and self.num_clusters > finest:
-            print_log(
-                f"FINCH was asked for num_clusters={self.num_clusters}, but its finest level has "
-                f"{finest} and it only merges: using that level. Ask for fewer, or use KMeans.",
-                logger="current",
-                level=logging.WARNING,
-            )
-            return result.labels[:, 0]
-        if self.num_clusters is not None:
-            level = level_to_refine(result.num_clusters.tolist(), self.num_clusters)
-            points = check_matrix(embeddings, self.metric).cpu().numpy()
-            return merge_to(result.labels[:, level], points, self.num_clusters, self.metric)
+        number = self.num_clusters
+        num_levels = self.level + 1 if number is None else None
+        result = finch(embeddings, self.metric, num_levels, self.early_exit, neighbors)
+        enough = result.num_clusters >= (number or 0)
+        if number is not None and enough.any():
+            coarsest = result.labels[:, np.flatnonzero(enough)[-1]]
+            return merge_to(coarsest, check_matrix(embeddings, self.metric), number, self.metric)
         last = len(result.num_clusters) - 1
-        if last < self.level:
-            print_log(
+        if number is not None:
+            last = 0
+            _warn(
+                f"FINCH was asked for num_clusters={number}, but its finest level has "
+                f"{result.num_clusters[0]} and it only merges: using that level. Ask for fewer, "
+                "or use KMeans."
+            )
+        elif last < self.level:
+            _warn(
                 f"FINCH found {last + 1} level(s), so level {self.level} does not exist: "
-                f"using level {last} with {result.num_clusters[last]} clusters.",
-                logger="current",
-                level=logging.WARNING,
+                f"using level {last} with {result.num_clusters[last]} clusters."
             )
         return result.labels[:, last]
+
+
+def _warn(text: str) -> None:
+    print_log(text, logger="current", level=logging.WARNING)

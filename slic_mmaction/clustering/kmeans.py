@@ -1,118 +1,59 @@
-"""k-means on the sphere or off it, in plain torch.
-
-faiss's own k-means is not used: 50,000 x 128, K = 1000, one thread, it takes 1.8 to 2.7 times as
-long as this one and ends at an inertia 0.5 to 15% higher (``benchmarks/kmeans.py``).
-"""
+"""k-means by faiss, on the sphere or off it."""
 
 from __future__ import annotations
+
+import subprocess
+import sys
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from mmaction.registry import TASK_UTILS
 from torch import Tensor
 
-from .embeddings import Embeddings, check_matrix, renumber, unit_rows
-from .kmeans_lloyd import lloyd
-from .kmeans_passes import block_rows
-from .kmeans_seeding import INITS, initial_centers
+from ..nearest import Array, check_matrix, exact_rows
+from .quality import renumber
+
+_BLOCK_ELEMENTS = 1 << 22
+
+_GPU_TRIAL = """
+import faiss, numpy as np
+assert faiss.Kmeans(8, 2, gpu=True, niter=2, min_points_per_centroid=1).train(np.eye(8, dtype='f4'))
+"""
 
 
-def kmeans(
-    embeddings: Embeddings,
-    num_clusters: int,
-    spherical: bool = False,
-    init: str = "k-means++",
-    num_restarts: int = 1,
-    max_iterations: int = 100,
-    seed: int = 0,
-    tolerance: float = 1e-4,
-) -> np.ndarray:
-    """Cluster into ``num_clusters`` groups around their means.
+@lru_cache(maxsize=1)
+def faiss_has_gpu() -> bool:
+    """Whether faiss works on the GPU.
 
-    Lloyd's iteration with split-merge steps (:func:`.kmeans_split_merge.split_merge`), which
-    free it from a poor start. It runs where a tensor is (arrays: on the CPU), in float32 with
-    means in float64, in memory of O(N + K) D. The same input and seed give the same labels on
-    the same machine. A cluster that runs empty starts anew at the point farthest from its centre.
-
-    Args:
-        embeddings (np.ndarray | Tensor): (N, D).
-        num_clusters (int): K, at most N.
-        spherical (bool): Whether rows and centres are scaled to length 1, so that
-            points go to the centre of largest cosine (Dhillon and Modha, 2001).
-        init (str): ``'k-means++'`` or ``'random'``.
-        num_restarts (int): Runs, of which that of the smallest inertia (sum of squared
-            distances from the centres) is returned.
-        max_iterations (int): Limit for each run.
-        seed (int): Seed of all draws.
-        tolerance (float): A run ends when an iteration lowers the inertia by no more than this
-            share of it; with 0, when it lowers it no more.
-
-    Returns:
-        np.ndarray: (N,) int64 labels, numbered by first appearance. Fewer than K
-        clusters only if fewer than K embeddings are different.
-
-    Raises:
-        ValueError: If an embedding is not finite, an option is out of range or there
-            are fewer embeddings than clusters.
+    Tried in another process, because a wheel without code for this GPU does not raise an error:
+    faiss aborts the process.
     """
-    _check_options(num_clusters, init, num_restarts, max_iterations, tolerance)
-    matrix = check_matrix(embeddings, "euclidean")
-    if num_clusters > len(matrix):
-        raise ValueError(
-            f"k-means cannot make {num_clusters} clusters of {len(matrix)} embeddings "
-            f"(one per video): set num_clusters to {len(matrix)} or less."
-        )
-    points = _prepared(matrix, spherical)
-    generator = torch.Generator().manual_seed(seed)
-    best, lowest = None, float("inf")
-    for _ in range(num_restarts):
-        centers = initial_centers(points, num_clusters, init, generator)
-        labels, inertia = lloyd(points, centers, num_clusters, spherical, max_iterations, tolerance)
-        if best is None or inertia < lowest:
-            best, lowest = labels, inertia
-    assert best is not None
-    return renumber(best.cpu().numpy())
+    import faiss
 
-
-def _check_options(
-    num_clusters: int, init: str, num_restarts: int, max_iterations: int, tolerance: float
-) -> None:
-    numbers = min(num_clusters, num_restarts, max_iterations)
-    if numbers < 1 or init not in INITS or not tolerance >= 0:
-        raise ValueError(
-            f"k-means got num_clusters={num_clusters}, num_restarts={num_restarts}, "
-            f"max_iterations={max_iterations}, tolerance={tolerance} and init={init!r}: it needs "
-            f"numbers >= 1, a tolerance >= 0 and one of {', '.join(INITS)}."
-        )
-
-
-def _prepared(matrix: Tensor, spherical: bool) -> Tensor:
-    """A float32 copy of rows (N, D), scaled to length 1 or, so that |x|^2 is small, centred."""
-    points = torch.empty(matrix.shape, device=matrix.device)
-    blocks = matrix.split(block_rows(matrix.size(1), matrix.device))
-    mean = torch.stack([rows.float().double().sum(0) for rows in blocks]).sum(0) / len(matrix)
-    for rows, prepared in zip(blocks, points.split(len(blocks[0]))):
-        exact = rows.float().double()
-        prepared.copy_(unit_rows(exact) if spherical else exact - mean)
-    return points
+    if not torch.cuda.is_available() or not hasattr(faiss, "StandardGpuResources"):
+        return False
+    trial = [sys.executable, "-c", _GPU_TRIAL]
+    return not subprocess.run(trial, capture_output=True, timeout=120, check=False).returncode
 
 
 @TASK_UTILS.register_module()
 class KMeans:
-    """:func:`kmeans` as a configurable clusterer.
+    """Clusters around their means, by ``faiss.Kmeans`` (Lloyd's iteration).
+
+    It runs on the GPU for tensors there, where faiss has one that works. The same input and seed
+    give the same labels on the same machine. Where a cluster runs empty, faiss splits a large one.
 
     Args:
-        num_clusters (int): 1000, as in SLIC's comparison (CVPR 2022).
-        normalize (bool): Whether embeddings are scaled to length 1 first, as there.
-            Centres are not.
-        init (str): ``'k-means++'`` or ``'random'``.
-        num_restarts (int): Runs, of which the best is taken.
-        max_iterations (int): Limit for each run.
-        seed (int): Seed of all draws.
-        tolerance (float): Share of the inertia; a run ends when an iteration lowers it by less.
+        num_clusters: 1000, as in SLIC's comparison (CVPR 2022).
+        normalize: Whether embeddings are scaled to length 1 first, as there. Centres are not.
+        num_restarts: Runs, of which that of the smallest sum of squared distances is taken.
+        max_iterations: Iterations of each run.
+        seed: Seed of all draws.
 
     Raises:
-        ValueError: If an option is out of range.
+        ValueError: If a number is below 1.
     """
 
     spherical = False
@@ -121,55 +62,71 @@ class KMeans:
         self,
         num_clusters: int = 1000,
         normalize: bool = True,
-        init: str = "k-means++",
         num_restarts: int = 1,
         max_iterations: int = 100,
         seed: int = 0,
-        tolerance: float = 1e-4,
     ) -> None:
-        _check_options(num_clusters, init, num_restarts, max_iterations, tolerance)
+        if min(num_clusters, num_restarts, max_iterations) < 1:
+            raise ValueError(
+                f"{type(self).__name__} got num_clusters={num_clusters}, "
+                f"num_restarts={num_restarts} and max_iterations={max_iterations}: it needs "
+                "numbers >= 1."
+            )
         self.num_clusters = num_clusters
         self.normalize = normalize
-        self.init = init
         self.num_restarts = num_restarts
         self.max_iterations = max_iterations
         self.seed = seed
-        self.tolerance = tolerance
 
-    def __call__(self, embeddings: Embeddings) -> np.ndarray:
+    def __call__(self, embeddings: Array) -> np.ndarray:
         """Cluster embeddings (N, D); returns labels (N,) int64.
 
+        Fewer than ``num_clusters`` only if fewer embeddings are different.
+
         Raises:
-            ValueError: If there are fewer videos than clusters.
+            ValueError: If an embedding is not finite or there are fewer than clusters.
         """
-        if self.normalize:
-            embeddings = _prepared(check_matrix(embeddings, "cosine"), spherical=True)
-        return kmeans(
-            embeddings,
-            self.num_clusters,
-            spherical=self.spherical,
-            init=self.init,
-            num_restarts=self.num_restarts,
-            max_iterations=self.max_iterations,
+        import faiss
+
+        matrix = check_matrix(embeddings, "euclidean")
+        if self.num_clusters > len(matrix):
+            raise ValueError(
+                f"k-means cannot make {self.num_clusters} clusters of {len(matrix)} embeddings "
+                f"(one per video): set num_clusters to {len(matrix)} or less."
+            )
+        points = self._points(matrix)
+        options: dict[str, Any] = dict(
+            niter=self.max_iterations,
+            nredo=self.num_restarts,
             seed=self.seed,
-            tolerance=self.tolerance,
+            spherical=self.spherical,
+            gpu=matrix.device.type == "cuda" and faiss_has_gpu(),
+            # All points take part, however many or few there are for each cluster.
+            min_points_per_centroid=1,
+            max_points_per_centroid=len(points),
         )
+        if hasattr(faiss, "ClusteringInitMethod_KMEANS_PLUS_PLUS"):  # faiss >= 1.14
+            options["init_method"] = faiss.ClusteringInitMethod_KMEANS_PLUS_PLUS
+        kmeans = faiss.Kmeans(points.shape[1], self.num_clusters, **options)
+        kmeans.train(points)
+        return renumber(kmeans.assign(points)[1])
+
+    def _points(self, matrix: Tensor) -> np.ndarray:
+        """A float32 copy of rows (N, D), scaled to length 1 where that is asked for."""
+        points = np.empty(matrix.shape, dtype=np.float32)
+        metric = "cosine" if self.normalize else "euclidean"
+        step = max(1, _BLOCK_ELEMENTS // matrix.size(1))
+        for start in range(0, len(matrix), step):
+            block = matrix[start : start + step]
+            points[start : start + step] = exact_rows(block, metric).cpu().numpy()
+        return points
 
 
 @TASK_UTILS.register_module()
 class SphericalKMeans(KMeans):
-    """Spherical :func:`kmeans` as a configurable clusterer.
+    """:class:`KMeans` with centres of length 1, too (Dhillon and Modha, Machine Learning 2001).
 
-    Args:
-        num_clusters (int): 1000, as in SLIC's comparison (CVPR 2022).
-        init (str): ``'k-means++'`` or ``'random'``.
-        num_restarts (int): Runs, of which the best is taken.
-        max_iterations (int): Limit for each run.
-        seed (int): Seed of all draws.
-        tolerance (float): Share of the inertia; a run ends when an iteration lowers it by less.
-
-    Raises:
-        ValueError: If an option is out of range.
+    Points go to the centre of largest cosine. Arguments are those of :class:`KMeans`.
     """
 
     spherical = True
@@ -177,11 +134,8 @@ class SphericalKMeans(KMeans):
     def __init__(
         self,
         num_clusters: int = 1000,
-        init: str = "k-means++",
         num_restarts: int = 1,
         max_iterations: int = 100,
         seed: int = 0,
-        tolerance: float = 1e-4,
     ) -> None:
-        # kmeans itself scales rows on the sphere.
-        super().__init__(num_clusters, False, init, num_restarts, max_iterations, seed, tolerance)
+        super().__init__(num_clusters, True, num_restarts, max_iterations, seed)

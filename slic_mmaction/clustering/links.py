@@ -1,4 +1,4 @@
-"""Links of FINCH's first-neighbour graph, their weights, lengths and connected components."""
+"""Links of FINCH's first-neighbour graph, their lengths, and the clusters that they make."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial.distance import cdist
+from torch import Tensor
 
-from .embeddings import renumber
-from .prepared_rows import PreparedRows
+from ..nearest import exact_pair_similarities, exact_rows, exact_similarities
+from .quality import renumber
 
 _BLOCK_ELEMENTS = 1 << 20
 
@@ -19,67 +19,65 @@ _BLOCK_ELEMENTS = 1 << 20
 Links = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def weighted_links(rows: PreparedRows, neighbors: np.ndarray) -> Iterator[Links]:
+def weighted_links(points: Tensor, neighbors: np.ndarray, metric: str) -> Iterator[Links]:
     """All links of the first-neighbour graph, with distance times weight, in bounded blocks.
 
     FINCH links i and j if one is the first neighbour of the other or both have the same one
     (Sarfraz et al., CVPR 2019, eq. 1). Written as ``(F + I)(F + I)^T`` without its diagonal, F
     being the one-hot matrix of first neighbours, a link weighs 2 if the points are each other's
     first neighbour and else 1. Points that share a neighbour make as many links as the square of
-    a hub's in-degree, so blocks are handed out one by one and never kept.
+    their number, so blocks are handed out one by one and never kept.
 
     Args:
-        rows: N points.
+        points: (N, D) of any float dtype.
         neighbors: (N,) int64 first neighbours.
+        metric: ``'cosine'`` or ``'euclidean'``.
 
     Yields:
         Blocks of links, every unordered pair once.
     """
-    index = np.arange(len(rows))
+
+    def exact(index: np.ndarray) -> Tensor:
+        chosen = points[torch.from_numpy(index.ravel()).to(points.device)]
+        return exact_rows(chosen, metric).view(*index.shape, -1)
+
+    def lengths(similarity: Tensor) -> np.ndarray:
+        return (1 - similarity if metric == "cosine" else -similarity).cpu().numpy()
+
+    index = np.arange(len(points))
     mutual = neighbors[neighbors] == index
     once = index[~mutual | (index < neighbors)]
-    step = max(1, _BLOCK_ELEMENTS // rows.dim)
+    step = max(1, _BLOCK_ELEMENTS // points.size(1))
     for start in range(0, len(once), step):
         i = once[start : start + step]
         j = neighbors[i]
-        yield (
-            i,
-            j,
-            _paired(_points(rows, i), _points(rows, j), rows.metric)
-            * np.where(mutual[i], 2.0, 1.0),
-        )
+        length = lengths(exact_pair_similarities(exact(i), exact(j), metric))
+        yield i, j, length * np.where(mutual[i], 2.0, 1.0)
 
+    # Points that share a neighbour, as many groups of one size at once as fit.
     order = np.argsort(neighbors, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(neighbors[order]) > 0])
-    for members in np.split(order, starts[1:]):
-        step = max(1, _BLOCK_ELEMENTS // len(members))
-        for start in range(0, len(members) - 1, step):
-            first, second = members[start : start + step], members[start:]
-            i, j = np.triu_indices(len(first), 1, len(second))
-            lengths = _crossed(_points(rows, first), _points(rows, second), rows.metric)
-            yield first[i], second[j], lengths[i, j]
+    _, starts, sizes = np.unique(neighbors[order], return_index=True, return_counts=True)
+    for size in np.unique(sizes[sizes > 1]):
+        groups = order[starts[sizes == size][:, None] + np.arange(size)]
+        step = max(1, _BLOCK_ELEMENTS // (size * max(size, points.size(1))))
+        height = max(1, _BLOCK_ELEMENTS // size)
+        for some in np.split(groups, range(step, len(groups), step)):
+            for start in range(0, size - 1, height):
+                first, second = some[:, start : start + height], some[:, start:]
+                i, j = np.triu_indices(first.shape[1], 1, second.shape[1])
+                length = lengths(exact_similarities(exact(first), exact(second), metric))
+                yield first[:, i].ravel(), second[:, j].ravel(), length[:, i, j].ravel()
 
 
-def _points(rows: PreparedRows, index: np.ndarray) -> np.ndarray:
-    return rows.exact(torch.from_numpy(index).to(rows.device)).cpu().numpy()
-
-
-def _paired(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
-    if metric == "cosine":
-        return 1 - np.einsum("nd,nd->n", x, y)
-    return np.linalg.norm(x - y, axis=1)
-
-
-def _crossed(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
-    return 1 - x @ y.T if metric == "cosine" else cdist(x, y)
-
-
-def components(rows: PreparedRows, neighbors: np.ndarray, threshold: float | None) -> np.ndarray:
-    """Weakly connected components of the first-neighbour graph.
+def components(
+    points: Tensor, neighbors: np.ndarray, metric: str, threshold: float | None = None
+) -> np.ndarray:
+    """Connected components of the first-neighbour graph.
 
     Args:
-        rows: N points.
+        points: (N, D) of any float dtype.
         neighbors: (N,) int64 first neighbours.
+        metric: ``'cosine'`` or ``'euclidean'``.
         threshold: Links of a greater weighted length are removed first; None keeps all.
 
     Returns:
@@ -90,7 +88,7 @@ def components(rows: PreparedRows, neighbors: np.ndarray, threshold: float | Non
         # Two points with one first neighbour are connected through it.
         return renumber(_join(index, [(index, neighbors)]))
     labels, waiting, size = index, [], 0
-    for i, j, length in weighted_links(rows, neighbors):
+    for i, j, length in weighted_links(points, neighbors, metric):
         keep = length <= threshold
         waiting.append((i[keep], j[keep]))
         size += int(keep.sum())
@@ -106,3 +104,25 @@ def _join(labels: np.ndarray, links: list[tuple[np.ndarray, np.ndarray]]) -> np.
     i, j = (labels[np.concatenate(ends)] for ends in zip(*links))
     graph = coo_matrix((np.ones(len(i), dtype=np.int8), (i, j)), shape=(len(labels),) * 2)
     return connected_components(graph, directed=False)[1][labels]
+
+
+def cluster_sums(points: Tensor, labels: np.ndarray, count: int) -> np.ndarray:
+    """Sum of the points of every cluster, for any number of both.
+
+    Args:
+        points: (N, D) of any float dtype, memory-mapped or not.
+        labels: (N,) int64 in 0 .. count - 1.
+        count: Number C of clusters.
+
+    Returns:
+        (C, D) float64.
+    """
+    sums = np.zeros((count, points.size(1)))
+    step = max(1, 4 * _BLOCK_ELEMENTS // points.size(1))
+    for start in range(0, len(labels), step):
+        block = points[start : start + step].double().cpu().numpy()
+        present, own = np.unique(labels[start : start + step], return_inverse=True)
+        rows = np.arange(len(block))
+        members = csr_matrix((np.ones(len(block)), (own, rows)), shape=(len(present), len(block)))
+        sums[present] += members @ block
+    return sums

@@ -1,64 +1,273 @@
-"""Exact nearest other point of every embedding, the same from every backend."""
+"""Exact nearest other point of every embedding, each pair of them multiplied once."""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
+from mmengine.dist import all_reduce, get_dist_info
+from torch import Tensor
+from torch.nn.functional import pad
 
-from .approximate import approximate_neighbors
-from .embeddings import Embeddings, check_matrix
-from .exchange import Alone
-from .prepared_rows import PreparedRows
-from .search import check_options, choose_search
-from .search_together import search_together
-from .team import current_team
+from ..nearest import (
+    Array,
+    check_matrix,
+    exact_pair_similarities,
+    exact_rows,
+    exact_similarities,
+)
+from ..progress import track
+from ..ranks import together
+
+BACKENDS = ("auto", "torch")
+_CPU_BLOCK = 1024  # rows; the product of two blocks stays in a core's cache
+_ACCELERATOR_BLOCK = 8192
+_TILE = 64  # scores whose maximum is looked at first
+_PAIR_ELEMENTS = 1 << 21
+_UNIT_ROUNDOFF = 2.0**-24  # of float32
+# Candidates in the product of two blocks above which all of it is done in float64.
+_DENSE_SHARE = 1 / 16
 
 
 def first_neighbors(
-    embeddings: Embeddings,
-    metric: str = "cosine",
-    backend: str = "auto",
-    precision: str = "auto",
-    approximate_above: int | None = None,
+    embeddings: Array, metric: str = "cosine", backend: str = "auto", on_all_ranks: bool = False
 ) -> np.ndarray:
     """Index of the nearest other point of every point.
 
-    The search runs in blocks, each pair of them multiplied once: memory O(N), never N x N.
-    Candidates that it cannot tell apart are compared in float64, so the result depends neither
-    on the backend nor on its precision, and ties go to the lowest index. A point is never its
-    own neighbour; exact duplicates are neighbours of each other ("the second of the two
+    The search runs in blocks of float32 products, each pair of blocks multiplied once: memory
+    O(N), never N x N. Candidates that rounding cannot tell apart are compared in float64, and ties
+    (cosines that differ by less than 2**-40, distances that agree in 40 bits) go to the lowest
+    index. So the result depends neither on the device nor on the number of ranks. A point is never
+    its own neighbour; exact duplicates are neighbours of each other ("the second of the two
     nearest" could be the point itself).
 
-    Inside :func:`~slic_mmaction.clustering.cluster_on_all_ranks` all ranks take part.
-
     Args:
-        embeddings: (N, D) array or tensor, N >= 2, searched where it is. Used in float32; with
-            the cosine metric rows are normalised first. An all-zero row has cosine similarity 0
-            to everything.
+        embeddings: (N, D) array or tensor, N >= 2, memory-mapped or not, searched where it is. An
+            all-zero row has cosine similarity 0 to everything.
         metric: ``'cosine'`` or ``'euclidean'``.
-        backend: ``'torch'`` (any device), ``'faiss'`` (flat index; on the GPU for tensors there)
-            or ``'auto'``, the faster one in a trial that is logged.
-        precision: Of the search, before candidates are compared: ``'float32'``, ``'bfloat16'``
-            (torch and cosine only) or ``'auto'``, by the same trial.
-        approximate_above: More points than this are searched in random cells only, with the
-            measured recall of a sample in the log; None searches exactly whatever N is.
+        backend: ``'torch'``, or ``'auto'``, which is the same.
+        on_all_ranks: Every rank of ``torch.distributed`` calls this with the same embeddings, and
+            each does its share. An error on one rank is raised on all.
 
     Returns:
         (N,) int64.
 
     Raises:
         ValueError: If there is one point only, a value is NaN or Inf, or an option is unknown.
-        ImportError: If faiss is asked for and not installed.
     """
-    matrix = check_matrix(embeddings, metric)
-    check_options(metric, backend, precision)
-    if len(matrix) < 2:
-        raise ValueError(
-            "first_neighbors needs at least two embeddings: a single one has no neighbour."
-        )
-    if approximate_above is not None and len(matrix) > approximate_above:
-        return approximate_neighbors(PreparedRows(matrix, metric))
-    search = choose_search(matrix, metric, backend, precision)
-    team = current_team()
-    if team is None:
-        return search_together(matrix, metric, search, Alone())
-    return team.search(matrix, metric, search)
+    if backend not in BACKENDS:
+        raise ValueError(f"The backend is one of {', '.join(BACKENDS)}, but got {backend!r}.")
+    rank, size = get_dist_info() if on_all_ranks else (0, 1)
+
+    def search_share() -> _Nearest:
+        matrix = check_matrix(embeddings, metric)
+        if len(matrix) < 2:
+            raise ValueError(
+                "first_neighbors needs at least two embeddings: a single one has no neighbour."
+            )
+        found = _Nearest(_Points(matrix, metric))
+        found.search(rank, size)
+        return found
+
+    if size == 1:
+        found = search_share()
+        found.decide()
+        return found.index.cpu().numpy()
+    found = together(search_share)
+    # What no rank's best leaves possible need not be decided.
+    all_reduce(found.floor, "max")
+    together(found.decide)
+    own = found.similarity.clone()
+    all_reduce(found.similarity, "max")
+    found.index[own < found.similarity] = len(own)
+    all_reduce(found.index, "min")
+    return found.index.cpu().numpy()
+
+
+class _Points:
+    """Points whose float32 product grows as their distance falls, made ready block by block.
+
+    Cosine: rows of length 1, and the score of two rows is their cosine. Euclidean: rows about
+    their mean, and the score is ``-d^2 / 2``, written as one inner product of rows with two more
+    columns, so that it is symmetric. No second copy of the matrix is held.
+    """
+
+    def __init__(self, matrix: Tensor, metric: str) -> None:
+        self.matrix = matrix
+        self.metric = metric
+        self.center = torch.zeros(matrix.size(1), dtype=torch.float64, device=matrix.device)
+        blocks = matrix.split(max(1, _PAIR_ELEMENTS // matrix.size(1)))
+        if metric == "euclidean":
+            # Any centre would do: distances do not change, and |x|^2 stays small beside them.
+            self.center = torch.stack([block.double().sum(0) for block in blocks]).sum(0)
+            self.center /= len(matrix)
+        self.norms = torch.cat([(block.double() - self.center).norm(dim=1) for block in blocks])
+        self._scale = torch.where(self.norms > 0, 1 / self.norms, 0.0)
+        # Error of a score, as a multiple of (|x| + |y|)^2: the product's accumulation (Higham,
+        # Accuracy and Stability of Numerical Algorithms, section 3.1), the rows' own rounding, and
+        # what torch may be allowed to round its factors to.
+        self._error = (matrix.size(1) + 8) * _UNIT_ROUNDOFF + _factor_rounding(matrix.device)
+
+    def factors(self, rows: slice) -> tuple[Tensor, Tensor]:
+        """Float32 factors (n, E) and (n, E) of rows, to stand left and right in a product."""
+        exact = self.matrix[rows].double()
+        if self.metric == "cosine":
+            unit = (exact * self._scale[rows, None]).float()
+            return unit, unit
+        centered = (exact - self.center).float()
+        half = centered.square().sum(1, keepdim=True) / 2
+        one = torch.ones_like(half)
+        return torch.cat((centered, -half, one), 1), torch.cat((centered, one, -half), 1)
+
+    def slack(self, rows: Tensor, best: Tensor) -> Tensor:
+        """How far below the best score (n,) of rows the true best one may have come out.
+
+        A nearest row y is at most as far as the best one found, so |y| <= |x| + d; the bound
+        then does not depend on the longest row of all.
+        """
+        if self.metric == "cosine":
+            return torch.full_like(best, 8 * self._error)
+        reach = 2 * self.norms[rows].float() + (-2 * best).clamp_min(0).sqrt()
+        # 2.5 instead of 2: d is itself known with an error, and float32 computes this.
+        # Products of tiny embeddings underflow, which no relative error covers.
+        underflow = 4 * (self.matrix.size(1) + 8) * torch.finfo(torch.float32).tiny
+        return 2.5 * self._error * reach.square() + underflow
+
+    def exact(self, rows: slice | Tensor) -> Tensor:
+        """Rows (n, D) for exact similarities."""
+        return exact_rows(self.matrix[rows], self.metric)
+
+
+def _factor_rounding(device: torch.device) -> float:
+    """Relative rounding of the factors of a float32 product on this device.
+
+    0 unless torch may use TF32 or bfloat16 for them (``torch.set_float32_matmul_precision`` and
+    ``torch.backends``), which many training scripts allow. Tried instead of asked: there are
+    several settings, and what they mean depends on the device.
+    """
+    one = torch.zeros(256, 256, device=device)
+    one[:, 0] = 1
+    for bits in (8, 11):  # of bfloat16 and of TF32
+        # One bit more than the format has, which it must drop.
+        if not bool(((one * (1 + 2.0**-bits) @ one.t()) == 1 + 2.0**-bits).all()):
+            return 2.0**-bits
+    return 0.0
+
+
+class _Nearest:
+    """The nearest other point of every point, as far as it is known.
+
+    Attributes:
+        floor: (N,) float32, lowest score that the nearest point can have had.
+        similarity: (N,) float64, the largest exact one found; -inf before.
+        index: (N,) int64, the lowest of the points at that similarity; N before.
+    """
+
+    def __init__(self, points: _Points) -> None:
+        count, device = len(points.matrix), points.matrix.device
+        self.points = points
+        self.floor = torch.full((count,), torch.finfo(torch.float32).min, device=device)
+        self.similarity = torch.full((count,), -torch.inf, dtype=torch.float64, device=device)
+        self.index = torch.full((count,), count, device=device)
+        self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._num_waiting = 0
+        if points.metric == "cosine":
+            # Everything is equally far from a zero row: the lowest other index wins the tie.
+            zero = (points.norms == 0).nonzero().flatten()
+            self.floor[zero] = torch.inf
+            self.similarity[zero] = torch.inf
+            self.index[zero] = (zero == 0).long()
+
+    def search(self, share: int = 0, shares: int = 1) -> None:
+        """Look at a share of all pairs of points."""
+        count, device = len(self.index), self.floor.device
+        size = _CPU_BLOCK if device.type == "cpu" else _ACCELERATOR_BLOCK
+        blocks = [slice(i, min(i + size, count)) for i in range(0, count, size)]
+        room = torch.empty(min(size, count) ** 2, device=device)
+        # Blocks in a ring: each goes with itself and the half of the ring that follows, so every
+        # one has the same work.
+        own = range(share, len(blocks), shares)
+        for i in track(own, len(own), "Searching first neighbours"):
+            left = self.points.factors(blocks[i])[0]
+            for step in range(len(blocks) // 2 + 1):
+                j = (i + step) % len(blocks)
+                if 2 * step == len(blocks) and i > j:
+                    continue  # opposite blocks meet twice
+                right = self.points.factors(blocks[j])[1]
+                scores = room[: len(left) * len(right)].view(len(left), len(right))
+                torch.mm(left, right.t(), out=scores)
+                if i == j:
+                    scores.fill_diagonal_(-torch.inf)
+                ragged = -len(right) % _TILE, -len(left) % _TILE
+                if any(ragged):
+                    scores = pad(scores, (0, ragged[0], 0, ragged[1]), value=-torch.inf)
+                tiles = scores.unflatten(1, (-1, _TILE))
+                self._see(tiles, tiles.amax(2), blocks[i], blocks[j])
+                if i != j:
+                    tiles = scores.unflatten(0, (-1, _TILE))
+                    self._see(tiles.permute(2, 0, 1), tiles.amax(1).t(), blocks[j], blocks[i])
+
+    def _see(self, scores: Tensor, highest: Tensor, rows: slice, columns: slice) -> None:
+        """Keep what may be nearest among the scores of n points with others.
+
+        Args:
+            scores: (>= n, T, 64) of each point with T tiles of others; -inf is none.
+            highest: (>= n, T) largest score with each tile.
+            rows: The n points.
+            columns: The others.
+        """
+        highest = highest[: rows.stop - rows.start]
+        best = highest.amax(1)
+        hit = (best >= self.floor[rows]).nonzero().flatten()
+        if not len(hit):
+            return
+        own, best = hit + rows.start, best[hit]
+        floor = torch.maximum(self.floor[own], best - self.points.slack(own, best))
+        self.floor[own] = floor
+        who, tile = (highest[hit] >= floor[:, None]).nonzero(as_tuple=True)
+        near = scores[hit[who], tile]
+        which, place = (near >= floor[who, None]).nonzero(as_tuple=True)
+        if len(which) > _DENSE_SHARE * len(hit) * (columns.stop - columns.start):
+            exact = exact_similarities(
+                self.points.exact(own), self.points.exact(columns), self.points.metric
+            )
+            if rows == columns:
+                exact[torch.arange(len(hit)), hit] = -torch.inf
+            nearest = exact.argmax(1)  # the first of equal maxima
+            self._take(own, exact.gather(1, nearest[:, None])[:, 0], columns.start + nearest)
+            return
+        others = columns.start + tile[which] * _TILE + place
+        self._waiting.append((own[who[which]], others, near[which, place]))
+        self._num_waiting += len(which)
+        if self._num_waiting > 2 * len(self.index) + _PAIR_ELEMENTS // 8:
+            self.decide()
+
+    def decide(self) -> None:
+        """Compare in float64 the candidates that are still possible."""
+        if not self._waiting:
+            return
+        who, which, score = (torch.cat(column) for column in zip(*self._waiting))
+        self._waiting, self._num_waiting = [], 0
+        possible = score >= self.floor[who]
+        who, which = who[possible], which[possible]
+        step = max(1, _PAIR_ELEMENTS // self.points.matrix.size(1))
+        parts = [
+            exact_pair_similarities(
+                self.points.exact(some), self.points.exact(others), self.points.metric
+            )
+            for some, others in zip(who.split(step), which.split(step))
+        ]
+        if not parts:
+            return
+        similarity = torch.cat(parts)
+        best = torch.full_like(self.similarity, -torch.inf)
+        best.scatter_reduce_(0, who, similarity, "amax")
+        first = similarity == best[who]
+        index = torch.full_like(self.index, len(self.index))
+        index.scatter_reduce_(0, who[first], which[first], "amin")
+        self._take(torch.arange(len(index), device=index.device), best, index)
+
+    def _take(self, rows: Tensor, similarity: Tensor, index: Tensor) -> None:
+        before, lowest = self.similarity[rows], self.index[rows]
+        better = (similarity > before) | ((similarity == before) & (index < lowest))
+        self.similarity[rows] = torch.where(better, similarity, before)
+        self.index[rows] = torch.where(better, index, lowest)

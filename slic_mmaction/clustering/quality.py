@@ -1,10 +1,14 @@
-"""How good, how balanced and how stable a clustering is."""
+"""Cluster labels: their numbering, and how good, how balanced and how stable they are."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
+
+NOISE = -1
 
 # What compares partitions comes with scikit-learn, a tenth of the time in which this package is
 # imported, and most tools never compare any: its imports are in the functions that do.
@@ -17,11 +21,11 @@ def cluster_quality(labels: np.ndarray, true_labels: np.ndarray | None = None) -
     point is a cluster of its own, so that calling everything noise earns nothing from AMI.
 
     Args:
-        labels (np.ndarray): (N,) integers, N >= 1; < 0 is noise.
-        true_labels (np.ndarray, optional): (N,) integers, only to report with.
+        labels: (N,) integers, N >= 1; < 0 is noise.
+        true_labels: (N,) integers, only to report with.
 
     Returns:
-        dict[str, float]: ``clusters`` and ``noise`` (counts), ``singletons`` (share of points,
+        ``clusters`` and ``noise`` (counts), ``singletons`` (share of points,
         0..1, that are alone in their cluster; noise is not), ``largest`` and ``median`` (points
         per cluster; 0 without clusters); with true labels also ``nmi`` and ``ami`` (arithmetic
         mean of the entropies as the normaliser, as in scikit-learn) and ``purity`` (share of
@@ -47,24 +51,45 @@ def cluster_quality(labels: np.ndarray, true_labels: np.ndarray | None = None) -
             f"cluster_quality compares labels {labels.shape} with true labels of "
             f"another shape {true_labels.shape}."
         )
+    from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
     from sklearn.metrics.cluster import contingency_matrix
 
-    from .mutual_information import mutual_information_scores
-
-    table = contingency_matrix(true_labels, noise_apart(labels), sparse=True)
-    quality["nmi"], quality["ami"] = mutual_information_scores(table)
+    apart = noise_apart(labels)
+    with _many_clusters():
+        quality["nmi"] = float(normalized_mutual_info_score(true_labels, apart))
+        quality["ami"] = float(adjusted_mutual_info_score(true_labels, apart))
+        table = contingency_matrix(true_labels, apart, sparse=True)
     quality["purity"] = float(table.max(axis=0).sum()) / len(labels)
     return quality
+
+
+@contextmanager
+def _many_clusters() -> Iterator[None]:
+    """Without the warning that many small clusters look like a regression target."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes")
+        yield
+
+
+def renumber(labels: np.ndarray) -> np.ndarray:
+    """Labels (N,) int64 numbered 0, 1, ... by first appearance; noise (< 0) becomes -1."""
+    numbered = np.full(len(labels), NOISE, dtype=np.int64)
+    member = labels >= 0
+    _, first, inverse = np.unique(labels[member], return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    numbered[member] = rank[inverse.reshape(-1)]
+    return numbered
 
 
 def cluster_sizes(labels: np.ndarray) -> np.ndarray:
     """Points in each cluster, without noise.
 
     Args:
-        labels (np.ndarray): (N,) integers, N >= 1; < 0 is noise.
+        labels: (N,) integers, N >= 1; < 0 is noise.
 
     Returns:
-        np.ndarray: (C,) int64, by label.
+        (C,) int64, by label.
 
     Raises:
         ValueError: If there are no labels.
@@ -86,10 +111,10 @@ def size_histogram(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Number of clusters by size, in bins that double.
 
     Args:
-        labels (np.ndarray): (N,) integers, N >= 1; < 0 is noise, which has no size.
+        labels: (N,) integers, N >= 1; < 0 is noise, which has no size.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: Edges (B + 1,) int64, 1, 2, 4, ..., and counts (B,)
+        Edges (B + 1,) int64, 1, 2, 4, ..., and counts (B,)
         int64: ``counts[b]`` clusters have edges[b] <= size < edges[b + 1]. The last bin is
         not empty; B = 0 if everything is noise.
     """
@@ -115,11 +140,11 @@ def cluster_stability(previous: np.ndarray, current: np.ndarray) -> float:
     change: partitions into many small clusters share most of their entropy anyway.
 
     Args:
-        previous (np.ndarray): (N,) integers, N >= 1; < 0 is noise, each a cluster of its own.
-        current (np.ndarray): (N,) the same.
+        previous: (N,) integers, N >= 1; < 0 is noise, each a cluster of its own.
+        current: (N,) the same.
 
     Returns:
-        float: 1 if nothing changed but names, about 0 if by chance.
+        1 if nothing changed but names, about 0 if by chance.
 
     Raises:
         ValueError: If the shapes differ.
@@ -131,7 +156,5 @@ def cluster_stability(previous: np.ndarray, current: np.ndarray) -> float:
         )
     from sklearn.metrics import adjusted_rand_score
 
-    with warnings.catch_warnings():
-        # Many small clusters look like a regression target to scikit-learn.
-        warnings.filterwarnings("ignore", "The number of unique classes")
+    with _many_clusters():
         return float(adjusted_rand_score(noise_apart(previous), noise_apart(current)))

@@ -1,35 +1,34 @@
-"""Retrieval, kNN and linear probe: the named protocols, their figures, and MMEngine's metrics."""
+"""From videos to figures: protocols, stored features, retrieval, kNN and linear probe."""
 
-from .average_precision import average_precisions
-from .embedded_videos import ClipEmbeddings, EmbeddedVideos, OneEmbeddingEach
+from .extract import clip_features, extract_features
+from .feature_set import FeatureSet, load_features
+from .fingerprint import FeatureKey
 from .gallery_metric import GalleryMetric
-from .knn import knn_scores, top_k_accuracy
-from .knn_metric import VideoKNNMetric
+from .knn_metric import VideoKNNMetric, knn_scores, top_k_accuracy
 from .linear_probe_metric import LinearProbeMetric
-from .neighbor_file import RetrievalNeighbors
-from .per_class import recall_per_class
-from .protocols import PROTOCOLS, RetrievalProtocol, SeenAs, get_protocol
-from .recall import recall_at_k, recall_of_hits, top_k_neighbors
-from .retrieval_metric import VideoRetrievalMetric
+from .loop import FeatureTestLoop
+from .protocols import PROTOCOLS, RetrievalProtocol, SampleProtocolClips, get_protocol
+from .recall import average_precisions, recall_at_k
+from .retrieval_metric import RetrievalNeighbors, VideoRetrievalMetric
 
 __all__ = [
     "PROTOCOLS",
-    "ClipEmbeddings",
-    "EmbeddedVideos",
+    "FeatureKey",
+    "FeatureSet",
+    "FeatureTestLoop",
     "GalleryMetric",
     "LinearProbeMetric",
-    "OneEmbeddingEach",
     "RetrievalNeighbors",
     "RetrievalProtocol",
-    "SeenAs",
+    "SampleProtocolClips",
     "VideoKNNMetric",
     "VideoRetrievalMetric",
     "average_precisions",
+    "clip_features",
+    "extract_features",
     "get_protocol",
     "knn_scores",
+    "load_features",
     "recall_at_k",
-    "recall_of_hits",
-    "recall_per_class",
     "top_k_accuracy",
-    "top_k_neighbors",
 ]

@@ -4,68 +4,67 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import broadcast_object_list, collect_results
+from mmengine.dist import broadcast_object_list, collect_results, get_dist_info
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
+from torch import Tensor
 
-from .embedded_videos import EmbeddedVideos, OneEmbeddingEach
-from .protocols import SeenAs
-
-ROLES = ("query", "gallery")
+from ..nearest import search_device
+from ..ranks import gather_rows, share_of, together
+from .extract import ROLES
+from .feature_set import FeatureSet, only
+from .protocols import get_protocol
 
 
 class GalleryMetric(BaseMetric):
     """Evaluates the query videos of :class:`RetrievalDataset` by its gallery videos.
 
-    The protocol is not configured here: the pipeline's :class:`SampleProtocolClips` puts it
-    on every data sample, and results repeat it. Every query counts. All ranks work.
-
-    It is fed in one of two ways: with data samples, by MMEngine's loops, which then hold one
-    embedding for each video; or, by :class:`FeatureTestLoop`, with stored features of all
-    clips, through :meth:`evaluate_videos`.
+    It reads two :class:`FeatureSet` with labels. :class:`FeatureTestLoop` hands over stored
+    features of all clips; from the data samples of MMEngine's own loops the metric makes the same
+    in memory, of one feature for each video. The protocol is not configured here: the pipeline's
+    :class:`SampleProtocolClips` puts it on every data sample, and results repeat it. Every query
+    counts. All ranks work.
 
     Args:
-        collect_device (str): As in MMEngine. Defaults to ``'cpu'``.
-        prefix (str, optional): Of the names of the results.
+        collect_device: As in MMEngine.
+        prefix: Of the names of the results.
 
     Attributes:
-        details (dict[str, Any]): Of the last measurement, what is no single figure.
+        measured: Of the last evaluation, the names of protocol and feature.
+        details: Of the last evaluation, what is no single figure.
     """
 
     def __init__(self, collect_device: str = "cpu", prefix: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
+        self.measured: dict[str, str] = {}
         self.details: dict[str, Any] = {}
 
     @abstractmethod
-    def measure(
-        self, query: EmbeddedVideos, gallery: EmbeddedVideos, seen: SeenAs
-    ) -> dict[str, float]:
-        """Figures by name; called on every rank, with the same videos.
+    def measure(self, query: FeatureSet, gallery: FeatureSet) -> dict[str, float]:
+        """Figures by name without prefix; called on every rank, with the same videos."""
 
-        Args:
-            query (EmbeddedVideos): Q videos.
-            gallery (EmbeddedVideos): G videos.
-            seen (SeenAs): Protocol, feature and size of frames.
+    def evaluate_features(self, query: FeatureSet, gallery: FeatureSet) -> dict[str, float]:
+        """Figures by name with prefix, of Q queries and G gallery videos with labels.
+
+        Raises:
+            ValueError: If they are not of one protocol, feature and size of frames.
         """
-
-    def evaluate_videos(
-        self, query: EmbeddedVideos, gallery: EmbeddedVideos, seen: SeenAs
-    ) -> dict[str, float]:
-        """Figures by name with prefix; arguments as of :meth:`measure`."""
-        figures = self.measure(query, gallery, seen)
-        return {f"{self.prefix}/{name}": value for name, value in figures.items()}
+        name = only((part.full_name for part in (query, gallery)), "protocol")
+        self.measured = dict(protocol=get_protocol(name).name, name=name, feature=query.layer)
+        figures = self.measure(query, gallery)
+        return {f"{self.prefix}/{key}": value for key, value in figures.items()}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep each video's embedding, class and role.
 
         Args:
-            data_batch (Any): With the ``inputs``, of which only the frames' size is taken.
-            data_samples (Sequence[dict]): Samples after the network, as dicts.
+            data_batch: With the ``inputs``, of which only the frames' size is taken.
+            data_samples: Samples after the network, as dicts.
 
         Raises:
             ValueError: If a sample lacks what an evaluation needs.
@@ -79,34 +78,29 @@ class GalleryMetric(BaseMetric):
         """Collect the videos of all ranks and evaluate them on all ranks.
 
         Args:
-            size (int): Number of videos in the dataset.
+            size: Number of videos in the dataset.
 
         Returns:
-            dict[str, float]: Figures by name with prefix, the same on every rank.
+            Figures by name with prefix, the same on every rank.
         """
         collected = [collect_results(self.results, size, self.collect_device)]
         broadcast_object_list(collected)
         self.results.clear()
-        figures = self.compute_metrics(collected[0] or [])
-        return {f"{self.prefix}/{name}": value for name, value in figures.items()}
+        return self.compute_metrics(collected[0] or [])
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Figures by name, without prefix.
-
-        Args:
-            results (list[dict]): What :meth:`process` kept, of all ranks.
+        """Figures by name with prefix, of what :meth:`process` kept on all ranks.
 
         Raises:
             ValueError: If queries or gallery are missing or incomplete, or the samples are
-                not of one protocol and feature.
+                not of one protocol, feature and size of frames.
         """
         # A sampler fills up the last batch of some ranks with videos that others have, too.
-        videos = sorted({video["index"]: video for video in results}.values(), key=_index)
-        query, gallery = (self._of_role(videos, role) for role in ROLES)
-        protocol, feature, size = (_only(videos, k) for k in ("protocol", "feature", "frame_size"))
-        return self.measure(query, gallery, SeenAs(protocol, feature, size))
+        by_index = {video["index"]: video for video in results}
+        videos = [by_index[index] for index in sorted(by_index)]
+        return self.evaluate_features(*(self._of_role(videos, role) for role in ROLES))
 
-    def _of_role(self, videos: list[dict], role: str) -> EmbeddedVideos:
+    def _of_role(self, videos: list[dict], role: str) -> FeatureSet:
         chosen = [video for video in videos if video["role"] == role]
         expected = (self.dataset_meta or {}).get(f"num_{role}")
         if not chosen or (expected is not None and len(chosen) != expected):
@@ -116,11 +110,39 @@ class GalleryMetric(BaseMetric):
                 "all gallery videos, so the dataloader takes a RetrievalDataset, without "
                 "drop_last, and a sampler that visits every video."
             )
-        return EmbeddedVideos(
-            videos=np.array([video["video"] for video in chosen]),
+        return FeatureSet.in_memory(
+            names=[video["video"] for video in chosen],
+            rows=torch.stack([video["embedding"] for video in chosen]).numpy(),
+            num_clips=[1] * len(chosen),
+            layer=only((video["feature"] for video in chosen), "feature"),
+            protocol=only((video["protocol"] for video in chosen), "protocol"),
+            frame_size=only((video["frame_size"] for video in chosen), "frame size"),
             labels=np.array([video["label"] for video in chosen]),
-            embeddings=OneEmbeddingEach(torch.stack([video["embedding"] for video in chosen])),
         )
+
+    def _log(self, kind: str, query: FeatureSet, gallery: FeatureSet, found: str) -> None:
+        """Say what was measured in one line."""
+        videos = f"{len(query)} queries in {len(gallery)} gallery videos"
+        print_log(f"{kind} (protocol {query.full_name}): {videos}: {found}", logger="current")
+
+
+def comparable(query: FeatureSet, gallery: FeatureSet) -> tuple[Tensor, Tensor]:
+    """Embeddings (Q, D) and (G, D) as the protocol compares them, where neighbours are searched."""
+    prepared = get_protocol(query.full_name).prepared
+    queries, stored = (prepared(part.means()).to(search_device()) for part in (query, gallery))
+    return queries, stored
+
+
+def over_ranks(num_rows: int, work: Callable[[slice], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """Results for N rows, on the CPU, of which each rank computes a share; all ranks call this.
+
+    Args:
+        num_rows: N.
+        work: From a slice of n rows to tensors of n rows.
+    """
+    share = share_of(num_rows, *get_dist_info())
+    found = together(lambda: work(slice(share.start, share.stop)))
+    return tuple(gather_rows(part, num_rows) for part in found)
 
 
 def possible_ks(ks: Sequence[int], gallery_size: int) -> list[int]:
@@ -145,18 +167,13 @@ def possible_ks(ks: Sequence[int], gallery_size: int) -> list[int]:
 
 
 def _video_of(sample: dict) -> dict:
-    """What retrieval keeps of a data sample."""
+    """What an evaluation keeps of a data sample."""
     if "role" not in sample:
         raise ValueError(
             "The metric got a data sample that is neither query nor gallery: its dataloader "
             "takes a RetrievalDataset."
         )
     name = f"{sample['role']} video {sample['video']}"
-    if "protocol" not in sample:
-        raise ValueError(
-            f"The data sample of {name} names no retrieval protocol: begin the pipeline with "
-            "SampleProtocolClips and end it with PackActionInputs(meta_keys=('protocol',))."
-        )
     if "embedding" not in sample or "feature" not in sample:
         raise ValueError(
             f"The network wrote no embedding for {name}: retrieval needs a SLICHead as cls_head."
@@ -176,21 +193,6 @@ def _video_of(sample: dict) -> dict:
         video=sample["video"],
         label=int(label),
         embedding=embedding,
-        protocol=sample["protocol"],
+        protocol=sample.get("protocol"),
         feature=sample["feature"],
     )
-
-
-def _index(video: dict) -> int:
-    return video["index"]
-
-
-def _only(videos: list[dict], key: str) -> Any:
-    """The value of ``key`` that all videos share."""
-    values = list(dict.fromkeys(video[key] for video in videos))
-    if len(values) > 1:
-        raise ValueError(
-            f"Numbers of different {key.replace('_', ' ')}s must not be mixed, but the videos have "
-            f"{' and '.join(repr(value) for value in values)}."
-        )
-    return values[0]

@@ -7,14 +7,12 @@ from itertools import product
 
 import torch
 from mmaction.registry import METRICS
-from mmengine.logging import print_log
+from torch import Tensor
 
-from .embedded_videos import EmbeddedVideos
-from .gallery_metric import GalleryMetric, possible_ks
-from .knn import knn_scores, top_k_accuracy
-from .protocols import SeenAs
-from .rank_shares import over_ranks, search_device
-from .recall import top_k_neighbors
+from ..nearest import nearest
+from .feature_set import FeatureSet
+from .gallery_metric import GalleryMetric, comparable, over_ranks, possible_ks
+from .protocols import name_in_keys
 
 
 @METRICS.register_module()
@@ -27,12 +25,12 @@ class VideoKNNMetric(GalleryMetric):
     chosen on the queries and is no result of its own.
 
     Args:
-        ks (Sequence[int]): Numbers of neighbours that vote. Those beyond the size of the gallery
-            are left out, with a warning. Defaults to (20,).
-        temperatures (Sequence[float]): Values of T. Defaults to (0.07,).
-        topk (Sequence[int]): Of which accuracies are reported. Defaults to (1, 5).
-        collect_device (str): As in MMEngine. Defaults to ``'cpu'``.
-        prefix (str, optional): Of the names of the results. Defaults to ``'knn'``.
+        ks: Numbers of neighbours that vote. Those beyond the size of the gallery are left out,
+            with a warning.
+        temperatures: Values of T.
+        topk: Of which accuracies are reported.
+        collect_device: As in MMEngine.
+        prefix: Of the names of the results; by default ``'knn'``.
     """
 
     default_prefix = "knn"
@@ -53,24 +51,18 @@ class VideoKNNMetric(GalleryMetric):
         self.temperatures = sorted(set(temperatures))
         self.topk = sorted(set(topk))
 
-    def measure(
-        self, query: EmbeddedVideos, gallery: EmbeddedVideos, seen: SeenAs
-    ) -> dict[str, float]:
+    def measure(self, query: FeatureSet, gallery: FeatureSet) -> dict[str, float]:
         """Accuracies in percent; see :meth:`GalleryMetric.measure`.
 
         Raises:
             ValueError: If the gallery is smaller than every k.
         """
         ks = possible_ks(self.ks, len(gallery))
-        prepared = seen.rule.prepared
-        device = search_device()
-        queries = prepared(query.embeddings.means()).to(device)
-        stored = prepared(gallery.embeddings.means()).to(device)
-        indices, similarities = over_ranks(
-            len(query), lambda rows: top_k_neighbors(queries[rows], stored, ks[-1])
+        queries, stored = comparable(query, gallery)
+        similarities, indices = over_ranks(
+            len(query), lambda own: nearest(queries[own], stored, ks[-1])
         )
-        classes = torch.from_numpy(gallery.labels)
-        truth = torch.from_numpy(query.labels)
+        classes, truth = torch.from_numpy(gallery.labels), torch.from_numpy(query.labels)
         num_classes = int(max(classes.max(), truth.max())) + 1
         figures: dict[str, float] = {}
         lines = []
@@ -78,12 +70,45 @@ class VideoKNNMetric(GalleryMetric):
             scores = knn_scores(classes[indices], similarities, num_classes, k, temperature)
             tops = {f"top{n}": 100 * top_k_accuracy(scores, truth, n) for n in self.topk}
             setting = f"k{k}_T{temperature:g}"
-            figures.update((f"{seen.slug}/{setting}/{top}", value) for top, value in tops.items())
+            key = f"{name_in_keys(query.full_name)}/{setting}"
+            figures.update((f"{key}/{top}", value) for top, value in tops.items())
             shown = ", ".join(f"{top} {value:.1f}" for top, value in tops.items())
             lines.append(f"{setting} {shown}")
-        print_log(
-            f"kNN (protocol {seen.clips}, feature {seen.feature}): {len(query)} queries by "
-            f"{len(gallery)} gallery videos: {'; '.join(lines)}",
-            logger="current",
-        )
+        self._log("kNN", query, gallery, "; ".join(lines))
         return figures
+
+
+def knn_scores(
+    labels: Tensor, similarities: Tensor, num_classes: int, k: int, temperature: float
+) -> Tensor:
+    """Votes for each class, weighted by exp(similarity / T) (Wu et al., CVPR 2018, section 3.4).
+
+    Args:
+        labels: (Q, K) int64 classes of the neighbours, nearest first.
+        similarities: (Q, K) their cosines with the query.
+        num_classes: C.
+        k: How many neighbours vote, within 1..K.
+        temperature: T, above 0; the lower, the more the nearest decide.
+
+    Returns:
+        (Q, C) float64, each row divided by the weight of its nearest neighbour, which keeps it
+        within range and changes no order.
+    """
+    near = similarities[:, :k].double()
+    weights = ((near - near[:, :1]) / temperature).exp()
+    scores = torch.zeros(len(labels), num_classes, dtype=torch.float64, device=weights.device)
+    return scores.scatter_add_(1, labels[:, :k], weights)
+
+
+def top_k_accuracy(scores: Tensor, labels: Tensor, k: int) -> float:
+    """Share of rows with their class among the k of highest score.
+
+    Of classes with equal scores the lowest number comes first.
+
+    Args:
+        scores: (N, C).
+        labels: (N,) int64 classes.
+        k: At least 1.
+    """
+    best = scores.sort(dim=1, descending=True, stable=True).indices[:, :k]
+    return float((best == labels[:, None]).any(dim=1).double().mean())

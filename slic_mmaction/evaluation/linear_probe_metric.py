@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 from mmaction.registry import METRICS
 from mmengine.logging import print_log
+from torch import Tensor
 
-from ..probe import LabelledClips, SweepSettings, validation_cut, video_groups
-from ..probe.validation_cut import check_pattern
-from .embedded_videos import EmbeddedVideos
+from ..nearest import search_device
+from ..ranks import on_main
+from .feature_set import FeatureSet
 from .gallery_metric import GalleryMetric
-from .knn import top_k_accuracy
-from .protocols import SeenAs
-from .rank_shares import from_main, search_device
+from .knn_metric import top_k_accuracy
+from .linear_probe import LabelledClips, validation_cut, video_groups
+from .protocols import name_in_keys
 
 
 @METRICS.register_module()
@@ -26,7 +27,7 @@ class LinearProbeMetric(GalleryMetric):
     """Trains linear classifiers on the gallery and tests the chosen one on the queries.
 
     The network is frozen with its BatchNorm statistics: only its features, computed in
-    evaluation mode, come here. Each clip's feature is L2-normalised (METHOD "Evaluation").
+    evaluation mode, come here. Each clip's feature is L2-normalised.
     All learning rates and weight decays are trained at once, on a part of the training videos;
     the rest of them, whole recordings, chooses. The chosen setting is trained again on all
     training videos and then meets the test videos, once; their clips' probabilities are
@@ -37,18 +38,17 @@ class LinearProbeMetric(GalleryMetric):
     ``details`` holds the validation accuracy of every setting.
 
     Args:
-        lrs (Sequence[float]): Learning rates. Normalised features are small, so rates are
-            large. Defaults to (0.3, 1, 3, 10, 30, 100).
-        weight_decays (Sequence[float]): Defaults to (0, 1e-6, 1e-5, 1e-4, 1e-3).
-        epochs (int): Passes over the videos. Defaults to 100.
-        batch_size (int): Videos in a step. Defaults to 256.
-        val_share (float): Part of each class's groups that chooses. Defaults to 0.2.
-        group_pattern (str, optional): What names the recording in a file name, see
-            :func:`video_groups`. Defaults to None, each video its own.
-        topk (Sequence[int]): Of which accuracies are reported. Defaults to (1, 5).
-        seed (int): Of the cut, the batches and the clips. Defaults to 0.
-        collect_device (str): As in MMEngine. Defaults to ``'cpu'``.
-        prefix (str, optional): Of the names of the results. Defaults to ``'linear'``.
+        lrs: Learning rates. Normalised features are small, so rates are large.
+        weight_decays: Of weights and biases.
+        epochs: Passes over the videos.
+        batch_size: Videos in a step.
+        val_share: Part of each class's groups that chooses.
+        group_pattern: Regular expression for what names the recording in a file name, see
+            :func:`video_groups`; by default each video is its own.
+        topk: Of which accuracies are reported.
+        seed: Of the cut, the batches and the clips.
+        collect_device: As in MMEngine.
+        prefix: Of the names of the results; by default ``'linear'``.
     """
 
     default_prefix = "linear"
@@ -67,93 +67,97 @@ class LinearProbeMetric(GalleryMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        if not lrs or min(lrs) <= 0 or not weight_decays or min(weight_decays) < 0:
+        good = (
+            lrs and min(lrs) > 0 and weight_decays and min(weight_decays) >= 0
+            and 0 < val_share < 1 and epochs > 0 and batch_size > 0
+            and topk and min(topk) > 0 and seed >= 0
+        )  # fmt: skip
+        if not good:
             raise ValueError(
-                "LinearProbeMetric needs positive lrs and weight_decays of at least 0, but got "
-                f"{lrs} and {weight_decays}."
+                "LinearProbeMetric needs positive lrs, weight_decays of at least 0, a val_share "
+                "within 0..1, epochs, batch_size and topk of at least 1, and a seed of at least 0, "
+                f"but got {lrs=}, {weight_decays=}, {val_share=}, {epochs=}, {batch_size=}, "
+                f"{topk=} and {seed=}."
             )
-        if not 0 < val_share < 1 or epochs < 1 or batch_size < 1:
+        try:
+            re.compile(group_pattern or "")
+        except re.error as error:
             raise ValueError(
-                "LinearProbeMetric needs a val_share within 0..1, epochs and a batch_size of at "
-                f"least 1, but got {val_share}, {epochs} and {batch_size}."
-            )
-        if not topk or min(topk) < 1 or seed < 0:
-            raise ValueError(
-                "LinearProbeMetric needs topk of positive integers and a seed of at least 0, but "
-                f"got {topk} and {seed}."
-            )
-        check_pattern(group_pattern)
-        grid = list(product(sorted(set(lrs)), sorted(set(weight_decays))))
-        self.settings = SweepSettings(
-            lrs=tuple(lr for lr, _ in grid),
-            weight_decays=tuple(decay for _, decay in grid),
-            epochs=epochs,
-            batch_size=batch_size,
-            seed=seed,
-        )
+                f"The group_pattern {group_pattern!r} is no regular expression ({error}): correct "
+                "it."
+            ) from error
+        self.settings = list(product(sorted(set(lrs)), sorted(set(weight_decays))))
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.seed = seed
         self.val_share = val_share
         self.group_pattern = group_pattern
         self.topk = sorted(set(topk))
 
-    def measure(
-        self, query: EmbeddedVideos, gallery: EmbeddedVideos, seen: SeenAs
-    ) -> dict[str, float]:
+    def measure(self, query: FeatureSet, gallery: FeatureSet) -> dict[str, float]:
         """Accuracies in percent; see :meth:`GalleryMetric.measure`.
 
         Raises:
             ValueError: If no part of the training videos can be set aside, or all rates are
                 too high.
         """
-        figures, self.details = from_main(lambda: self._probe(query, gallery, seen.name))
-        return {f"{seen.slug}/{key}": value for key, value in figures.items()}
+        figures, self.details = on_main(lambda: self._probe(query, gallery))
+        key = name_in_keys(query.full_name)
+        return {f"{key}/{name}": value for name, value in figures.items()}
 
     def _probe(
-        self, query: EmbeddedVideos, gallery: EmbeddedVideos, name: str
+        self, query: FeatureSet, gallery: FeatureSet
     ) -> tuple[dict[str, float], dict[str, Any]]:
-        train, test = _labelled(gallery), _labelled(query)
+        train, test = (
+            LabelledClips.normalized(*part.clips(), part.labels, search_device())
+            for part in (gallery, query)
+        )
         num_classes = int(max(gallery.labels.max(), query.labels.max())) + 1
-        groups = video_groups(gallery.videos.tolist(), self.group_pattern)
-        cut = validation_cut(gallery.labels, groups, self.val_share, self.settings.seed)
+        groups = video_groups(gallery.names, self.group_pattern)
+        cut = validation_cut(gallery.labels, groups, self.val_share, self.seed)
 
-        held_out = train.part(cut)
+        training, held_out = train.part(~cut), train.part(cut)
         judged = []
-        for weights, bias in zip(*train.part(~cut).fit(num_classes, self.settings)):
+        for weights, bias in zip(*self._train(training, num_classes, self.settings)):
             scores = held_out.probabilities(weights, bias)
             accuracy = top_k_accuracy(scores, held_out.labels, 1)
             judged.append((accuracy, held_out.cross_entropy(scores)))
         best = self._choose(judged)
-        chosen = replace(
-            self.settings,
-            lrs=self.settings.lrs[best : best + 1],
-            weight_decays=self.settings.weight_decays[best : best + 1],
-        )
-        weights, bias = train.fit(num_classes, chosen)
+        lr, decay = self.settings[best]
+        weights, bias = self._train(train, num_classes, [(lr, decay)])
         scores = test.probabilities(weights[0], bias[0])
         figures = {f"top{k}": 100 * top_k_accuracy(scores, test.labels, k) for k in self.topk}
-        figures["lr"], figures["weight_decay"] = chosen.lrs[0], chosen.weight_decays[0]
-        figures["val_top1"] = 100 * judged[best][0]
-        shown = ", ".join(f"{name} {figures[name]:.1f}" for name in (f"top{k}" for k in self.topk))
-        print_log(
-            f"linear probe ({name}): {len(query)} test videos, trained on {len(gallery)}: "
-            f"{shown} with lr {chosen.lrs[0]:g} and weight decay {chosen.weight_decays[0]:g}, "
-            f"chosen of {len(judged)} settings on {int(cut.sum())} training videos set aside "
-            f"(top1 {figures['val_top1']:.1f})",
-            logger="current",
+        shown = ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
+        figures.update(lr=lr, weight_decay=decay, val_top1=100 * judged[best][0])
+        self._log(
+            "linear probe",
+            query,
+            gallery,
+            f"{shown} with lr {lr:g} and weight decay {decay:g}, chosen of {len(judged)} settings "
+            f"on {int(cut.sum())} training videos set aside (top1 {figures['val_top1']:.1f})",
         )
-        return figures, dict(sweep=self._sweep(judged))
+        sweep = [
+            dict(lr=lr, weight_decay=decay, val_top1=100 * top1 if np.isfinite(loss) else None)
+            for (lr, decay), (top1, loss) in zip(self.settings, judged)
+        ]
+        return figures, dict(sweep=sweep)
+
+    def _train(
+        self, videos: LabelledClips, num_classes: int, settings: Sequence[tuple[float, float]]
+    ) -> tuple[Tensor, Tensor]:
+        return videos.train(num_classes, settings, self.epochs, self.batch_size, self.seed)
 
     def _choose(self, judged: list[tuple[float, float]]) -> int:
         """Position of the most accurate setting; of equal ones, that of the lowest loss."""
+        lrs = [lr for lr, _ in self.settings]
         finite = [i for i, (_, loss) in enumerate(judged) if np.isfinite(loss)]
         if not finite:
             raise ValueError(
-                f"The linear probe diverged with every learning rate of {self.settings.lrs}: set "
+                f"The linear probe diverged with every learning rate of {sorted(set(lrs))}: set "
                 "smaller lrs."
             )
         best = max(finite, key=lambda i: (judged[i][0], -judged[i][1]))
-        lrs = self.settings.lrs
-        edges = {min(lrs), max(lrs)}
-        if len(edges) > 1 and lrs[best] in edges:
+        if lrs[0] < lrs[-1] and lrs[best] in (lrs[0], lrs[-1]):
             print_log(
                 f"The linear probe chose the learning rate {lrs[best]:g}, at the edge of its "
                 "sweep: try lrs beyond it.",
@@ -161,19 +165,3 @@ class LinearProbeMetric(GalleryMetric):
                 level=logging.WARNING,
             )
         return best
-
-    def _sweep(self, judged: list[tuple[float, float]]) -> list[dict[str, float | None]]:
-        settings = zip(self.settings.lrs, self.settings.weight_decays, judged)
-        return [
-            dict(
-                lr=lr,
-                weight_decay=decay,
-                val_top1=100 * accuracy if np.isfinite(loss) else None,
-            )
-            for lr, decay, (accuracy, loss) in settings
-        ]
-
-
-def _labelled(videos: EmbeddedVideos) -> LabelledClips:
-    clips, begins = videos.embeddings.clips()
-    return LabelledClips.normalized(clips, begins, videos.labels, search_device())

@@ -1,6 +1,8 @@
 """The named protocols: which clips of a video, seen how, make its embedding.
 
-Numbers of different protocols must not be compared, so every result names its own.
+Numbers of different protocols must not be compared, so every result names its own. The name is
+made here, once: :class:`SampleProtocolClips` puts it on the data sample, stored features keep it,
+and :func:`full_name` adds what only the network and the frames tell.
 """
 
 from __future__ import annotations
@@ -8,10 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
 import torch
+from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
 from torch import Tensor
 
-from .similarity import Array
+from ..nearest import Array
+from ..transforms.view_frames import clip_frames
 
 
 @dataclass(frozen=True)
@@ -48,26 +54,8 @@ class RetrievalProtocol:
     clip_len: int = 16
     frame_interval: int = 1
 
-    def described(self, num_clips: int | None, clip_len: int, frame_interval: int) -> str:
-        """Name under which results appear; says where the clips are not the protocol's."""
-        words = [self.name]
-        if num_clips != self.num_clips:
-            words.append(f"{num_clips} clips")
-        if clip_len != self.clip_len:
-            words.append(f"{clip_len} frames")
-        if frame_interval != self.frame_interval:
-            words.append(f"interval {frame_interval}")
-        return ", ".join(words)
-
     def prepared(self, embeddings: Array) -> Tensor:
-        """Embeddings as they are compared by cosine.
-
-        Args:
-            embeddings (np.ndarray | Tensor): (N, D), all of the queries or all of the gallery.
-
-        Returns:
-            Tensor: (N, D), centred where the protocol asks for it.
-        """
+        """All queries or all of the gallery (N, D) as they are compared by cosine."""
         rows = torch.as_tensor(embeddings)
         if not self.centered:
             return rows
@@ -75,51 +63,20 @@ class RetrievalProtocol:
         return rows - rows.mean(dim=0, keepdim=True)
 
 
-PROTOCOLS = MappingProxyType(
-    {
-        protocol.name: protocol
-        for protocol in (
-            # The paper's headline numbers, with the clips of IIC (Tao et al., ACM MM 2020).
-            RetrievalProtocol(
-                "iic",
-                num_clips=10,
-                placement="even",
-                feature="projection",
-                centered=False,
-                scale=(171, 128),
-                keep_ratio=False,
-            ),
-            # After CoCLR (Han et al., NeurIPS 2020); docs/evaluation.md says what its released
-            # code does otherwise.
-            RetrievalProtocol(
-                "coclr",
-                num_clips=None,
-                placement="windows",
-                feature="backbone",
-                centered=True,
-                scale=(-1, 128),
-                keep_ratio=True,
-            ),
-            # Ten times cheaper, to watch a training: the clip that is also clustered.
-            RetrievalProtocol(
-                "center",
-                num_clips=1,
-                placement="center",
-                feature="projection",
-                centered=False,
-                scale=(-1, 128),
-                keep_ratio=True,
-            ),
-        )
-    }
+_ALL = (
+    # The paper's headline numbers, with the clips of IIC (Tao et al., ACM MM 2020).
+    RetrievalProtocol("iic", 10, "even", "projection", False, scale=(171, 128), keep_ratio=False),
+    # After CoCLR (Han et al., NeurIPS 2020); docs/evaluation.md says what its released code does
+    # otherwise.
+    RetrievalProtocol("coclr", None, "windows", "backbone", True, scale=(-1, 128), keep_ratio=True),
+    # Ten times cheaper, to watch a training: the clip that is also clustered.
+    RetrievalProtocol("center", 1, "center", "projection", False, scale=(-1, 128), keep_ratio=True),
 )
+PROTOCOLS = MappingProxyType({protocol.name: protocol for protocol in _ALL})
 
 
 def get_protocol(name: str) -> RetrievalProtocol:
-    """Look up a protocol.
-
-    Args:
-        name (str): Its name, or a name under which results appear (``'iic, 4 clips'``).
+    """Look up a protocol by its name or one under which results appear (``'iic, 4 clips'``).
 
     Raises:
         ValueError: If there is none of that name.
@@ -132,48 +89,145 @@ def get_protocol(name: str) -> RetrievalProtocol:
     return PROTOCOLS[key]
 
 
-@dataclass(frozen=True)
-class SeenAs:
-    """How the videos of an evaluation became embeddings.
+def full_name(protocol: str, feature: str, frame_size: tuple[int, int] | None) -> str:
+    """Name of what an evaluation measured, with everything that is not the protocol's.
 
-    Attributes:
+    Args:
         protocol: Name that :class:`SampleProtocolClips` put on the samples.
         feature: Of the network, ``'projection'`` or ``'backbone'``.
         frame_size: (height, width) of the frames in pixels, where known.
+
+    Returns:
+        For example ``'iic, 4 clips, backbone feature, 56px'``.
+    """
+    rule = get_protocol(protocol)
+    words = [protocol]
+    if feature != rule.feature:
+        words.append(f"{feature} feature")
+    if frame_size is not None and frame_size != (rule.crop_size, rule.crop_size):
+        height, width = frame_size
+        words.append(f"{width}px" if height == width else f"{width}x{height}px")
+    return ", ".join(words)
+
+
+def name_in_keys(name: str) -> str:
+    """A protocol's full name as part of a result's key: without spaces and commas."""
+    return name.replace(", ", "_").replace(" ", "-")
+
+
+def evenly_spaced_starts(num_frames: int, span: int = 16, num_clips: int = 10) -> np.ndarray:
+    """First frames (num_clips,) of clips that lie evenly over a video of L frames (``iic``).
+
+    The clips' centres run evenly from ``span / 2`` to ``L - span / 2``; a start is half a
+    span before, cut to an integer towards zero. For a video shorter than a clip starts
+    are negative: counted modulo L, they loop the video. (The authors take the absolute
+    value for HMDB51, which gives other frames of such videos only.)
+    """
+    centres = np.linspace(span / 2, num_frames - span / 2, num_clips)
+    return np.trunc(centres - span / 2).astype(np.int64)
+
+
+def window_starts(num_frames: int, span: int = 16) -> np.ndarray:
+    """First frames of clips that lie one after the other, at least one (``coclr``).
+
+    As in the authors' CoCLR-style split, a window that would end with the very last frame is
+    left out. (A video of exactly one window's length has 15 frames there, a shorter one repeats
+    its first frame; here both are one clip, looped where it is short.)
+    """
+    return np.arange(0, max(num_frames - span, 1), span, dtype=np.int64)
+
+
+@TRANSFORMS.register_module()
+class SampleProtocolClips(BaseTransform):
+    """Sample the clips of a named retrieval protocol.
+
+    It decides on frames only: the resizing and the crop of the protocol are stock
+    transforms in the config. ``results['protocol']`` is the name under which results
+    appear; let ``PackActionInputs(meta_keys=('protocol',))`` pass it on. Where the
+    arguments depart from the protocol the name says so (``'iic, 4 clips'``). A video shorter
+    than a clip is looped.
+
+    Required Keys:
+
+    - total_frames
+    - start_index
+
+    Added Keys: frame_inds (num_clips * clip_len,), clip_len, frame_interval, num_clips,
+    protocol.
+
+    Args:
+        protocol: A name of ``slic_mmaction.evaluation.PROTOCOLS``.
+        clip_len: Frames of a clip; by default the protocol's.
+        frame_interval: Distance between frames; by default the protocol's.
+        num_clips: Number of clips, for a cheaper look; by default the protocol's. Protocol
+            ``coclr`` takes all: videos then differ in their number of clips, which only
+            :class:`FeatureTestLoop` can batch.
+
+    Raises:
+        ValueError: If the protocol is unknown, an argument is below 1, num_clips does not go
+            with the protocol, or a video has no frame.
     """
 
-    protocol: str
-    feature: str
-    frame_size: tuple[int, int] | None = None
+    def __init__(
+        self,
+        protocol: str = "iic",
+        clip_len: int | None = None,
+        frame_interval: int | None = None,
+        num_clips: int | None = None,
+    ) -> None:
+        rule = self.protocol = get_protocol(protocol)
+        if any(n is not None and n < 1 for n in (clip_len, frame_interval, num_clips)):
+            raise ValueError(
+                "SampleProtocolClips needs clip_len, frame_interval and num_clips of at least 1, "
+                f"but got {clip_len}, {frame_interval} and {num_clips}."
+            )
+        if rule.placement == "windows" and num_clips is not None:
+            raise ValueError(
+                f"Protocol {protocol!r} takes all clips of a video, but num_clips is "
+                f"{num_clips}; use protocol 'iic' for fewer."
+            )
+        if rule.placement == "center" and num_clips not in (None, 1):
+            raise ValueError(
+                f"Protocol {protocol!r} has one clip, in the centre, but num_clips is "
+                f"{num_clips}; use protocol 'iic' for several."
+            )
+        self.clip_len = clip_len or rule.clip_len
+        self.frame_interval = frame_interval or rule.frame_interval
+        self.num_clips = num_clips or rule.num_clips
+        words = [rule.name]
+        if self.num_clips != rule.num_clips:
+            words.append(f"{self.num_clips} clips")
+        if self.clip_len != rule.clip_len:
+            words.append(f"{self.clip_len} frames")
+        if self.frame_interval != rule.frame_interval:
+            words.append(f"interval {self.frame_interval}")
+        self.name = ", ".join(words)
 
-    @property
-    def rule(self) -> RetrievalProtocol:
-        """The protocol."""
-        return get_protocol(self.protocol)
+    def transform(self, results: dict) -> dict:
+        """Add the frame numbers of all clips, one after the other."""
+        num_frames = results["total_frames"]
+        if num_frames < 1:
+            name = results.get("filename", results.get("frame_dir"))
+            raise ValueError(f"The video {name} has no frames; remove it from the annotation file.")
+        starts = self._starts(num_frames)
+        clips = [clip_frames(s, self.clip_len, self.frame_interval, num_frames) for s in starts]
+        results["frame_inds"] = np.concatenate(clips).astype(np.int32) + results["start_index"]
+        results["clip_len"] = self.clip_len
+        results["frame_interval"] = self.frame_interval
+        results["num_clips"] = len(starts)
+        results["protocol"] = self.name
+        return results
 
-    @property
-    def name(self) -> str:
-        """What figures are of, with everything that is not the protocol's.
+    def _starts(self, num_frames: int) -> list[int]:
+        span = self.clip_len * self.frame_interval
+        if self.protocol.placement == "center":
+            return [max(num_frames - span, 0) // 2]
+        if self.num_clips is None:
+            return window_starts(num_frames, span).tolist()
+        return evenly_spaced_starts(num_frames, span, self.num_clips).tolist()
 
-        For example ``'iic, 4 clips, backbone feature, 56px'``.
-        """
-        other = "" if self.feature == self.rule.feature else f", {self.feature} feature"
-        return f"{self.protocol}{other}{self._pixels}"
-
-    @property
-    def clips(self) -> str:
-        """The name without the feature."""
-        return f"{self.protocol}{self._pixels}"
-
-    @property
-    def slug(self) -> str:
-        """The name as part of a key: without spaces and commas."""
-        return self.name.replace(", ", "_").replace(" ", "-")
-
-    @property
-    def _pixels(self) -> str:
-        usual = (self.rule.crop_size, self.rule.crop_size)
-        if self.frame_size is None or tuple(self.frame_size) == usual:
-            return ""
-        height, width = self.frame_size
-        return f", {width}px" if height == width else f", {width}x{height}px"
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(protocol={self.protocol.name!r}, clip_len={self.clip_len}, "
+            f"frame_interval={self.frame_interval}, num_clips={self.num_clips})"
+        )

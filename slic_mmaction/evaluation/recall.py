@@ -1,15 +1,15 @@
-"""Nearest neighbours of queries in a gallery, and recall at k."""
+"""Nearest neighbours of queries in a gallery, recall at k and average precision."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..nearest import BLOCK_ELEMENTS, Array, nearest, similarity_blocks
 from .protocols import get_protocol
-from .similarity import Array, check_labels, similarity_blocks, to_numpy
 
 
 def recall_at_k(
@@ -22,103 +22,110 @@ def recall_at_k(
 ) -> dict[int, float]:
     """Share of queries with a video of their class among the k nearest of the gallery.
 
-    Neighbours are the nearest by cosine (METHOD "Evaluation"); protocol ``coclr`` centres
+    Neighbours are the nearest by cosine, as in the paper; protocol ``coclr`` centres
     queries and gallery first, each by its own mean. Every query counts, also one whose class
     the gallery lacks: it is never found.
 
     Args:
-        query (np.ndarray | Tensor): (Q, D) float embeddings, one for each video.
-        query_labels (np.ndarray | Tensor): (Q,) int classes.
-        gallery (np.ndarray | Tensor): (G, D) float embeddings.
-        gallery_labels (np.ndarray | Tensor): (G,) int classes.
-        ks (Iterable[int]): Numbers of neighbours, each within 1..G.
-        protocol (str): Name of a protocol. Defaults to ``'iic'``.
+        query: (Q, D) float embeddings, one for each video.
+        query_labels: (Q,) int classes.
+        gallery: (G, D) float embeddings.
+        gallery_labels: (G,) int classes.
+        ks: Numbers of neighbours, each within 1..G.
+        protocol: Name of a protocol.
 
     Returns:
-        dict[int, float]: Recall within 0..1 for each k.
+        Recall within 0..1 for each k.
 
     Raises:
         ValueError: If shapes do not agree, a value is not finite, a k is out of range, or the
             protocol is unknown.
     """
     ks = list(ks)
-    if not ks:
-        raise ValueError("recall_at_k needs at least one k, but ks is empty.")
-    check_labels("query", query, query_labels)
-    check_labels("gallery", gallery, gallery_labels)
+    if not ks or min(ks) < 1 or not len(query):
+        raise ValueError(
+            f"recall_at_k needs a query and at least one k within 1..{len(gallery)}, but got "
+            f"{len(query)} queries and ks={ks}."
+        )
+    query_classes = _checked("query", query, query_labels)
+    gallery_classes = _checked("gallery", gallery, gallery_labels)
     prepared = get_protocol(protocol).prepared
-    largest = _largest(ks, len(gallery))
-    indices, _ = top_k_neighbors(prepared(query), prepared(gallery), largest)
-    hits = to_numpy(gallery_labels)[to_numpy(indices)] == to_numpy(query_labels)[:, None]
-    return recall_of_hits(hits, ks)
+    _, indices = nearest(prepared(query), prepared(gallery), max(ks))
+    hits = gallery_classes[indices.cpu()] == query_classes[:, None]
+    return recall_of_hits(hits.numpy(), ks)
 
 
 def recall_of_hits(hits: np.ndarray, ks: Iterable[int]) -> dict[int, float]:
-    """Share of queries with a hit among their first k neighbours.
+    """Share of queries with a hit among their first k neighbours, for each k.
 
     Args:
-        hits (np.ndarray): (Q, K) bool, whether a query's neighbour, nearest first, is of
-            its class.
-        ks (Iterable[int]): Numbers of neighbours, each within 1..K.
-
-    Returns:
-        dict[int, float]: Recall within 0..1 for each k.
+        hits: (Q, K) bool, whether a query's neighbour, nearest first, is of its class.
+        ks: Numbers of neighbours, each within 1..K.
     """
     return {k: float(hits[:, :k].any(axis=1).mean()) for k in ks}
 
 
-def top_k_neighbors(
-    query: Array, gallery: Array, k: int, metric: str = "cosine"
-) -> tuple[Tensor, Tensor]:
-    """The k nearest of the gallery to each query, nearest first; exact, in float64.
-
-    Of equally near ones the lowest gallery index comes first. Memory grows with Q * k, not
-    with Q * G (see :func:`similarity_blocks`).
+def per_class_table(
+    hits: np.ndarray, labels: np.ndarray, videos: Sequence[str], ks: Sequence[int]
+) -> list[dict[str, int | float | str]]:
+    """Recall of the queries of each class in percent, the poorest class first.
 
     Args:
-        query (np.ndarray | Tensor): (Q, D) float.
-        gallery (np.ndarray | Tensor): (G, D) float.
-        k (int): Number of neighbours, within 1..G.
-        metric (str): ``'cosine'`` or ``'euclidean'``. Defaults to ``'cosine'``.
+        hits: (Q, K) bool, as of :func:`recall_of_hits`.
+        labels: (Q,) int classes of the queries.
+        videos: Q paths of the queries.
+        ks: Numbers of neighbours, each within 1..K.
 
     Returns:
-        tuple[Tensor, Tensor]: (Q, k) int64 gallery indices, and (Q, k) float64
-        similarities: cosines, or Euclidean distances with a minus sign.
+        For each class its label, one of its videos, the number of its queries, and ``R@k``.
+    """
+    rows: list[dict] = []
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        recalls = {f"R@{k}": 100 * r for k, r in recall_of_hits(hits[own], ks).items()}
+        rows.append(dict(label=int(label), example=videos[own[0]], queries=len(own), **recalls))
+    return sorted(rows, key=lambda row: row[f"R@{min(ks)}"])
+
+
+def average_precisions(
+    query: Array, query_labels: Array, gallery: Array, gallery_labels: Array
+) -> Tensor:
+    """Average precision of each query over the whole gallery, ranked by cosine.
+
+    The mean, over the gallery videos of the query's class, of the share of that class among
+    all videos up to there. Of equally near videos the lowest gallery index ranks first. A
+    query whose class the gallery lacks has 0.
+
+    Args:
+        query: (Q, D) float embeddings.
+        query_labels: (Q,) int classes.
+        gallery: (G, D) float embeddings.
+        gallery_labels: (G,) int classes.
+
+    Returns:
+        (Q,) float64 within 0..1, on the CPU.
 
     Raises:
-        ValueError: If shapes do not agree, a value is not finite, k is out of range, or
-            the metric is unknown.
+        ValueError: If shapes do not agree or a value is not finite.
     """
-    _largest([k], len(gallery))
-    found = [
-        _top_k_lowest_index_first(similarity, k)
-        for _, similarity in similarity_blocks(query, gallery, metric)
-    ]
-    return torch.cat([indices for indices, _ in found]), torch.cat([values for _, values in found])
+    query_classes = _checked("query", query, query_labels)
+    gallery_classes = _checked("gallery", gallery, gallery_labels)
+    found = torch.empty(len(query), dtype=torch.float64)
+    # A ranking takes several times the memory of its similarities.
+    for part, similarity in similarity_blocks(query, gallery, elements=BLOCK_ELEMENTS // 8):
+        order = similarity.argsort(dim=1, descending=True, stable=True)
+        classes = gallery_classes.to(order.device)[order]
+        hits = (classes == query_classes[part].to(order.device)[:, None]).double()
+        precision = hits.cumsum(dim=1) / torch.arange(1, hits.shape[1] + 1, device=hits.device)
+        found[part] = ((precision * hits).sum(dim=1) / hits.sum(dim=1).clamp(min=1)).cpu()
+    return found
 
 
-def _top_k_lowest_index_first(similarity: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    values, columns = similarity.topk(k, dim=1)
-    # torch.topk takes any of several that are equal to the k-th.
-    tied = ((similarity >= values[:, -1:]).sum(dim=1) > k).nonzero().flatten()
-    if len(tied):
-        columns[tied] = _first_of_ties(similarity[tied], values[tied, -1:], k)
-    columns = columns.sort(dim=1).values
-    values, order = similarity.gather(1, columns).sort(dim=1, descending=True, stable=True)
-    return columns.gather(1, order), values
-
-
-def _first_of_ties(similarity: Tensor, kth: Tensor, k: int) -> Tensor:
-    above = similarity > kth
-    tied = similarity == kth
-    keep = above | (tied & (tied.cumsum(dim=1) <= k - above.sum(dim=1, keepdim=True)))
-    return keep.nonzero()[:, 1].reshape(-1, k)
-
-
-def _largest(ks: list[int], gallery_size: int) -> int:
-    if min(ks) < 1 or max(ks) > gallery_size:
+def _checked(name: str, embeddings: Array, labels: Array) -> Tensor:
+    """Labels (N,) on the CPU, one for each embedding."""
+    if tuple(labels.shape) != (len(embeddings),):
         raise ValueError(
-            f"A number of neighbours lies within 1..{gallery_size}, the number of gallery "
-            f"videos, but got {ks}."
+            f"The {name} has {len(embeddings)} embeddings, so its labels must have the shape "
+            f"({len(embeddings)},), but they have {tuple(labels.shape)}."
         )
-    return max(ks)
+    return torch.as_tensor(labels).cpu()

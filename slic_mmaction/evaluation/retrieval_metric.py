@@ -1,47 +1,41 @@
-"""R@k of a validation or test loop."""
+"""R@k of a validation or test loop, and the neighbours found, on disk."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
+import numpy as np
 from mmaction.registry import METRICS
 from mmengine.dist import is_main_process
-from mmengine.logging import print_log
-from torch import Tensor
 
-from .average_precision import average_precisions
-from .embedded_videos import EmbeddedVideos
-from .gallery_metric import GalleryMetric, possible_ks
-from .neighbor_file import RetrievalNeighbors
-from .per_class import per_class_table
-from .protocols import SeenAs
-from .rank_shares import over_ranks, search_device
-from .recall import recall_of_hits, top_k_neighbors
+from ..durable_file import durable_file
+from ..nearest import nearest
+from .feature_set import FeatureSet
+from .gallery_metric import GalleryMetric, comparable, over_ranks, possible_ks
+from .recall import average_precisions, per_class_table, recall_of_hits
 
 
 @METRICS.register_module()
 class VideoRetrievalMetric(GalleryMetric):
     """Nearest-neighbour retrieval of test videos among training videos.
 
-    Evaluates the videos of :class:`RetrievalDataset` by the embeddings that
-    :meth:`SLICHead.predict` writes or :class:`FeatureTestLoop` stores: R@k is the percentage of
-    queries with a gallery video of their class among the k nearest by cosine. The protocol is
-    not configured here: the pipeline's :class:`SampleProtocolClips` puts it on every data
-    sample, and the result line repeats it. Every query counts. ``details`` then holds the recall
-    of each class.
+    R@k is the percentage of queries with a gallery video of their class among the k nearest by
+    cosine. ``details`` then holds the recall of each class.
 
     Keep the best checkpoint with ``CheckpointHook(save_best='retrieval/R@1',
     rule='greater')``; MMEngine cannot guess the rule.
 
     Args:
-        ks (Sequence[int]): Numbers of neighbours. Those beyond the size of the gallery are
-            left out, with a warning. Defaults to (1, 5, 10, 20, 50).
-        mean_average_precision (bool): Whether to add ``mAP``, the mean over queries of
-            :func:`average_precisions`, in percent. Defaults to False.
-        out_file (str, optional): ``.npz`` to which the neighbours found are written, see
-            :class:`RetrievalNeighbors`. Defaults to None.
-        collect_device (str): As in MMEngine. Defaults to ``'cpu'``.
-        prefix (str, optional): Of the names of the results. Defaults to ``'retrieval'``.
+        ks: Numbers of neighbours. Those beyond the size of the gallery are left out, with a
+            warning.
+        mean_average_precision: Whether to add ``mAP``, the mean over queries of
+            :func:`average_precisions`, in percent.
+        out_file: ``.npz`` to which the neighbours found are written, see
+            :class:`RetrievalNeighbors`.
+        collect_device: As in MMEngine.
+        prefix: Of the names of the results; by default ``'retrieval'``.
     """
 
     default_prefix = "retrieval"
@@ -61,46 +55,90 @@ class VideoRetrievalMetric(GalleryMetric):
         self.mean_average_precision = mean_average_precision
         self.out_file = out_file
 
-    def measure(
-        self, query: EmbeddedVideos, gallery: EmbeddedVideos, seen: SeenAs
-    ) -> dict[str, float]:
+    def measure(self, query: FeatureSet, gallery: FeatureSet) -> dict[str, float]:
         """R@k and, if asked for, mAP, in percent; see :meth:`GalleryMetric.measure`.
 
         Raises:
             ValueError: If the gallery is smaller than every k.
         """
         ks = possible_ks(self.ks, len(gallery))
-        prepared = seen.rule.prepared
-        device = search_device()
-        queries = prepared(query.embeddings.means()).to(device)
-        stored = prepared(gallery.embeddings.means()).to(device)
-        indices, similarities = over_ranks(
-            len(query), lambda rows: top_k_neighbors(queries[rows], stored, ks[-1])
+        queries, stored = comparable(query, gallery)
+        similarities, indices = over_ranks(
+            len(query), lambda own: nearest(queries[own], stored, ks[-1])
         )
-        neighbors = RetrievalNeighbors(
-            query_videos=query.videos,
+        found = RetrievalNeighbors(
+            query_videos=np.array(query.names),
             query_labels=query.labels,
-            gallery_videos=gallery.videos,
+            gallery_videos=np.array(gallery.names),
             gallery_labels=gallery.labels,
             indices=indices.numpy(),
             similarities=similarities.numpy(),
         )
-        figures = {f"R@{k}": 100 * r for k, r in recall_of_hits(neighbors.hits, ks).items()}
+        figures = {f"R@{k}": 100 * r for k, r in recall_of_hits(found.hits, ks).items()}
         if self.mean_average_precision:
-
-            def precisions(rows: Tensor) -> tuple[Tensor]:
-                labels = query.labels[rows.numpy()]
-                return (average_precisions(queries[rows], labels, stored, gallery.labels),)
-
-            figures["mAP"] = 100 * float(over_ranks(len(query), precisions)[0].mean())
-        hits, labels = neighbors.hits, query.labels
-        self.details = dict(per_class=per_class_table(hits, labels, query.videos, ks))
+            (precisions,) = over_ranks(
+                len(query),
+                lambda own: (
+                    average_precisions(queries[own], query.labels[own], stored, gallery.labels),
+                ),
+            )
+            figures["mAP"] = 100 * float(precisions.mean())
+        table = per_class_table(found.hits, query.labels, query.names, ks)
+        self.details = dict(per_class=table)
         if self.out_file is not None and is_main_process():
-            neighbors.save(self.out_file)
+            found.save(self.out_file)
         shown = ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
-        print_log(
-            f"retrieval (protocol {seen.clips}, feature {seen.feature}): {len(query)} queries in "
-            f"{len(gallery)} gallery videos: {shown}",
-            logger="current",
-        )
+        self._log("retrieval", query, gallery, shown)
         return figures
+
+
+@dataclass(frozen=True)
+class RetrievalNeighbors:
+    """The nearest gallery videos of every query: what a gallery picture is drawn from.
+
+    Attributes:
+        query_videos: (Q,) str, paths.
+        query_labels: (Q,) int64.
+        gallery_videos: (G,) str, paths.
+        gallery_labels: (G,) int64.
+        indices: (Q, K) int64 positions in the gallery, nearest first.
+        similarities: (Q, K) float64 cosines.
+    """
+
+    query_videos: np.ndarray
+    query_labels: np.ndarray
+    gallery_videos: np.ndarray
+    gallery_labels: np.ndarray
+    indices: np.ndarray
+    similarities: np.ndarray
+
+    @property
+    def hits(self) -> np.ndarray:
+        """(Q, K) bool, whether a neighbour is of its query's class."""
+        return self.gallery_labels[self.indices] == self.query_labels[:, None]
+
+    def save(self, path: str | Path) -> None:
+        """Write an ``.npz`` with the attributes by name; it appears whole or not at all."""
+        with durable_file(path) as file:
+            np.savez_compressed(file, **asdict(self))
+
+    @classmethod
+    def load(cls, path: str | Path) -> RetrievalNeighbors:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file is another ``.npz``, or damaged.
+        """
+        try:
+            # Objects that an .npz may hold are never unpickled. NumPy leaves a file open that it
+            # cannot read.
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # NumPy, zipfile and zlib each have their own
+            raise ValueError(
+                f"{path} cannot be read ({error}): let VideoRetrievalMetric write its out_file "
+                "again."
+            ) from error

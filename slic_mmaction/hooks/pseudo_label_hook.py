@@ -14,10 +14,11 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from ..clustering.team import Clusterer, cluster_on_all_ranks
+from ..clustering.all_ranks import Clusterer, cluster_on_all_ranks
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
 from ..datasets.label_store import NOISE
 from ..datasets.videos import data_folder, true_labels, video_name
+from ..ranks import check_same_batches, check_same_labels
 from .accumulation_check import check_accumulation
 from .averaged_model import embedding_model
 from .clustering_report import clustering_report
@@ -26,7 +27,6 @@ from .embedding import embed_videos, embedding_loader
 from .embedding_matrix import keep_rows
 from .joined_views import join_views
 from .label_files import save_labels
-from .rank_agreement import check_same_batches, check_same_labels, ranks_timeout
 from .resumed_labels import resumed_labels
 from .sanity import check_embeddings
 
@@ -223,7 +223,7 @@ class PseudoLabelHook(Hook):
             embeddings = join_views(views, self.max_embedding_bytes, folder)
         # A video left out belongs to no cluster, so it is nobody's positive.
         labels = np.full(len(readable), NOISE)
-        labels[readable] = cluster_on_all_ranks(clusterer, embeddings, ranks_timeout(runner))
+        labels[readable] = cluster_on_all_ranks(clusterer, embeddings)
         self._dataset.store.update(labels)
         check_same_labels(
             self._dataset.store.labels, f"after the clustering before epoch {runner.epoch + 1}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,14 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ..preparation.atomic import write_text
-from ..results.provenance import (
-    FILE_NAME,
+from ..evaluation.records import (
+    RUN_RECORD,
     code_version,
-    config_family,
-    config_hash,
     experiment_name,
+    training_family,
+    training_hash,
+    write_evaluation,
+    write_json,
 )
 
 META_KEY = "run_record"
@@ -27,7 +27,8 @@ META_KEY = "run_record"
 class RunRecordHook(Hook):
     """Write ``run_record.json`` beside the log, and put it into every checkpoint.
 
-    ``tools/analysis/results.py`` reads it. A run that loads weights keeps their run's record
+    After a validation or test ``evaluation.json`` says of its figures what they were made of.
+    ``tools/analysis/results.py`` reads both. A run that loads weights keeps their run's record
     as its ``origin``, so an evaluation knows which pretraining, seed and code it judges. It
     belongs into ``default_hooks``.
     """
@@ -39,8 +40,8 @@ class RunRecordHook(Hook):
         """Write what is known before anything is loaded."""
         self.record = dict(
             name=experiment_name(runner.cfg.filename, runner.experiment_name),
-            config_hash=config_hash(runner.cfg),
-            family=config_family(runner.cfg),
+            config_hash=training_hash(runner.cfg),
+            family=training_family(runner.cfg),
             seed=runner.seed,
             commit=code_version(),
             world_size=runner.world_size,
@@ -62,17 +63,15 @@ class RunRecordHook(Hook):
             self.record["origin"] = dict(known, file=str(file), epoch=meta.get("epoch"))
         self._write(runner)
 
-    def before_test(self, runner: Runner) -> None:
-        """Note how many videos are tested."""
-        self.record["test_videos"] = len(runner.test_dataloader.dataset)
-        self._write(runner)
+    @master_only
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Write what the figures of this validation were made of."""
+        write_evaluation(runner, "val", metrics or {})
 
-    def before_val(self, runner: Runner) -> None:
-        """Note how many videos are validated."""
-        videos = len(runner.val_dataloader.dataset)
-        if self.record.get("val_videos") != videos:
-            self.record["val_videos"] = videos
-            self._write(runner)
+    @master_only
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Write what the figures of the test were made of."""
+        write_evaluation(runner, "test", metrics or {})
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Put the record into the checkpoint."""
@@ -80,4 +79,4 @@ class RunRecordHook(Hook):
 
     @master_only
     def _write(self, runner: Runner) -> None:
-        write_text(Path(runner.log_dir) / FILE_NAME, json.dumps(self.record, indent=1) + "\n")
+        write_json(Path(runner.log_dir) / RUN_RECORD, self.record)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..clustering.embeddings import unit_rows
+from ..nearest import exact_rows
 
 # Rows that are looked at, evenly over all: enough for the third digit of either figure.
 _SAMPLE = 4096
@@ -38,7 +38,7 @@ def spread_of(embeddings: Tensor) -> Spread | None:
     """
     step = max(1, -(-len(embeddings) // _SAMPLE))
     sample = embeddings[::step].cpu().double()
-    sample = unit_rows(sample[sample.any(dim=1)])
+    sample = exact_rows(sample[sample.any(dim=1)], "cosine")
     count = len(sample)
     if count < 2:
         return None

@@ -13,7 +13,6 @@ from .flow_difference import FrameDifference
 from .flow_view import FlowView
 from .fused_augment import ClipAugment
 from .open_video import OpenVideo
-from .retrieval_clips import SampleProtocolClips
 from .view_frames import SampleViewFrames
 
 __all__ = [
@@ -28,6 +27,5 @@ __all__ = [
     "FlowView",
     "FrameDifference",
     "OpenVideo",
-    "SampleProtocolClips",
     "SampleViewFrames",
 ]

@@ -94,30 +94,19 @@ def test_a_wrong_operation_on_the_device_is_seen(load, settings, monkeypatch) ->
 
 def test_a_neighbour_that_differs_is_seen(load, settings, monkeypatch) -> None:
     check = load("check_clustering")
-    assert check.compare("torch", "bfloat16", "cosine", 300, settings)["passed"]
-    real = check.first_neighbors
+    assert check.compare("cosine", 300, settings)["passed"]
+    real, calls = check.first_neighbors, []
 
-    def one_wrong(rows, metric, backend, precision):
-        found = np.array(real(rows, metric, backend, precision))
-        if precision == "bfloat16":
+    def second_one_wrong(rows, metric):
+        found = np.array(real(rows, metric))
+        calls.append(metric)
+        if len(calls) == 2:
             found[7] = (found[7] + 1) % len(found)
         return found
 
-    monkeypatch.setattr(check, "first_neighbors", one_wrong)
-    result = check.compare("torch", "bfloat16", "cosine", 300, settings)
+    monkeypatch.setattr(check, "first_neighbors", second_one_wrong)
+    result = check.compare("cosine", 300, settings)
     assert not result["passed"] and result["neighbours_that_differ"] == 1
-
-
-def test_a_missing_faiss_is_a_reason(load, settings, monkeypatch) -> None:
-    check = load("check_clustering")
-    monkeypatch.setattr(check, "find_spec", lambda name: None)
-    result = check.compare("faiss", "float32", "cosine", 300, settings)
-    assert result == dict(skipped="faiss is not installed")
-    monkeypatch.undo()
-    monkeypatch.setattr(check, "find_spec", lambda name: object())
-    monkeypatch.setattr(check, "faiss_gpu_failure", lambda: "no kernel image")
-    reason = check.why_not("faiss", torch.device("cuda"))
-    assert reason == "faiss does not work on this GPU: no kernel image"
 
 
 def test_the_step_is_the_same_whenever_it_is_made(load) -> None:

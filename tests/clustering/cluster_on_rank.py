@@ -1,11 +1,9 @@
-"""One rank of test_team.py: OUT_DIR. Clusters several sets on all ranks and saves what came out."""
+"""One rank of test_all_ranks.py: OUT_DIR. Clusters several sets on all ranks, saves the outcome."""
 
 from __future__ import annotations
 
 import sys
-import time
-from datetime import timedelta
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,115 +11,74 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from slic_mmaction.clustering import cluster_on_all_ranks, finch
-from slic_mmaction.clustering.kmeans import KMeans
-from slic_mmaction.clustering.team import current_team
-
-search_together = import_module("slic_mmaction.clustering.search_together")
+from slic_mmaction.clustering import FINCH, KMeans, cluster_on_all_ranks, finch, neighbors
+from slic_mmaction.ranks import gather_rows, on_main, share_of, together
 
 
 def points(n: int, copies: int = 0) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(n)
-    matrix = torch.randn(n, 6, generator=generator)
+    matrix = torch.randn(n, 6, generator=torch.Generator().manual_seed(n))
     matrix[:copies] = matrix[-1]
     return matrix
-
-
-def coarsest(matrix: Any) -> np.ndarray:
-    return finch(matrix).labels[:, -1]
-
-
-def finest(matrix: Any) -> np.ndarray:
-    return finch(matrix, "euclidean", 1, precision="float32").labels[:, 0]
-
-
-def bfloat16(matrix: Any) -> np.ndarray:
-    return finch(matrix, num_levels=1, backend="torch", precision="bfloat16").labels[:, 0]
-
-
-def faiss(matrix: Any) -> np.ndarray:
-    return finch(matrix, num_levels=2, backend="faiss").labels[:, -1]
-
-
-def of_other_points(matrix: Any) -> np.ndarray:
-    """The search is not in what every rank has, so it must be sent."""
-    return finch(matrix.flip(0).double() + 1, num_levels=1).labels[:, 0]
 
 
 def fails(matrix: Any) -> np.ndarray:
     raise KeyError("no such clusterer")
 
 
-def fails_within_the_search(matrix: Any) -> np.ndarray:
-    return finch(matrix * torch.nan).labels[:, 0]
-
-
 CASES: dict[str, tuple[Any, torch.Tensor]] = {
-    "coarsest": (coarsest, points(2600)),
-    "finest": (finest, points(1301)),
-    "copies": (finest, points(700, copies=300)),
-    "all alike": (coarsest, torch.ones(5, 3)),
-    "half precision": (finest, points(100).half()),
-    "bfloat16": (bfloat16, points(2600)),
-    "other points": (of_other_points, points(300)),
-    "fewer than ranks": (finest, points(2)),
-    "one": (coarsest, points(1)),
+    "coarsest": (FINCH(level=2), points(2600)),
+    "finest": (FINCH(metric="euclidean"), points(1301)),
+    "a number": (FINCH(num_clusters=20), points(1300)),
+    "copies": (FINCH(metric="euclidean"), points(700, copies=300)),
+    "all alike": (FINCH(), torch.ones(5, 3)),
+    "half precision": (FINCH(), points(100).half()),
+    "zero rows": (FINCH(), points(100) * (torch.arange(100) % 3)[:, None]),
+    "fewer than ranks": (FINCH(), points(2)),
+    "one": (FINCH(), points(1)),
     "k-means": (KMeans(5), points(50)),
+    "a function": (lambda matrix: finch(matrix).labels[:, -1], points(50)),
     "error": (fails, points(9)),
-    "error in the search": (fails_within_the_search, points(9)),
+    "error in the search": (FINCH(), points(9) * torch.nan),
 }
 
 
-def run(out: Path) -> None:
-    outcome: dict[str, Any] = {}
-    cases = dict(CASES)
+def attempt(work: Callable[[], Any]) -> str:
     try:
-        import faiss as _  # noqa: F401
+        work()
+    except (KeyError, OSError, RuntimeError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+    return "nothing was raised"
 
-        cases["faiss"] = (faiss, points(1301))
-    except ImportError:
-        print("faiss is not installed")
-    for name, (clusterer, matrix) in cases.items():
+
+def run(out: Path) -> None:
+    rank, size = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    outcome: dict[str, Any] = {}
+    for name, (clusterer, matrix) in CASES.items():
         try:
             outcome[name] = torch.from_numpy(cluster_on_all_ranks(clusterer, matrix))
         except (KeyError, ValueError) as error:
             outcome[name] = f"{type(error).__name__}: {error}"
-        assert current_team() is None
-    rank = dist.get_rank() if dist.is_initialized() else 0
-    if dist.is_initialized():
-        outcome["failing rank"] = failing_rank(rank)
-        assert torch.equal(slow_leader(), torch.from_numpy(finest(points(50))))
+    if rank == 0:  # a call on one rank alone must not wait for the others
+        finch(points(100))
+    for count in (1, 2, 11):
+        share = share_of(count, rank, size)
+        outcome[f"gathered {count}"] = gather_rows(torch.tensor([[i, i**2] for i in share]), count)
+
+    def broken(*args: Any) -> Any:
+        raise OSError("no room here")
+
+    outcome["main fails"] = attempt(lambda: on_main(broken))
+    outcome["from main"] = on_main(lambda: rank)
+    if rank == size - 1:
+        see = neighbors._Nearest._see
+        neighbors._Nearest._see = broken  # type: ignore[method-assign]
+    outcome["own failure"] = attempt(lambda: cluster_on_all_ranks(FINCH(), points(2600)))
+    if rank == size - 1:
+        neighbors._Nearest._see = see  # type: ignore[method-assign]
+    # A failure leaves all ranks usable.
+    outcome["own result"] = together(lambda: rank)
+    outcome["after it"] = torch.from_numpy(cluster_on_all_ranks(FINCH(), points(90)))
     torch.save(outcome, out / f"rank_{rank}.pt")
-
-
-def slow_leader() -> torch.Tensor:
-    """Rank 0 works for longer than the time-out between two searches; the others must wait."""
-
-    def slow(matrix: Any) -> np.ndarray:
-        finest(matrix)
-        time.sleep(15)
-        return finest(matrix)
-
-    return torch.from_numpy(cluster_on_all_ranks(slow, points(50), timedelta(seconds=10)))
-
-
-def failing_rank(rank: int) -> str:
-    """A rank that fails in its share must stop the others, too, and leave them usable."""
-
-    def broken(rows: Any) -> Any:
-        raise MemoryError("no room here")
-
-    real = search_together.find_duplicates
-    if rank == 1:
-        search_together.find_duplicates = broken
-    message = "nothing was raised"
-    try:
-        cluster_on_all_ranks(finest, points(9))
-    except RuntimeError as error:
-        message = str(error)
-    search_together.find_duplicates = real
-    assert (cluster_on_all_ranks(finest, points(9)) == finest(points(9))).all()
-    return message
 
 
 if __name__ == "__main__":

@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slic_mmaction.clustering import links
-from slic_mmaction.clustering.embeddings import renumber
 from slic_mmaction.clustering.links import components, weighted_links
-from slic_mmaction.clustering.prepared_rows import PreparedRows
+from slic_mmaction.clustering.quality import renumber
 
 
 def dense_links(points, neighbors, metric):
@@ -45,8 +44,6 @@ def random_graph(n, seed, hubs):
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     targets = rng.integers(min(n, hubs), size=n)
     index = np.arange(n)
-    # Exact in float32, which is what rows are taken from.
-    points = points.astype(np.float32).astype(np.float64)
     return points, np.where(targets == index, (index + 1) % n, targets)
 
 
@@ -56,28 +53,28 @@ def random_graph(n, seed, hubs):
 @settings(deadline=None, max_examples=30)
 def test_links_and_components_match_the_dense_adjacency(metric, block, n, seed, hubs):
     points, neighbors = random_graph(n, seed, hubs)
-    rows = PreparedRows(torch.from_numpy(points), metric)
+    rows = torch.from_numpy(points)
     adjacency, weighted = dense_links(points, neighbors, metric)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(links, "_BLOCK_ELEMENTS", block)
         found = np.full((n, n), np.nan)
-        for i, j, length in weighted_links(rows, neighbors):
+        for i, j, length in weighted_links(rows, neighbors, metric):
             assert np.isnan(found[i, j]).all() and np.isnan(found[j, i]).all()
             found[i, j] = found[j, i] = length
         limit = np.median(weighted[adjacency > 0]) + 1e-9
-        kept = components(rows, neighbors, limit)
+        kept = components(rows, neighbors, metric, limit)
     np.testing.assert_array_equal(~np.isnan(found), adjacency > 0)
     np.testing.assert_allclose(found[adjacency > 0], weighted[adjacency > 0], atol=1e-12)
     assert kept.tolist() == flood((adjacency > 0) & (weighted <= limit))
-    assert components(rows, neighbors, None).tolist() == flood(adjacency > 0)
+    assert components(rows, neighbors, metric).tolist() == flood(adjacency > 0)
 
 
 def test_a_hub_is_handed_out_in_bounded_blocks():
     n = 3000
-    rows = PreparedRows(torch.randn(n, 2), "euclidean")
+    rows = torch.randn(n, 2)
     neighbors = np.zeros(n, dtype=np.int64)
     neighbors[0] = 1
-    sizes = [len(i) for i, _, _ in weighted_links(rows, neighbors)]
+    sizes = [len(i) for i, _, _ in weighted_links(rows, neighbors, "euclidean")]
     # Everyone but 0 points to 0: n - 1 links to it and all pairs among the rest.
     assert sum(sizes) == n - 1 + (n - 1) * (n - 2) // 2
     assert max(sizes) <= links._BLOCK_ELEMENTS

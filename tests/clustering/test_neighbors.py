@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -10,28 +9,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slic_mmaction.clustering import faiss_search, first_neighbors, settle, tile_search
+from slic_mmaction.clustering import first_neighbors, neighbors
+from slic_mmaction.nearest import similarity_blocks
 
 GOLDEN = np.load(Path(__file__).parents[1] / "data" / "finch.npz")
-NO_FAISS = pytest.mark.skipif(find_spec("faiss") is None, reason="faiss is optional")
-# Metric, backend and precision that go together.
-SEARCHES = [
-    ("cosine", "torch", "float32"),
-    ("cosine", "torch", "bfloat16"),
-    ("euclidean", "torch", "float32"),
-    pytest.param("cosine", "faiss", "float32", marks=NO_FAISS),
-    pytest.param("euclidean", "faiss", "float32", marks=NO_FAISS),
-]
-searches = pytest.mark.parametrize("metric, backend, precision", SEARCHES)
+metrics = pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 
 
 @pytest.fixture(scope="module", autouse=True)
 def small_tiles():
     """Tiles and blocks so small that forty points fill several, the last of them in part."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (tile_search, settle, faiss_search):
-            patch.setattr(module, "TILE", 3)
-        patch.setattr(tile_search, "_CPU_BLOCK", 6)
+        patch.setattr(neighbors, "_TILE", 3)
+        patch.setattr(neighbors, "_CPU_BLOCK", 6)
         yield
 
 
@@ -50,18 +40,14 @@ def brute_force(x: np.ndarray, metric: str) -> list[int]:
     return nearest
 
 
-@pytest.mark.parametrize(
-    "backend, precision",
-    [("torch", "float32"), ("torch", "bfloat16"), pytest.param("faiss", "auto", marks=NO_FAISS)],
-)
 @pytest.mark.parametrize("name", ["small", "medium"])
-def test_neighbors_of_the_authors_code(name, backend, precision):
+def test_neighbors_of_the_authors_code(name):
     embeddings = GOLDEN[f"{name}/embeddings"].astype(np.float32)
-    found = first_neighbors(embeddings, backend=backend, precision=precision)
+    found = first_neighbors(embeddings)
     np.testing.assert_array_equal(found, GOLDEN[f"{name}/first_neighbour"])
 
 
-@searches
+@metrics
 @given(
     n=st.integers(2, 40),
     dim=st.integers(1, 8),
@@ -69,71 +55,93 @@ def test_neighbors_of_the_authors_code(name, backend, precision):
     seed=st.integers(0, 2**31),
 )
 @settings(deadline=None, max_examples=40)
-def test_brute_force_with_duplicates(metric, backend, precision, n, dim, copies, seed):
+def test_brute_force_with_duplicates(metric, n, dim, copies, seed):
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((n, dim)).astype(np.float32)
     x[rng.integers(n, size=copies)] = x[rng.integers(n, size=copies)]
-    found = first_neighbors(x, metric, backend, precision)
+    found = first_neighbors(x, metric)
     assert found.dtype == np.int64
     assert found.tolist() == brute_force(x, metric)
 
 
-@searches
+@metrics
 @given(n=st.integers(2, 40), dim=st.integers(1, 3), seed=st.integers(0, 2**31))
 @settings(deadline=None, max_examples=40)
-def test_brute_force_on_a_grid_of_ties_and_zero_rows(metric, backend, precision, n, dim, seed):
+def test_brute_force_on_a_grid_of_ties_and_zero_rows(metric, n, dim, seed):
     x = np.random.default_rng(seed).integers(-1, 2, (n, dim)).astype(np.float32)
-    assert first_neighbors(x, metric, backend, precision).tolist() == brute_force(x, metric)
+    assert first_neighbors(x, metric).tolist() == brute_force(x, metric)
 
 
-@searches
-def test_more_near_ties_than_candidates(metric, backend, precision):
-    # Forty points closer together than float32 products can tell: float64 decides.
+def difficult_sets() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((120, 16)).astype(np.float32)
-    x[::3] = x[0] + 3e-7 * rng.standard_normal((40, 16)).astype(np.float32)
-    assert first_neighbors(x, metric, backend, precision).tolist() == brute_force(x, metric)
+    x = rng.standard_normal((120, 8)).astype(np.float32)
+    near, far = x.copy(), x.copy()
+    near[::3] = near[0] + 3e-7 * rng.standard_normal((40, 8)).astype(np.float32)
+    far[17] *= 1e6
+    return {
+        "forty points closer together than float32 products can tell": near,
+        "one far row": far,
+        "far from the origin": x + 1000,
+        "all cosines negative": 3 * np.eye(4, dtype=np.float32) - 1,
+        "collapsed": 1 + 1e-7 * x.astype(np.float64),
+        "few different rows": x[rng.integers(9, size=120)],
+        "tiny": x * np.float32(1e-15),
+    }
 
 
-@searches
-def test_a_far_row_does_not_blur_the_others(metric, backend, precision):
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((60, 4)).astype(np.float32)
-    x[17] *= 1e6
-    assert first_neighbors(x, metric, backend, precision).tolist() == brute_force(x, metric)
+@metrics
+@pytest.mark.parametrize("name", difficult_sets())
+def test_what_rounding_blurs_is_decided_in_float64(metric, name):
+    x = difficult_sets()[name]
+    ((_, similarity),) = similarity_blocks(x, x, metric)
+    expected = similarity.fill_diagonal_(-torch.inf).argmax(1).numpy()
+    np.testing.assert_array_equal(first_neighbors(x, metric), expected)
+    with pytest.MonkeyPatch.context() as patch:
+        # Neither blocks nor which candidates are compared how may matter.
+        patch.setattr(neighbors, "_TILE", 64)
+        patch.setattr(neighbors, "_CPU_BLOCK", 128)
+        for share in (0, 1):
+            patch.setattr(neighbors, "_DENSE_SHARE", share)
+            np.testing.assert_array_equal(first_neighbors(x, metric), expected)
 
 
-@searches
-def test_points_far_from_the_origin(metric, backend, precision):
-    x = np.random.default_rng(0).standard_normal((60, 4)).astype(np.float32) + 1000
-    assert first_neighbors(x, metric, backend, precision).tolist() == brute_force(x, metric)
+@metrics
+def test_rounded_factors_change_nothing(metric, monkeypatch):
+    """As where a training script allows TF32: the products are worse, the bound wider."""
+    x = torch.randn(90, 16, generator=torch.Generator().manual_seed(0))
+    expected = first_neighbors(x, metric)
+    factors = neighbors._Points.factors
+    monkeypatch.setattr(neighbors, "_factor_rounding", lambda device: 2.0**-8)
+    monkeypatch.setattr(
+        neighbors._Points,
+        "factors",
+        lambda self, rows: tuple(f.bfloat16().float() for f in factors(self, rows)),
+    )
+    if metric == "cosine":  # in the Euclidean factors half the square is rounded, too
+        np.testing.assert_array_equal(first_neighbors(x, metric), expected)
 
 
-@searches
-def test_points_that_all_point_away_from_each_other(metric, backend, precision):
-    # All cosines are negative: bfloat16's short cut for maxima does not hold.
-    x = 3 * np.eye(4, dtype=np.float32) - 1
-    assert first_neighbors(x, metric, backend, precision).tolist() == brute_force(x, metric)
+@metrics
+def test_many_candidates_wait_in_bounded_memory(metric, monkeypatch):
+    x = np.random.default_rng(1).integers(0, 2, (90, 4)) + 0.5
+    expected = first_neighbors(x, metric)
+    decided = []
+    decide = neighbors._Nearest.decide
+    monkeypatch.setattr(neighbors, "_PAIR_ELEMENTS", 64)
+    monkeypatch.setattr(neighbors, "_DENSE_SHARE", 1)
+    monkeypatch.setattr(
+        neighbors._Nearest,
+        "decide",
+        lambda self: (decided.append(self._num_waiting), decide(self)),
+    )
+    np.testing.assert_array_equal(first_neighbors(x, metric), expected)
+    assert len(decided) > 3 and max(decided) < 2 * 90 + 64
 
 
-@searches
-def test_all_points_equal(metric, backend, precision):
-    found = first_neighbors(np.ones((5, 3)), metric, backend, precision)
-    assert found.tolist() == [1, 0, 0, 0, 0]
-    assert first_neighbors(np.zeros((3, 3)), metric, backend, precision).tolist() == [1, 0, 0]
-
-
-@searches
-def test_blocks_do_not_change_the_result(metric, backend, precision, monkeypatch):
-    x = np.random.default_rng(1).standard_normal((700, 8)).astype(np.float32)
-    x[100:150] = x[:50] + 1e-7
-    small = first_neighbors(x, metric, backend, precision)
-    for module in (tile_search, settle, faiss_search):
-        monkeypatch.setattr(module, "TILE", 256)
-    monkeypatch.setattr(tile_search, "_CPU_BLOCK", 1024)
-    whole = first_neighbors(x, metric, backend, precision)
-    np.testing.assert_array_equal(small, whole)
-    assert whole.tolist() == brute_force(x, metric)
+@metrics
+def test_all_points_equal(metric):
+    assert first_neighbors(np.ones((5, 3)), metric).tolist() == [1, 0, 0, 0, 0]
+    assert first_neighbors(np.zeros((3, 3)), metric).tolist() == [1, 0, 0]
 
 
 def test_metrics_differ_where_they_should():
@@ -151,6 +159,10 @@ def test_tensor_array_half_precision_and_mapped_file_agree(tmp_path):
             warnings.simplefilter("error")
             found = first_neighbors(np.load(tmp_path / "x.npy", mmap_mode=mode))
         np.testing.assert_array_equal(found, expected)
+    doubled = x.double()
+    before = doubled.clone()
+    np.testing.assert_array_equal(first_neighbors(doubled), expected)
+    assert torch.equal(doubled, before)
 
 
 def test_bad_input_is_named():
@@ -160,5 +172,3 @@ def test_bad_input_is_named():
         first_neighbors(np.array([[1, 2], [np.nan, 0]]))
     with pytest.raises(ValueError, match="'annoy'"):
         first_neighbors(np.ones((3, 3)), backend="annoy")
-    with pytest.raises(ValueError, match="metric='cosine'"):
-        first_neighbors(np.ones((3, 3)), "euclidean", precision="bfloat16")

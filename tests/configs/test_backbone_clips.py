@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from slic_mmaction.features import load_features
+from slic_mmaction.evaluation import load_features
 
 pytestmark = pytest.mark.slow
 

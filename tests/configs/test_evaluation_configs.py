@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 
 from slic_mmaction.evaluation import PROTOCOLS
-from slic_mmaction.probe import video_groups
+from slic_mmaction.evaluation.linear_probe import video_groups
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 EVALUATIONS = sorted(
@@ -20,7 +20,7 @@ EVALUATIONS = sorted(
 
 
 @pytest.mark.parametrize("name", EVALUATIONS, ids=str)
-def test_clips_are_the_protocols(name: Path) -> None:
+def test_clips_videos_and_metric_are_those_of_the_name(name: Path) -> None:
     cfg = Config.fromfile(CONFIGS / name)
     steps = {step["type"]: step for step in cfg.test_dataloader.dataset.pipeline}
     clips = steps["SampleProtocolClips"]
@@ -37,10 +37,6 @@ def test_clips_are_the_protocols(name: Path) -> None:
     kinds = dict(retrieval="VideoRetrievalMetric", knn="VideoKNNMetric", linear="LinearProbeMetric")
     assert cfg.test_evaluator.type == kinds[name.parts[0]]
 
-
-@pytest.mark.parametrize("name", EVALUATIONS, ids=str)
-def test_videos_are_those_of_the_name(name: Path) -> None:
-    cfg = Config.fromfile(CONFIGS / name)
     query, gallery = (cfg.test_dataloader.dataset[role] for role in ("query", "gallery"))
     data = re.findall("ucf101|hmdb51|k400", name.stem)[-1]
     if data == "k400":
@@ -48,11 +44,9 @@ def test_videos_are_those_of_the_name(name: Path) -> None:
         assert gallery.ann_file == "data/kinetics400/kinetics400_train_list_videos.txt"
         assert cfg.model.data_preprocessor.mean == [110.7975, 103.3005, 96.2625]
         return
-    found = re.search(r"split(\d)", name.stem)
-    split = found[1] if found else "1"
-    assert query.ann_file == f"data/{data}/{data}_val_split_{split}_videos.txt"
-    assert gallery.ann_file == f"data/{data}/{data}_train_split_{split}_videos.txt"
-    for part in (query, gallery):
+    split = (re.findall(r"split(\d)", name.stem) or ["1"])[0]
+    for part, of in ((query, "val"), (gallery, "train")):
+        assert part.ann_file == f"data/{data}/{data}_{of}_split_{split}_videos.txt"
         assert part.data_prefix == dict(video=f"data/{data}/videos")
 
 

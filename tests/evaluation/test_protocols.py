@@ -1,16 +1,82 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from slic_mmaction.evaluation import PROTOCOLS, SeenAs, get_protocol
+from slic_mmaction.evaluation import PROTOCOLS, SampleProtocolClips, get_protocol
+from slic_mmaction.evaluation.protocols import (
+    evenly_spaced_starts,
+    full_name,
+    name_in_keys,
+    window_starts,
+)
+
+DATA = Path(__file__).parents[1] / "data"
+STARTS = {
+    int(key.rsplit("_", 1)[1]): value
+    for key, value in np.load(DATA / "retrieval.npz").items()
+    if key.startswith("clip_starts/ucf_")
+}
+TEMPORAL = np.load(DATA / "temporal.npz")
+COCLR = {int(length): frames for length, frames in np.load(DATA / "coclr_frames.npz").items()}
 
 
-def test_protocols_differ_in_what_they_say() -> None:
-    assert set(PROTOCOLS) == {"iic", "coclr", "center"}
-    assert [PROTOCOLS[n].num_clips for n in ("iic", "coclr", "center")] == [10, None, 1]
-    assert [PROTOCOLS[n].feature for n in ("iic", "coclr")] == ["projection", "backbone"]
+def sampled(protocol: str, length: int, first: int = 0, **options) -> dict:
+    results = dict(total_frames=length, start_index=first)
+    return SampleProtocolClips(protocol, **options).transform(results)
+
+
+def test_clips_are_the_authors() -> None:
+    for length, starts in STARTS.items():
+        np.testing.assert_array_equal(evenly_spaced_starts(length), starts)
+    for length in (int(n) for n in TEMPORAL["lengths"] if n >= 16):
+        frames = sampled("center", length, 1)["frame_inds"]
+        np.testing.assert_array_equal(frames, TEMPORAL[f"center/{length}"])
+    for length in (n for n in COCLR if n > 16):
+        results = sampled("coclr", length, 1)
+        np.testing.assert_array_equal(results["frame_inds"], COCLR[length])
+        assert results["num_clips"] == len(COCLR[length]) // 16
+        assert results["protocol"] == "coclr"
+    for length in (1, 5, 15, 16):
+        # The authors pad on the left with frame 0 and lose a frame: not so here.
+        frames = sampled("coclr", length)["frame_inds"]
+        np.testing.assert_array_equal(frames, np.arange(16) % length)
+
+
+@given(st.integers(1, 400), st.integers(1, 12), st.integers(1, 20), st.integers(1, 4))
+def test_frames_exist_whatever_the_length(length: int, clips: int, frames: int, step: int) -> None:
+    span = frames * step
+    found = sampled("iic", length, clip_len=frames, frame_interval=step, num_clips=clips)
+    assert found["frame_inds"].shape == (clips * frames,)
+    assert found["frame_inds"].min() >= 0 and found["frame_inds"].max() < length
+    if length >= span:
+        starts = evenly_spaced_starts(length, span, clips)
+        assert starts[0] == 0 and (np.diff(starts) >= 0).all()
+    windows = window_starts(length, span)
+    assert windows[0] == 0 and (np.diff(windows) == span).all()
+    assert len(windows) == 1 or windows[-1] + span < length
+    assert windows[-1] + 2 * span >= length
+    center = sampled("center", length, clip_len=frames)["frame_inds"]
+    assert center[0] == max(length - frames, 0) // 2
+
+
+def test_names_say_what_departs_from_the_protocol() -> None:
+    assert [p.name for p in PROTOCOLS.values()] == list(PROTOCOLS) == ["iic", "coclr", "center"]
+    assert sampled("iic", 50)["protocol"] == "iic"
+    options = dict(num_clips=4, clip_len=8, frame_interval=2)
+    assert sampled("iic", 50, **options)["protocol"] == "iic, 4 clips, 8 frames, interval 2"
+    assert get_protocol("iic, 4 clips") is PROTOCOLS["iic"]
+    assert full_name("iic", "projection", (128, 128)) == "iic"
+    assert full_name("coclr", "backbone", None) == "coclr"
+    name = full_name("iic, 4 clips", "backbone", (56, 56))
+    assert name == "iic, 4 clips, backbone feature, 56px"
+    assert name_in_keys(name) == "iic_4-clips_backbone-feature_56px"
+    assert full_name("center", "projection", (128, 171)) == "center, 171x128px"
 
 
 def test_only_coclr_centres() -> None:
@@ -19,14 +85,18 @@ def test_only_coclr_centres() -> None:
     assert get_protocol("coclr").prepared(rows).tolist() == [[-1, -2], [1, 2]]
 
 
-def test_results_say_what_departs_from_the_protocol() -> None:
-    assert get_protocol("iic, 4 clips").name == "iic"
-    assert SeenAs("iic", "projection", (128, 128)).name == "iic"
-    assert SeenAs("coclr", "backbone").name == "coclr"
-    seen = SeenAs("iic, 4 clips", "backbone", (56, 56))
-    assert seen.name == "iic, 4 clips, backbone feature, 56px"
-    assert seen.slug == "iic_4-clips_backbone-feature_56px"
-    assert seen.clips == "iic, 4 clips, 56px" and seen.rule is PROTOCOLS["iic"]
-    assert SeenAs("center", "projection", (128, 171)).name == "center, 171x128px"
-    with pytest.raises(ValueError, match="Unknown retrieval protocol 'top'"):
-        get_protocol("top, 3 clips")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(protocol="coc"), r"Unknown retrieval protocol 'coc'; known are center, coclr, iic"),
+        (dict(num_clips=0), "at least 1"),
+        (dict(frame_interval=0), "at least 1"),
+        (dict(protocol="center", num_clips=3), "has one clip, in the centre"),
+        (dict(protocol="coclr", num_clips=3), "takes all clips of a video"),
+    ],
+)
+def test_bad_settings_are_named(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SampleProtocolClips(**options)
+    with pytest.raises(ValueError, match=r"a\.avi has no frames"):
+        SampleProtocolClips().transform(dict(total_frames=0, start_index=0, filename="a.avi"))

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
 
-from slic_mmaction.evaluation import recall_at_k, similarity, top_k_neighbors
+from slic_mmaction.evaluation import average_precisions, recall, recall_at_k
+from slic_mmaction.evaluation.recall import per_class_table
 
 GOLDEN = np.load(Path(__file__).parents[1] / "data" / "retrieval.npz")
 QUERY, GALLERY = (
@@ -24,65 +25,6 @@ def test_iic_protocol_is_the_authors() -> None:
     np.testing.assert_allclose([got[k] for k in ks], GOLDEN["r_easy/recall"], atol=1e-12)
     correct = [round(got[k] * len(QUERY)) for k in ks]
     assert correct == GOLDEN["r_easy/correct"].tolist()
-
-
-@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
-def test_top_k_is_the_authors(metric: str) -> None:
-    ks = GOLDEN["r_easy/eval_ks"].tolist()
-    query, gallery = torch.from_numpy(QUERY.mean(1)), torch.from_numpy(GALLERY.mean(1))
-
-    def shares(indices: np.ndarray, labels: np.ndarray) -> list[float]:
-        hits = GALLERY_LABELS[indices] == labels[:, None]
-        return [hits[:, :k].any(1).mean() for k in ks]
-
-    indices = top_k_neighbors(query, gallery, max(ks), metric)[0].numpy()
-    expected = GOLDEN[f"r_easy/eval_topk_{metric}"]
-    np.testing.assert_allclose(shares(indices, QUERY_LABELS), expected, atol=1e-12)
-
-    indices = top_k_neighbors(gallery, gallery, max(ks) + 1, metric)[0].numpy()
-    assert (indices[:, 0] == np.arange(len(gallery))).all()
-    expected = GOLDEN[f"r_easy/eval_topk_self_{metric}"]
-    np.testing.assert_allclose(shares(indices[:, 1:], GALLERY_LABELS), expected, atol=1e-12)
-
-
-@given(st.data())
-@settings(deadline=None, max_examples=60)
-def test_equals_a_plain_loop_and_ties_go_to_the_lowest_index(data) -> None:
-    rows = st.lists(st.integers(-2, 2), min_size=3, max_size=3)
-    gallery = np.array(data.draw(st.lists(rows, min_size=1, max_size=12)), dtype=np.float64)
-    query = np.array(data.draw(st.lists(rows, min_size=1, max_size=6)), dtype=np.float64)
-    k = data.draw(st.integers(1, len(gallery)))
-    found, values = top_k_neighbors(query, gallery, k, "euclidean")
-    for row, q in enumerate(query):
-        distances = [np.sqrt(((q - g) ** 2).sum()) for g in gallery]
-        expected = sorted(range(len(gallery)), key=lambda i: (round(distances[i], 9), i))[:k]
-        assert found[row].tolist() == expected
-        np.testing.assert_allclose(-values[row].numpy(), [distances[i] for i in expected])
-
-
-def test_blocks_change_nothing(monkeypatch) -> None:
-    whole = top_k_neighbors(QUERY.mean(1), GALLERY.mean(1), 7)
-    for rows in (1, 5, 59):
-        monkeypatch.setattr(similarity, "BLOCK_ELEMENTS", rows * len(GALLERY))
-        parts = top_k_neighbors(QUERY.mean(1), GALLERY.mean(1), 7)
-        assert torch.equal(whole[0], parts[0]) and torch.equal(whole[1], parts[1])
-
-
-@given(st.integers(0, 99), st.integers(1, 30), st.integers(1, 4))
-@settings(deadline=None, max_examples=40)
-def test_copies_in_the_gallery_come_in_their_order(seed: int, k: int, rows: int) -> None:
-    """Ties at and before the k-th neighbour, in blocks of any size."""
-    rng = np.random.default_rng(seed)
-    gallery = rng.normal(size=(10, 6)).astype(np.float32)[rng.integers(0, 10, 30)]
-    query = rng.normal(size=(5, 6)).astype(np.float32)
-    found = np.concatenate(
-        [top_k_neighbors(query[i : i + rows], gallery, k)[0] for i in range(0, 5, rows)]
-    )
-    unit = gallery / np.linalg.norm(gallery, axis=1, keepdims=True)
-    for row, q in enumerate(query / np.linalg.norm(query, axis=1, keepdims=True)):
-        # In float32 copies are equal to the last bit, and others are far enough apart.
-        near = [round(float(np.sum(q.astype(float) * g.astype(float))), 6) for g in unit]
-        assert found[row].tolist() == sorted(range(30), key=lambda i: (-near[i], i))[:k]
 
 
 def test_coclr_centres_queries_and_gallery_each_by_its_own_mean() -> None:
@@ -113,7 +55,7 @@ def test_every_query_counts() -> None:
         (dict(ks=[4]), r"within 1\.\.3"),
         (dict(query_labels=np.array([0])), r"labels must have the shape \(2,\)"),
         (dict(query=np.zeros((2, 5))), "have 5 dimensions and gallery embeddings 3"),
-        (dict(query=np.full((2, 3), np.nan)), "2 of 2 query embeddings are not finite"),
+        (dict(query=np.full((2, 3), np.nan)), "2 of 2 query embeddings have NaN"),
         (dict(query=np.zeros((2, 4, 3))), "average the clips"),
     ],
 )
@@ -127,3 +69,40 @@ def test_bad_input_is_named(change: dict, message: str) -> None:
     )
     with pytest.raises(ValueError, match=message):
         recall_at_k(**{**good, **change})
+
+
+@given(st.integers(0, 999), st.integers(1, 8), st.integers(2, 30))
+@settings(deadline=None, max_examples=30)
+def test_average_precision_is_scikit_learns_in_any_blocks(seed: int, q: int, g: int) -> None:
+    rng = np.random.default_rng(seed)
+    query, gallery = rng.normal(size=(q, 6)), rng.normal(size=(g, 6))
+    query_labels, gallery_labels = rng.integers(0, 3, q), rng.integers(0, 3, g)
+    got = average_precisions(query, query_labels, gallery, gallery_labels).tolist()
+    for row in range(q):
+        hits = gallery_labels == query_labels[row]
+        near = gallery @ query[row] / np.linalg.norm(gallery, axis=1)
+        expected = average_precision_score(hits, near) if hits.any() else 0
+        assert got[row] == pytest.approx(expected)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recall, "BLOCK_ELEMENTS", 8 * g)
+        assert average_precisions(query, query_labels, gallery, gallery_labels).tolist() == got
+
+
+def test_average_precision_ranks_ties_by_index_and_a_missing_class_has_zero() -> None:
+    gallery = np.array([[1.0, 0], [1, 0], [1, 0], [0, 1]])
+    query = np.array([[1.0, 0]] * 3)
+    got = average_precisions(query, np.array([1, 0, 9]), gallery, np.array([0, 1, 1, 0]))
+    assert got.tolist() == pytest.approx([(1 / 2 + 2 / 3) / 2, (1 + 2 / 4) / 2, 0])
+    with pytest.raises(ValueError, match=r"gallery has 3 embeddings.*\(3,\)"):
+        average_precisions(np.eye(3), np.arange(3), np.eye(3), np.arange(2))
+
+
+def test_classes_weighted_by_their_queries_give_the_recall() -> None:
+    hits = np.array([[1, 0], [0, 0], [0, 1], [0, 0], [0, 1]], dtype=bool)
+    labels = np.array([4, 4, 7, 0, 7])
+    table = per_class_table(hits, labels, list("abcde"), [1, 2])
+    for k in (1, 2):
+        mean = sum(row["queries"] * row[f"R@{k}"] for row in table) / len(labels)
+        assert mean == pytest.approx(100 * hits[:, :k].any(1).mean())
+    assert [row["label"] for row in table] == [0, 7, 4]
+    assert table[1] == {"label": 7, "example": "c", "queries": 2, "R@1": 0, "R@2": 100}

@@ -17,7 +17,7 @@ PLACES = {
     "training": "mmengine.optim:OptimWrapper.update_params",
     "embedding": "slic_mmaction.hooks.pseudo_label_hook:embed_videos",
     "leading": "slic_mmaction.clustering.finch:FINCH.__call__",
-    "searching": "slic_mmaction.clustering.team:search_together",
+    "searching": "slic_mmaction.clustering.all_ranks:first_neighbors",
 }
 
 

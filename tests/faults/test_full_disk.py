@@ -19,7 +19,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.registry import init_default_scope
 
-from slic_mmaction.features import load_features
+from slic_mmaction.evaluation import load_features
 
 pytestmark = pytest.mark.faults
 
@@ -98,21 +98,18 @@ WRITE_SHARDS = """
 import sys
 from pathlib import Path
 import numpy as np
-from slic_mmaction.features import FeatureKey
-from slic_mmaction.features.feature_set import write_index
-from slic_mmaction.features.shards import ShardWriter, read_shards
+from slic_mmaction.evaluation import FeatureKey
+from slic_mmaction.evaluation.feature_set import write_index, write_shard
 
 folder, key = Path(sys.argv[1]), FeatureKey("weights", "config", "videos")
-writer = ShardWriter(folder, key.digest, 4)
 rows = np.random.default_rng(0).normal(size=(1, 50_000)).astype(np.float32)
+write_index(folder, list("01234567"), key, "backbone")
 try:
-    for video in range(12):  # 0.8 MB for each shard
-        writer.add(video, rows + video, None, (16, 16))
+    for first in range(0, 12, 4):  # 0.8 MB for each shard
+        features = {video: rows + video for video in range(first, first + 4)}
+        write_shard(folder, features, None, (16, 16))
 except OSError as error:
     print(error)
-done = list(read_shards(folder))
-videos = sorted(video for shard in done for video in shard.videos)
-write_index(folder, [str(video) for video in videos], key, "backbone", done)
 """
 
 

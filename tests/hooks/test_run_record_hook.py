@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from slic_mmaction.compat.checkpoints import load_from_local
-from slic_mmaction.results.provenance import code_version, experiment_name
+from slic_mmaction.evaluation.records import code_version, experiment_name
 
 pytestmark = pytest.mark.slow
 
@@ -38,15 +38,19 @@ def test_weights_carry_the_record_into_the_runs_that_use_them(run, tmp_path: Pat
     first = record_of(pretraining)
     assert first["name"] == "tiny_slic" and first["seed"] == 7 and first["origin"] is None
     assert first["commit"] == code_version() and len(first["config_hash"]) == 8
-    assert first["val_videos"] == 12
+    evaluation = json.loads((Path(pretraining.log_dir) / "evaluation.json").read_text())
+    assert (evaluation["part"], evaluation["epoch"]) == ("val", 1)
+    assert (evaluation["name"], evaluation["feature"]) == ("center, 4 frames, 16px", "projection")
+    assert evaluation["query"]["videos"] == 4 and evaluation["gallery"]["videos"] == 8
+    assert set(evaluation["figures"]) == {"retrieval/R@1", "retrieval/R@5"}
     path = tmp_path / "work" / "epoch_1.pth"
     saved = load_from_local(str(path), "cpu")["meta"]["run_record"]
-    assert {**saved, "val_videos": 12} == first
+    assert saved == first
 
     test = run("test", load_from=str(path))
     test.test()
     record = record_of(test)
-    assert record["test_videos"] == 12 and record["seed"] == 0
+    assert record["seed"] == 0
     assert record["origin"] == {**saved, "file": str(path), "epoch": 1}
 
 

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -14,12 +12,9 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from slic_mmaction.features import load_features
+from slic_mmaction.evaluation import load_features
 
-pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "tools" / "extract_features.py"
+SOURCE = Path(__file__).parents[2] / "tools" / "extract_features.py"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +52,7 @@ def test_query_and_gallery(call, inputs, tmp_path: Path, capsys) -> None:
     assert f"{out / 'gallery'}: 8 videos x 1 clips x 8" in capsys.readouterr().out
     gallery = load_features(out / "gallery")
     assert [Path(name).name for name in gallery.names] == [f"train_{i}.mp4" for i in range(8)]
-    assert gallery.array().shape == (8, 1, 8) and gallery.index["layer"] == "projection"
+    assert gallery.array().shape == (8, 1, 8) and gallery.layer == "projection"
     assert len(load_features(out / "query")) == 4
     np.testing.assert_array_equal(np.load(out / "gallery.npy"), gallery.means())
     assert np.load(out / "gallery_labels.npy").tolist() == [i % 2 for i in range(8)]
@@ -94,7 +89,7 @@ def test_any_recognizer_and_any_dataset(call, inputs, tmp_path: Path, video_set:
     call(tmp_path / "stock.py", tmp_path / "stock.pth", "--out", tmp_path / "out")
     features = load_features(tmp_path / "out")
     assert features.array().shape == (4, 3, 32)
-    assert features.index["layer"] == "backbone" and features.index["protocol"] is None
+    assert features.layer == "backbone" and features.protocol is None
 
 
 def test_wrong_use_is_one_sentence(call, inputs, tmp_path: Path, capsys) -> None:
@@ -113,31 +108,3 @@ def test_wrong_use_is_one_sentence(call, inputs, tmp_path: Path, capsys) -> None
             call(*arguments)
         said = capsys.readouterr().err
         assert stop.value.code == 2 and sentence in said.splitlines()[-1], said
-
-
-@pytest.mark.slow
-def test_two_ranks_then_clustering(inputs, tmp_path: Path) -> None:
-    """Features of two processes, and the tool that reads their means."""
-
-    def run(*command: object) -> str:
-        done = subprocess.run(
-            [sys.executable, *map(str, command)],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            cwd=ROOT,
-            env=dict(os.environ, OMP_NUM_THREADS="1"),
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
-
-    ranks = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", SOURCE, *inputs)
-    run(*ranks, "--out", tmp_path / "two", "--launcher", "pytorch", "--npy")
-    run(SOURCE, *inputs, "--out", tmp_path / "one")
-    one, two = (load_features(tmp_path / name / "gallery") for name in ("one", "two"))
-    assert len(list(two.folder.glob("*.npy"))) == 2 and len(list(one.folder.glob("*.npy"))) == 1
-    assert one.key == two.key
-    torch.testing.assert_close(one.means(), two.means(), atol=1e-5, rtol=1e-4)
-    npy = [tmp_path / "two" / f"gallery{part}.npy" for part in ("", "_labels")]
-    said = run("tools/analysis/cluster_embeddings.py", npy[0], "--labels", npy[1])
-    assert "NMI" in said

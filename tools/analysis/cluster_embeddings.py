@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from slic_mmaction.clustering.progress import show_progress
 from slic_mmaction.clustering.quality import cluster_quality, size_bins
 from slic_mmaction.durable_file import durable_file
+from slic_mmaction.progress import show_progress
 from slic_mmaction.visualization import size_report
 
 METHODS = {

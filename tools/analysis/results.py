@@ -6,64 +6,270 @@
 
 Without --out the Markdown is printed; with it OUT.md and OUT.json are written. Every protocol has
 columns of its own; a metric that was measured under several must be named with its protocol.
-Seeds, commits and the origin of weights come from run_record.json, which RunRecordHook writes
-beside the log. More in docs/ablations.md.
+Figures come from the evaluation.json of a test or validation, seeds, commits and the origin of
+weights from the run_record.json beside it; RunRecordHook writes both. More in docs/ablations.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
 
-from slic_mmaction.preparation.atomic import write_text
-from slic_mmaction.results.columns import choose_columns
-from slic_mmaction.results.run import read_results
-from slic_mmaction.results.table import make_rows
-from slic_mmaction.results.writing import to_json, to_markdown
+from slic_mmaction.durable_file import durable_file
+from slic_mmaction.evaluation.protocols import name_in_keys
+from slic_mmaction.evaluation.records import EVALUATION, RUN_RECORD
+
+SPLITS, MEAN_OF_SPLITS = ("1", "2", "3"), "mean of 1-3"
+ANN_FILE = re.compile(r"(.+?)_(?:train|val|test)(?:_list)?(?:_split_?(\d))?(?:_videos|_rawframes)?")
+HEAD = ("method", "epoch", "data", "split", "videos")
+CHOSEN = ("lr", "weight_decay")  # by a linear probe: settings, no results
+NOTE = (
+    "Mean ± sample standard deviation over seeds, with their number in brackets. Numbers of "
+    "different columns are of different protocols: do not compare them."
+)
 
 
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+class Result(NamedTuple):
+    """One figure of one run, and everything that must be said with it."""
+
+    method: tuple[str, ...]  # names of the runs that made the weights, in order
+    families: tuple[str, ...]  # hashes of their configs, the same for all splits
+    hashes: tuple[str, ...]  # hashes of their configs
+    epoch: int | None  # of the last of them
+    seeds: tuple[int | None, ...]  # theirs, then those of the evaluation
+    data: str
+    split: str  # "-" without one
+    videos: int | None
+    column: str  # kind, protocol and metric: retrieval/iic/R@1
+    value: float
+    commits: tuple[str, ...]
+    folder: str
+
+
+def read_results(work_dirs: Iterable[Path]) -> list[Result]:
+    """All results below some folders; of several starts of one training the farthest counts.
+
+    Raises:
+        FileNotFoundError: If a folder does not exist.
+        ValueError: If it holds no evaluation, or a file is damaged.
+    """
+    trainings: list[Result] = []
+    tests: list[Result] = []
+    for work_dir in work_dirs:
+        if not work_dir.is_dir():
+            raise FileNotFoundError(f"There is no work directory {work_dir}.")
+        paths = sorted(work_dir.rglob(EVALUATION))
+        if not paths:
+            raise ValueError(
+                f"There is no {EVALUATION} below {work_dir}: validate while training, or run "
+                "tools/test.py, with RunRecordHook in default_hooks, which writes it."
+            )
+        for path in paths:
+            evaluation = read_json(path)
+            kind = tests if evaluation["part"] == "test" else trainings
+            kind.extend(read_evaluation(path.parent, evaluation))
+
+    def start(r: Result) -> tuple:
+        return Path(r.folder).parent, r.hashes, r.seeds, r.data, r.split, r.column
+
+    starts = grouped(trainings, start)
+    return [max(group, key=lambda r: r.epoch or 0) for group in starts] + tests
+
+
+def read_evaluation(folder: Path, evaluation: dict[str, Any]) -> Iterator[Result]:
+    """The results of one run."""
+    path = folder / RUN_RECORD
+    run = read_json(path) if path.is_file() else dict(name=folder.parent.name)
+    chain: list[dict[str, Any]] = [run]
+    while chain[0].get("origin"):
+        chain.insert(0, chain[0]["origin"])
+    # A test trains nothing. Without weights of another run it judges its own random ones.
+    trained = chain[:-1] if evaluation["part"] == "test" else chain
+    parts = [evaluation[part] for part in ("query", "gallery", "videos") if part in evaluation]
+    named = [data_of(part["ann_file"]) for part in parts]
+    data, split = (" in ".join(dict.fromkeys(names)) for names in zip(*named))
+    for key, value in evaluation["figures"].items():
+        *kind, metric = key.split("/")
+        if not kind or metric in CHOSEN:
+            continue
+        if len(kind) == 1 and "name" in evaluation:
+            kind.append(name_in_keys(evaluation["name"]))
+        yield Result(
+            method=tuple(run["name"] for run in trained) or ("random weights",),
+            families=tuple(run.get("family", run.get("file", "-")) for run in trained),
+            hashes=tuple(run.get("config_hash", run.get("file", "-")) for run in trained),
+            epoch=evaluation["epoch"] if trained is chain else (trained or [{}])[-1].get("epoch"),
+            seeds=(*(run.get("seed") for run in trained or chain), *evaluation["seeds"]),
+            data=data,
+            split=split,
+            videos=sum(part["videos"] for part in parts),
+            column="/".join([*kind, metric]),
+            value=float(value),
+            commits=tuple(dict.fromkeys(run.get("commit", "-") for run in chain)),
+            folder=str(folder),
+        )
+
+
+def data_of(ann_file: str) -> tuple[str, str]:
+    """Data set and split, by the name of an annotation file."""
+    stem = Path(ann_file).stem
+    match = ANN_FILE.fullmatch(stem)
+    return (match[1], match[2] or "-") if match else (stem or "-", "-")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A dict from a file."""
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is not readable JSON ({error}); remove that run.") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__} where a dict was expected.")
+    return content
+
+
+def grouped(results: Iterable[Result], key: Callable[[Result], Hashable]) -> list[list[Result]]:
+    """Results of equal keys, in the order of their first."""
+    groups: dict[Hashable, list[Result]] = {}
+    for result in results:
+        groups.setdefault(key(result), []).append(result)
+    return list(groups.values())
+
+
+def choose_columns(results: Iterable[Result], wanted: Sequence[str] = ()) -> list[str]:
+    """All columns, or those of some metrics (``R@1``) and columns (``retrieval/iic/R@1``).
+
+    Raises:
+        ValueError: If one of ``wanted`` was never measured, or under several protocols.
+    """
+
+    def natural(column: str) -> list:  # R@5 before R@10
+        return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", column)]
+
+    known = sorted({result.column for result in results}, key=natural)
+    chosen = []
+    for name in wanted:
+        found = [column for column in known if name in (column, column.rsplit("/", 1)[1])]
+        if not found:
+            raise ValueError(f"No run has {name}; there are {', '.join(known)}.")
+        if len(found) > 1:
+            raise ValueError(
+                f"{name} was measured under {len(found)} protocols, and their numbers must not "
+                f"be compared: choose one of {', '.join(found)}."
+            )
+        chosen += found
+    return list(dict.fromkeys(chosen)) or known
+
+
+def make_rows(results: Iterable[Result], columns: Sequence[str]) -> list[dict[str, Any]]:
+    """A row for each training and set of videos, and for the mean of splits 1 to 3.
+
+    A cell has the mean over seeds, their sample standard deviation (None of one), and all values;
+    of two runs with the same seeds the later counts.
+    """
+    shown = sorted((r for r in results if r.column in columns), key=lambda r: Path(r.folder).name)
+    for group in grouped(shown, attrgetter("families", "epoch", "data", "column", "seeds")):
+        splits = {result.split: result for result in group}
+        if set(SPLITS) <= splits.keys():
+            triple = [splits[split] for split in SPLITS]
+            shown.append(
+                triple[0]._replace(
+                    method=tuple(re.sub("_split[23]", "", name) for name in triple[0].method),
+                    hashes=("-",),
+                    split=MEAN_OF_SPLITS,
+                    videos=None,
+                    value=fmean(result.value for result in triple),
+                    commits=tuple(dict.fromkeys(c for result in triple for c in result.commits)),
+                )
+            )
+
+    rows = []
+    same = attrgetter("method", "families", "hashes", "epoch", "data", "split", "videos")
+    for group in grouped(shown, same):
+        by_column = {
+            c[0].column: {r.seeds: r.value for r in c} for c in grouped(group, attrgetter("column"))
+        }
+        first = group[0]
+        rows.append(
+            dict(
+                **{name: getattr(first, name) for name in HEAD},
+                config_hashes=first.hashes,
+                commits=tuple(dict.fromkeys(commit for r in group for commit in r.commits)),
+                cells={
+                    column: dict(
+                        mean=fmean(values.values()),
+                        spread=stdev(values.values()) if len(values) > 1 else None,
+                        seeds=list(values),
+                        values=list(values.values()),
+                    )
+                    for column, values in by_column.items()
+                },
+                runs=[r._asdict() for r in group if r.split != MEAN_OF_SPLITS],
+            )
+        )
+    return rows
+
+
+def to_markdown(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    """One table of means, one of the runs behind it."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, dict):
+            spread = "" if value["spread"] is None else f" ± {value['spread']:.2g}"
+            return f"{value['mean']:.4g}{spread} ({len(value['values'])})"
+        if isinstance(value, tuple):
+            return " → ".join(map(text, value)) or "-"
+        return "-" if value is None else str(value).replace("|", "\\|")  # a bar would end a cell
+
+    def table(head: Sequence[str], lines: Iterable[Iterable[Any]]) -> str:
+        lines = [head, ["---"] * len(head), *lines]
+        return "".join(f"| {' | '.join(map(text, line))} |\n" for line in lines)
+
+    means = [[*map(row.get, HEAD), *(row["cells"].get(c, "") for c in columns)] for row in rows]
+    runs = []
+    for group in grouped(
+        (Result(**run) for row in rows for run in row["runs"]),
+        lambda r: (r.folder, r.seeds, r.column.rsplit("/", 1)[0]),
+    ):
+        protocol = group[0].column.rsplit("/", 1)[0]
+        group.sort(key=lambda r: columns.index(r.column))
+        values = ", ".join(f"{r.column.rsplit('/', 1)[1]} {r.value:.4g}" for r in group)
+        seeds, commits = ", ".join(map(text, group[0].seeds)), ", ".join(group[0].commits)
+        r = group[0]
+        runs.append([r.method, r.split, protocol, values, seeds, r.hashes, commits, r.folder])
+    run_head = ["method", "split", "protocol", "values", "seeds", "config", "commit", "folder"]
+    return f"{table([*HEAD, *columns], means)}\n{NOTE}\n\n## Runs\n\n{table(run_head, runs)}"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the tool; exits with 2 and one sentence if an input cannot be used."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("work_dirs", type=Path, nargs="+", help="searched for runs at any depth")
     parser.add_argument("--out", type=Path, help="write OUT.md and OUT.json")
     parser.add_argument("--metric", nargs="+", default=(), help="show only these")
-    return parser.parse_args(argv)
-
-
-def run(args: argparse.Namespace) -> None:
-    """Read, group and write.
-
-    Raises:
-        FileNotFoundError: If a work directory does not exist.
-        ValueError: If there are no results, or a metric is not one column.
-    """
-    results = read_results(args.work_dirs)
-    if not results:
-        raise ValueError(
-            f"No run below {', '.join(map(str, args.work_dirs))} has been evaluated: validate "
-            "while training, or run tools/test.py."
-        )
-    columns = choose_columns(results, args.metric)
-    rows = make_rows(results, columns)
-    markdown = to_markdown(rows, columns)
-    if args.out is None:
-        print(markdown, end="")
-        return
-    write_text(Path(f"{args.out}.md"), markdown)
-    write_text(Path(f"{args.out}.json"), json.dumps(to_json(rows, columns), indent=1) + "\n")
-    print(f"{len(rows)} rows, {len(columns)} columns: {args.out}.md, {args.out}.json")
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run the tool; exits with 2 and one sentence if an input cannot be used."""
+    args = parser.parse_args(argv)
     try:
-        run(parse_args(argv))
+        results = read_results(args.work_dirs)
+        columns = choose_columns(results, args.metric)
+        rows = make_rows(results, columns)
+        markdown = to_markdown(rows, columns)
+        if args.out is None:
+            print(markdown, end="")
+            return
+        content = json.dumps(dict(columns=columns, rows=rows), indent=1) + "\n"
+        for suffix, text in (("md", markdown), ("json", content)):
+            with durable_file(f"{args.out}.{suffix}") as file:
+                file.write(text.encode())
+        print(f"{len(rows)} rows, {len(columns)} columns: {args.out}.md, {args.out}.json")
     except (OSError, ValueError) as error:
         print(f"{Path(__file__).name}: {error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -1,0 +1,128 @@
+"""A requested number of clusters, by merging those of a level of FINCH pair by pair."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.spatial.distance import cdist
+from torch import Tensor
+
+from ..nearest import exact_rows
+from ..progress import track
+from .links import cluster_sums
+from .quality import renumber
+
+_BLOCK_ELEMENTS = 1 << 22
+
+
+def merge_to(
+    labels: np.ndarray, embeddings: Tensor, num_clusters: int, metric: str = "cosine"
+) -> np.ndarray:
+    """Merge the two clusters with the closest means, again and again.
+
+    Algorithm 2 ("required number of clusters") of Sarfraz et al., CVPR 2019: of all
+    first-neighbour links of the cluster means only the shortest is kept, its two clusters are
+    merged, and the mean of all their points takes part in the next step.
+
+    Where the paper's code searches all pairs of means for every merge, here each cluster keeps
+    its nearest later cluster, and its distance as a lower bound once that one has moved or gone;
+    it is looked for anew when it comes up as the closest (Müllner, "Modern hierarchical,
+    agglomerative clustering algorithms", arXiv 1109.2378, generic algorithm). For C clusters
+    that is O(C D) memory and, for each merge, as a rule O(C D) time.
+
+    Args:
+        labels: (N,) integers, the clusters to start from.
+        embeddings: (N, D) floats, memory-mapped or not; they are averaged as they are, in
+            float64, and with the cosine metric only means are normalised.
+        num_clusters: At least 1, at most the number of clusters in ``labels``.
+        metric: ``'cosine'`` or ``'euclidean'``.
+
+    Returns:
+        (N,) int64 labels of exactly ``num_clusters`` clusters, numbered by first appearance. Of
+        equally close pairs the one whose clusters appear first is merged, up to float64's rounding.
+    """
+    labels = renumber(labels)
+    count = int(labels.max()) + 1
+    if count == num_clusters:
+        return labels
+    clusters = _Clusters(labels, embeddings, metric)
+    owner = np.arange(count)
+    merges = count - num_clusters
+    for _ in track(range(merges), merges, "Merging the closest clusters"):
+        kept, gone = clusters.merge_closest()
+        owner[gone] = kept
+    while (owner != owner[owner]).any():
+        owner = owner[owner]
+    return renumber(owner[labels])
+
+
+class _Clusters:
+    """Means of clusters, and for each its nearest later one.
+
+    Attributes:
+        points: (C, D) float64 of which distances are taken: means, or their directions.
+        alive: (C,) whether a cluster has not been merged into an earlier one.
+        nearest: (C,) the nearest later cluster.
+        bound: (C,) the distance to it, inf without one; where ``stale``, no later cluster is
+            nearer than that, but some may be as near.
+    """
+
+    def __init__(self, labels: np.ndarray, embeddings: Tensor, metric: str) -> None:
+        self.metric = metric
+        self.sizes = np.bincount(labels)
+        count = len(self.sizes)
+        self.sums = cluster_sums(embeddings, labels, count)
+        self.points = self._points(slice(None))
+        self.alive = np.ones(count, dtype=bool)
+        self.stale = np.zeros(count, dtype=bool)
+        self.nearest = np.zeros(count, dtype=np.int64)
+        self.bound = np.full(count, np.inf)
+        step = max(1, _BLOCK_ELEMENTS // count)
+        starts = range(0, count, step)
+        for start in track(starts, len(starts), "Searching the closest clusters"):
+            self._find_nearest(slice(start, start + step))
+
+    def merge_closest(self) -> tuple[int, int]:
+        """Merge the two closest clusters into the earlier one; returns the earlier and later."""
+        while self.stale[self.bound.argmin()]:
+            closest = int(self.bound.argmin())
+            self._find_nearest(slice(closest, closest + 1))
+        kept = int(self.bound.argmin())
+        gone = int(self.nearest[kept])
+        own, earlier = slice(kept, kept + 1), slice(0, kept)
+        self.alive[gone] = False
+        self.bound[gone] = np.inf
+        self.sizes[kept] += self.sizes[gone]
+        self.sums[kept] += self.sums[gone]
+        self.points[own] = self._points(own)
+
+        self.stale |= (self.nearest == kept) | (self.nearest == gone)
+        distances = self._distances(own, earlier)[0]
+        # What lies below a bound is nearer than anything else; at a bound there is a tie.
+        closer = distances < self.bound[earlier]
+        self.stale[earlier] |= distances == self.bound[earlier]
+        self.stale[earlier] &= ~closer
+        self.bound[earlier][closer] = distances[closer]
+        self.nearest[earlier][closer] = kept
+        self._find_nearest(own)
+        return kept, gone
+
+    def _find_nearest(self, rows: slice) -> None:
+        """Find the nearest later cluster of some rows."""
+        distances = self._distances(rows, slice(rows.start, None))
+        distances[np.tril_indices(len(distances), 0, distances.shape[1])] = np.inf
+        nearest = distances.argmin(axis=1)
+        self.nearest[rows] = rows.start + nearest
+        self.bound[rows] = distances[np.arange(len(distances)), nearest]
+        self.stale[rows] = False
+
+    def _points(self, rows: slice) -> np.ndarray:
+        means = self.sums[rows] / self.sizes[rows, None]
+        return exact_rows(torch.from_numpy(means), self.metric).numpy()
+
+    def _distances(self, rows: slice, columns: slice) -> np.ndarray:
+        """Distances (R, C) of clusters; inf to those that are gone."""
+        x, y = self.points[rows], self.points[columns]
+        distances = 1 - x @ y.T if self.metric == "cosine" else cdist(x, y)
+        distances[:, ~self.alive[columns]] = np.inf
+        return distances

@@ -1,0 +1,188 @@
+"""The other clusterers that SLIC's authors tried, by scikit-learn and SciPy.
+
+Both are imported where they are used: scikit-learn starts slowly, and most runs never need it.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from mmaction.registry import TASK_UTILS
+from torch import Tensor
+
+from ..nearest import METRICS, Array, check_matrix, exact_rows, exact_similarities
+from ..progress import track
+from .quality import NOISE, renumber
+
+LINKAGES = ("average", "complete", "single")
+_ROWS_AT_ONCE = 256
+
+
+def _exact(embeddings: Array, metric: str) -> Tensor:
+    """Embeddings (N, D) in float64 on the CPU, of length 1 for the cosine metric."""
+    return exact_rows(check_matrix(embeddings, metric).cpu(), metric)
+
+
+@TASK_UTILS.register_module()
+class DBSCAN:
+    """Density-based clusters and noise (Ester et al., KDD 1996), by scikit-learn.
+
+    Memory grows with the number of pairs within ``eps``.
+
+    Args:
+        eps: Radius of a neighbourhood, in units of the metric; 0.14 in SLIC's comparison (CVPR
+            2022).
+        min_samples: Points in a neighbourhood, the point itself included, that make its centre a
+            core point.
+        metric: ``'cosine'`` or ``'euclidean'``. An all-zero row has cosine distance 1 from all
+            others.
+
+    Raises:
+        ValueError: If an option is out of range.
+    """
+
+    def __init__(self, eps: float = 0.14, min_samples: int = 2, metric: str = "cosine") -> None:
+        if not eps > 0 or min_samples < 1 or metric not in METRICS:
+            raise ValueError(
+                f"DBSCAN got eps={eps}, min_samples={min_samples} and metric={metric!r}: it "
+                f"needs eps > 0, min_samples >= 1 and one of {', '.join(METRICS)}."
+            )
+        self.eps = eps
+        self.min_samples = min_samples
+        self.metric = metric
+
+    def __call__(self, embeddings: Array) -> np.ndarray:
+        """Cluster embeddings (N, D); returns labels (N,) int64, -1 for noise."""
+        from sklearn.cluster import DBSCAN as ByScikitLearn
+
+        clusterer = ByScikitLearn(eps=self.eps, min_samples=self.min_samples, metric=self.metric)
+        return renumber(clusterer.fit_predict(_exact(embeddings, self.metric).numpy()))
+
+
+@TASK_UTILS.register_module()
+class OPTICS:
+    """Clusters of varying density and noise (Ankerst et al., SIGMOD 1999), by scikit-learn.
+
+    Clusters are read from the reachability plot by the paper's xi method. Memory is O(N), time
+    that of N^2 distances in N steps.
+
+    Args:
+        min_samples: Points in a neighbourhood, the point itself included, that make its centre a
+            core point. At least 2.
+        metric: ``'cosine'`` or ``'euclidean'``. An all-zero row has cosine distance 1 from all
+            others.
+        max_eps: Largest radius of a neighbourhood.
+        xi: Relative drop of reachability that bounds a cluster, from 0 to below 1.
+
+    Raises:
+        ValueError: If an option is out of range.
+    """
+
+    def __init__(
+        self,
+        min_samples: int = 2,
+        metric: str = "cosine",
+        max_eps: float = float("inf"),
+        xi: float = 0.05,
+    ) -> None:
+        if min_samples < 2 or metric not in METRICS or not max_eps > 0 or not 0 <= xi < 1:
+            raise ValueError(
+                f"OPTICS got min_samples={min_samples}, metric={metric!r}, max_eps={max_eps} and "
+                f"xi={xi}: it needs min_samples >= 2, one of {', '.join(METRICS)}, max_eps > 0 "
+                f"and 0 <= xi < 1."
+            )
+        self.min_samples = min_samples
+        self.metric = metric
+        self.max_eps = max_eps
+        self.xi = xi
+
+    def __call__(self, embeddings: Array) -> np.ndarray:
+        """Cluster embeddings (N, D); returns labels (N,) int64, -1 for noise."""
+        rows = _exact(embeddings, self.metric).numpy()
+        if len(rows) < self.min_samples:
+            # Nothing can be a core point.
+            return np.full(len(rows), NOISE, dtype=np.int64)
+        from sklearn.cluster import OPTICS as ByScikitLearn
+
+        clusterer = ByScikitLearn(
+            min_samples=self.min_samples,
+            metric=self.metric,
+            max_eps=self.max_eps,
+            xi=self.xi,
+            algorithm="brute",
+        )
+        # Duplicates have reachability 0, by which scikit-learn divides: infinite is meant.
+        with np.errstate(divide="ignore"):
+            return renumber(clusterer.fit_predict(rows))
+
+
+@TASK_UTILS.register_module()
+class AgglomerativeClustering:
+    """Bottom-up merging of clusters until they are far enough apart, by SciPy.
+
+    Args:
+        distance_threshold: Clusters this far apart or farther are not merged; 0.24 in SLIC's
+            comparison (CVPR 2022).
+        linkage: Distance of clusters: ``'average'`` or ``'complete'`` (largest) or ``'single'``
+            (smallest) distance between their points.
+        metric: ``'cosine'`` or ``'euclidean'``. An all-zero row has cosine distance 1 from all
+            others.
+
+    Raises:
+        ValueError: If an option is out of range.
+    """
+
+    def __init__(
+        self, distance_threshold: float = 0.24, linkage: str = "average", metric: str = "cosine"
+    ) -> None:
+        if not distance_threshold >= 0 or linkage not in LINKAGES or metric not in METRICS:
+            raise ValueError(
+                f"AgglomerativeClustering got distance_threshold={distance_threshold}, "
+                f"linkage={linkage!r} and metric={metric!r}: it needs a threshold >= 0, one of "
+                f"{', '.join(LINKAGES)} and one of {', '.join(METRICS)}."
+            )
+        self.distance_threshold = distance_threshold
+        self.linkage = linkage
+        self.metric = metric
+
+    def __call__(self, embeddings: Array) -> np.ndarray:
+        """Cluster embeddings (N, D); returns labels (N,) int64.
+
+        Raises:
+            ValueError: If their distances would not fit in this machine's memory.
+        """
+        from scipy.cluster.hierarchy import fcluster, linkage
+
+        rows = _exact(embeddings, self.metric)
+        needed, memory = 8 * len(rows) ** 2, _memory()
+        if needed > memory:
+            raise ValueError(
+                f"AgglomerativeClustering of {len(rows)} embeddings needs {needed:,} bytes for "
+                f"their distances, but this machine has {memory:,}: use FINCH or KMeans."
+            )
+        if len(rows) < 2:
+            return np.zeros(len(rows), dtype=np.int64)
+        tree = linkage(_distances(rows, self.metric), self.linkage)
+        # What is merged at the threshold itself is too far apart.
+        below = np.nextafter(self.distance_threshold, -1)
+        return renumber(fcluster(tree, below, criterion="distance"))
+
+
+def _memory() -> int:
+    """Main memory of this machine, in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _distances(rows: Tensor, metric: str) -> np.ndarray:
+    """Distances of all pairs i < j, (N (N - 1) / 2,) float64, in SciPy's order."""
+    distances = np.empty(len(rows) * (len(rows) - 1) // 2)
+    starts = range(0, len(rows), _ROWS_AT_ONCE)
+    end = 0
+    for start in track(starts, len(starts), "Computing distances"):
+        similar = exact_similarities(rows[start : start + _ROWS_AT_ONCE], rows[start:], metric)
+        block = (1 - similar if metric == "cosine" else -similar).clamp_min_(0)
+        for i, row in enumerate(block.numpy()):
+            begin, end = end, end + len(row) - i - 1
+            distances[begin:end] = row[i + 1 :]
+    return distances

@@ -1,0 +1,224 @@
+"""From videos to the features of their clips: computed once, each rank its share, and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset, pseudo_collate
+from mmengine.dist import get_dist_info, is_main_process
+from mmengine.logging import print_log
+from mmengine.model import BaseModel
+from mmengine.runner import CheckpointLoader, autocast
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from ..checkpoints import compare_states
+from ..datasets.retrieval_dataset import RetrievalDataset
+from ..datasets.videos import video_name
+from ..models.evaluation_mode import evaluation_mode
+from ..models.pooling import frames_per_clip, pool_clips
+from ..models.slic_head import FEATURES, SLICHead
+from ..progress import show_progress, track
+from ..ranks import on_main, share_of, together
+from .feature_set import (
+    INDEX,
+    FeatureSet,
+    load_features,
+    only,
+    read_index,
+    read_shards,
+    write_index,
+    write_shard,
+)
+from .fingerprint import FeatureKey, config_hash, videos_hash, weights_hash
+
+ROLES = ("query", "gallery")
+
+
+def parts_of(dataset: Dataset) -> dict[str, BaseDataset]:
+    """Queries and gallery of a :class:`RetrievalDataset` by role; any other dataset by ``''``."""
+    if isinstance(dataset, RetrievalDataset):
+        return {role: getattr(dataset, role) for role in ROLES}
+    return {"": dataset}
+
+
+def extract_features(
+    model: BaseModel,
+    loader: DataLoader,
+    cfg: Config,
+    folder_of: Callable[[str, FeatureKey], Path],
+    layer: str,
+    clips_per_pass: int = 64,
+    shard_videos: int = 1024,
+    half_precision: bool = False,
+) -> dict[str, FeatureSet]:
+    """Features of all parts of a dataset, computed where they are not stored; on every rank.
+
+    The network is put into evaluation mode, BatchNorm included, and its modes are put back. A
+    killed run goes on where it was, with any number of ranks; a finished one returns at once.
+
+    Args:
+        model: A recognizer, not wrapped for distribution.
+        loader: Whose dataset, batch size and number of workers are taken.
+        cfg: That model and loader were built from.
+        folder_of: From the name of a part and what its features depend on to a folder that all
+            ranks see, for shards and index.
+        layer: ``'projection'`` or ``'backbone'``.
+        clips_per_pass: Most clips that go through the network at once.
+        shard_videos: Videos in a shard, which are what a killed run loses at most on each rank.
+        half_precision: Whether the network runs under autocast.
+
+    Returns:
+        By the name of the part, see :func:`parts_of`.
+
+    Raises:
+        ValueError: If a folder holds other features, or the network has no such layer.
+        RuntimeError: If another rank failed.
+    """
+    check_layer(model, layer)
+    parts = parts_of(loader.dataset)
+
+    def find_keys() -> dict[str, FeatureKey]:
+        pipeline = cfg.test_dataloader.dataset.pipeline
+        weights = weights_hash(model, layer)
+        config = config_hash(cfg.model, pipeline, layer, half_precision)
+        return {n: FeatureKey(weights, config, videos_hash(part)) for n, part in parts.items()}
+
+    def compute(folder: Path, names: Sequence[str], first: int) -> None:
+        own = Subset(loader.dataset, [first + video for video in todo])
+        shard: dict[int, np.ndarray] = {}
+        views: set[tuple[str | None, tuple[int, int]]] = set()
+        remaining = iter(todo)
+        batches = DataLoader(
+            own, loader.batch_size, num_workers=loader.num_workers, collate_fn=pseudo_collate
+        )
+        bar = show_progress(f"features ({layer})") if is_main_process() else nullcontext()
+        with evaluation_mode(model), bar:
+            for batch in track(batches, len(batches), f"{loader.batch_size} videos each"):
+                with autocast(enabled=half_precision):
+                    features = clip_features(model, batch, layer, clips_per_pass)
+                for rows, clips, sample in zip(features, batch["inputs"], batch["data_samples"]):
+                    video = next(remaining)
+                    if not rows.isfinite().all():
+                        raise ValueError(
+                            f"The feature of {names[video]} is not finite: the network has "
+                            "diverged."
+                        )
+                    shard[video] = rows.numpy()
+                    views.add((sample.get("protocol"), tuple(clips.shape[-2:])))
+                    if len(shard) == shard_videos or video == todo[-1]:
+                        write_shard(folder, shard, *only(views, "protocol or frame size"))
+                        shard = {}
+
+    # One process looks at the weights and files: clocks of machines differ.
+    keys = on_main(find_keys)
+    found, first = {}, 0
+    for name, part in parts.items():
+        names = [video_name(part, i) for i in range(len(part))]
+        key, folder = keys[name], folder_of(name, keys[name])
+        missing = on_main(partial(_missing, folder, names, key, layer))
+        if missing:
+            todo = [missing[i] for i in share_of(len(missing), *get_dist_info())]
+            together(partial(compute, folder, names, first))
+        found[name] = load_features(folder)
+        first += len(part)
+    return found
+
+
+def _missing(folder: Path, names: Sequence[str], key: FeatureKey, layer: str) -> list[int]:
+    """Positions of videos without features in a folder, which is begun if it is new."""
+    if not (folder / INDEX).is_file():
+        write_index(folder, names, key, layer)
+    if read_index(folder)[1] != key:
+        raise ValueError(
+            f"{folder} holds features of other weights, settings or videos: choose another folder, "
+            "or delete it."
+        )
+    done = {video for shard in read_shards(folder).values() for video in shard.videos}
+    if done:
+        print_log(f"{len(done)} of {len(names)} videos have features already.", logger="current")
+    return [video for video in range(len(names)) if video not in done]
+
+
+@torch.no_grad()
+def clip_features(
+    model: BaseModel, batch: dict[str, Any], layer: str, clips_per_pass: int
+) -> list[Tensor]:
+    """Features of all clips of each video of a batch; the network must be in evaluation mode.
+
+    Args:
+        model: A recognizer, not wrapped for distribution.
+        batch: ``inputs``, a list of N (C_i, channels, T, H, W) tensors, or
+            (C_i * frames, channels, H, W) for ``Recognizer2D``, whose numbers of clips may
+            differ, and ``data_samples``. Of a 2D network whose head has no ``num_segments``
+            each frame is a clip.
+        layer: ``'projection'``, the output of :class:`SLICHead`, or ``'backbone'``, the
+            pooled feature of any recognizer.
+        clips_per_pass: Most clips that go through the network at once.
+
+    Returns:
+        N tensors (C_i, D) float32, on the CPU.
+    """
+    frames = frames_per_clip(model.cls_head)
+    found = []
+    for views, sample in zip(batch["inputs"], batch["data_samples"]):
+        video = model.data_preprocessor(dict(inputs=[views], data_samples=[sample]), False)
+        clips = video["inputs"][0]
+        is_frames = clips.ndim == 4
+        found.append(clips.unflatten(0, (-1, frames or 1)) if is_frames else clips[:, None])
+    features = []
+    # Clips of all videos in a row fill the passes whatever their number.
+    for part in torch.cat(found).split(clips_per_pass):
+        feats, _ = model.extract_feat(part, stage="backbone")
+        if layer == "projection":
+            rows = model.cls_head(feats)
+        else:
+            rows = pool_clips(feats, part.shape[1] if is_frames else None)
+        features.append(rows.float().cpu())
+    return list(torch.cat(features).split([len(clips) for clips in found]))
+
+
+def check_layer(model: BaseModel, layer: str) -> None:
+    """Raise a ValueError for a layer that a network does not have."""
+    if layer not in FEATURES:
+        raise ValueError(f"A layer is one of {', '.join(FEATURES)}, but got {layer!r}.")
+    if layer == "projection" and not isinstance(model.cls_head, SLICHead):
+        raise ValueError(
+            f"The network ends in a {type(model.cls_head).__name__}, which has no projection: "
+            "choose the layer 'backbone'."
+        )
+
+
+def check_weights(model: BaseModel, checkpoint: str, layer: str) -> None:
+    """Raise a ValueError if a checkpoint lacks weights which a layer's output depends on.
+
+    MMEngine only warns, and then random weights are evaluated.
+
+    Args:
+        model: A recognizer, not wrapped for distribution.
+        checkpoint: Path or address that its weights were loaded from.
+        layer: ``'projection'`` or ``'backbone'``.
+    """
+    content = CheckpointLoader.load_checkpoint(checkpoint, map_location="cpu")
+    report = compare_states(content.get("state_dict", content), model.state_dict())
+    parts = ("backbone.", "cls_head.") if layer == "projection" else ("backbone.",)
+    lacking = [
+        name
+        for name in (*report.missing, *report.reshaped)
+        if name.removeprefix("module.").startswith(parts)
+        # Old checkpoints lack this counter, which evaluation does not read.
+        and not name.endswith("num_batches_tracked")
+    ]
+    if lacking:
+        raise ValueError(
+            f"The checkpoint {checkpoint} lacks {len(lacking)} weights of the {layer} feature, or "
+            f"has them in another shape, first {lacking[0]}: use the config that it was trained "
+            "with, or tools/convert_checkpoint.py if it comes from another project."
+        )

@@ -1,0 +1,123 @@
+"""The test loop that computes features once and lets every metric read them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from mmaction.registry import LOOPS
+from mmengine.dataset import BaseDataset
+from mmengine.evaluator import Evaluator
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner, TestLoop
+from torch.utils.data import DataLoader
+
+from ..datasets.retrieval_dataset import RetrievalDataset
+from ..datasets.videos import true_labels
+from ..ranks import on_main
+from .extract import ROLES, check_weights, extract_features
+from .gallery_metric import GalleryMetric
+
+
+@LOOPS.register_module()
+class FeatureTestLoop(TestLoop):
+    """Tests by stored features of queries and gallery.
+
+    Pooled backbone features of all clips go to ``cache_dir/DIGEST``, in the format of
+    ``tools/extract_features.py``. The digest is of the weights in memory, the settings and the
+    videos, so another run or another metric finds the same features again, and never those of
+    another checkpoint under the same name. All ranks must see the folder. Where the head's
+    ``feature`` is the projection, the head turns them into embeddings each time. Each metric
+    then works on all videos: :class:`VideoRetrievalMetric`, :class:`VideoKNNMetric` and
+    :class:`LinearProbeMetric`, one or several in a run.
+
+    Args:
+        runner: Of the test.
+        dataloader: With a :class:`RetrievalDataset`; only its batch size and its number of
+            workers are taken from it.
+        evaluator: Of metrics that read stored features.
+        cache_dir: Where features go. Delete it at will.
+        clips_per_pass: Most clips that go through the network at once.
+        shard_videos: Videos in a file: what a killed run computes again at most, on each rank.
+        fp16: Whether the network runs under autocast.
+
+    Raises:
+        TypeError: If the dataset or a metric is of another kind.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        evaluator: Evaluator | dict | list,
+        cache_dir: str,
+        clips_per_pass: int = 64,
+        shard_videos: int = 1024,
+        fp16: bool = False,
+    ) -> None:
+        super().__init__(runner, dataloader, evaluator, fp16=fp16)
+        dataset = self.dataloader.dataset
+        if not isinstance(dataset, RetrievalDataset):
+            raise TypeError(
+                "FeatureTestLoop needs test_dataloader.dataset of type RetrievalDataset, but it is "
+                f"{type(dataset).__name__}."
+            )
+        for metric in self.evaluator.metrics:
+            if not isinstance(metric, GalleryMetric):
+                raise TypeError(
+                    f"FeatureTestLoop cannot feed a {type(metric).__name__}, which does not read "
+                    "stored features: set test_cfg.type=TestLoop for it."
+                )
+        self.cache_dir = Path(cache_dir)
+        self.clips_per_pass = clips_per_pass
+        self.shard_videos = shard_videos
+
+    def run(self) -> dict[str, float]:
+        """Compute what is missing and evaluate.
+
+        Returns:
+            Figures by name.
+        """
+        self.runner.call_hook("before_test")
+        self.runner.call_hook("before_test_epoch")
+        cfg, dataset, model = self.runner.cfg, self.dataloader.dataset, self.runner.model
+        model = model.module if is_model_wrapper(model) else model
+        layer = getattr(model.cls_head, "feature", "backbone")
+        checkpoint = cfg.get("load_from")
+        if checkpoint:
+            on_main(lambda: check_weights(model, checkpoint, layer))
+        model.eval()
+        stored = extract_features(
+            model,
+            self.dataloader,
+            cfg,
+            lambda _, key: self.cache_dir / key.digest,
+            "backbone",
+            self.clips_per_pass,
+            self.shard_videos,
+            self.fp16,
+        )
+        query, gallery = (
+            replace(
+                stored[role].projected(model.cls_head) if layer == "projection" else stored[role],
+                labels=_labels(getattr(dataset, role)),
+            )
+            for role in ROLES
+        )
+        figures: dict[str, float] = {}
+        for metric in self.evaluator.metrics:
+            figures.update(metric.evaluate_features(query, gallery))
+        self.runner.call_hook("after_test_epoch", metrics=figures)
+        self.runner.call_hook("after_test")
+        return figures
+
+
+def _labels(videos: BaseDataset) -> np.ndarray:
+    labels = true_labels(videos)
+    if labels is None:
+        raise ValueError(
+            f"An evaluation needs exactly one class for each video, but some of "
+            f"{videos.ann_file} have none or several: correct the annotation file."
+        )
+    return labels

@@ -1,0 +1,139 @@
+"""What a figure was made of: the run that trained, its code, and the videos and clips evaluated.
+
+``run_record.json`` and ``evaluation.json`` lie beside the log of a run;
+``tools/analysis/results.py`` reads them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from ..durable_file import durable_file
+from ..version import __version__
+from .extract import parts_of
+from .fingerprint import weights_hash
+from .gallery_metric import GalleryMetric
+
+RUN_RECORD = "run_record.json"
+EVALUATION = "evaluation.json"
+
+# Of the machine, the folder, the seed, or of watching, at any depth: no part of a training.
+_DETAILS = {"num_workers", "out_file", "persistent_workers", "seed", "val_begin", "val_interval"}
+_TRAINING = (
+    "auto_scale_lr",
+    "custom_hooks",
+    "model",
+    "optim_wrapper",
+    "param_scheduler",
+    "train_cfg",
+    "train_dataloader",
+)
+
+
+def write_evaluation(runner: Runner, part: str, figures: dict[str, float]) -> None:
+    """Write ``evaluation.json`` with everything that tells whether two figures may be compared.
+
+    Args:
+        runner: After a validation or a test; its last validation is what stays.
+        part: ``'val'`` or ``'test'``.
+        figures: By name.
+    """
+    loop = runner.val_loop if part == "val" else runner.test_loop
+    metrics = [m for m in loop.evaluator.metrics if isinstance(m, GalleryMetric)]
+    measured = metrics[0].measured if metrics else {}
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    record = dict(
+        part=part,
+        epoch=runner.epoch if part == "val" else None,
+        **measured,
+        checkpoint=runner.cfg.get("load_from"),
+        checkpoint_hash=weights_hash(model, measured.get("feature")),
+        config=runner.cfg.filename,
+        **{
+            role or "videos": dict(ann_file=videos.ann_file, videos=len(videos))
+            for role, videos in parts_of(loop.dataloader.dataset).items()
+        },
+        seeds=[metric.seed for metric in metrics if hasattr(metric, "seed")],
+        figures=figures,
+        details={metric.prefix: metric.details for metric in metrics},
+    )
+    write_json(Path(runner.log_dir) / EVALUATION, record)
+
+
+def write_json(path: Path, record: dict[str, Any]) -> None:
+    """Write a record; a reader sees the old or the new one, never a part."""
+    with durable_file(path) as file:
+        file.write((json.dumps(record, indent=1) + "\n").encode())
+
+
+def training_hash(cfg: Config) -> str:
+    """Eight hexadecimal digits that two configs share if they train in the same way.
+
+    Seeds, folders, what is loaded, what belongs to the machine and how results are evaluated
+    play no part; neither do the variables of a config file.
+    """
+    return _digest(_settings(cfg))
+
+
+def training_family(cfg: Config) -> str:
+    """Like :func:`training_hash`, the same for all splits of a data set."""
+    return _digest(re.sub(r"split_?\d", "split", _settings(cfg)))
+
+
+def code_version(folder: Path = Path(__file__).parent) -> str:
+    """Commit of the code in a folder, ten digits, with ``+changes`` where files differ from it.
+
+    Outside git it is ``v`` and the version of this package.
+    """
+    commit = _git(folder, "rev-parse", "--short=10", "HEAD")
+    if commit is None:
+        return f"v{__version__}"
+    return f"{commit}+changes" if _git(folder, "status", "--porcelain", "-uno") else commit
+
+
+def experiment_name(config_file: str | None, name: str) -> str:
+    """What a run is called: its config below ``configs/``, or MMEngine's name without the time."""
+    if not config_file:
+        return re.sub(r"_\d{8}_\d{6}$", "", name)
+    parts = Path(config_file).with_suffix("").parts
+    if "configs" in parts:
+        parts = parts[len(parts) - parts[::-1].index("configs") :]
+        return "/".join(parts)
+    return parts[-1]
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _settings(cfg: Config) -> str:
+    settings = cfg.to_dict()
+    read = {key: _without_details(settings[key]) for key in _TRAINING if key in settings}
+    return json.dumps(read, sort_keys=True, default=str)
+
+
+def _without_details(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {k: _without_details(v) for k, v in node.items() if k not in _DETAILS}
+    if isinstance(node, (list, tuple)):
+        return [_without_details(child) for child in node]
+    return node
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,181 @@
+"""Exact similarities and nearest neighbours, the same on every machine and in any blocks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Union
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Array = Union[np.ndarray, Tensor]
+
+METRICS = ("cosine", "euclidean")
+# Similarities held at a time (128 MiB of float64), whatever the number of queries.
+BLOCK_ELEMENTS = 2**24
+_CHECKED_ELEMENTS = 2**22
+# The sum of a product depends in its last bits on how a library cuts the matrices, hence on the
+# number of ranks and the block; rounded, equal videos are equally near wherever they stand.
+_STEPS = float(2**40)
+
+
+def check_matrix(embeddings: Array, metric: str, name: str = "embeddings") -> Tensor:
+    """Check embeddings and return them as a tensor, without a copy.
+
+    Args:
+        embeddings: (N, D) array or tensor, N >= 1, of any real dtype, memory-mapped or not.
+        metric: ``'cosine'`` or ``'euclidean'``.
+        name: What they are, for messages.
+
+    Returns:
+        (N, D) detached tensor of a float dtype, on the device of ``embeddings``.
+
+    Raises:
+        ValueError: If the shape, a value or the metric is unusable.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"The metric is one of {', '.join(METRICS)}, but got {metric!r}.")
+    with warnings.catch_warnings():
+        # A file mapped for reading is as good: nothing here writes into embeddings.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        matrix = torch.as_tensor(embeddings).detach()
+    if matrix.ndim != 2 or not matrix.numel():
+        raise ValueError(
+            f"The {name} must be a non-empty (videos, dimensions) array, but have the shape "
+            f"{tuple(matrix.shape)}; average the clips of a video first."
+        )
+    if not matrix.is_floating_point():
+        matrix = matrix.float()
+    blocks = matrix.split(max(1, _CHECKED_ELEMENTS // matrix.shape[1]))
+    bad = (~torch.cat([block.isfinite().all(1) for block in blocks])).nonzero().flatten()
+    if len(bad):
+        raise ValueError(
+            f"{len(bad)} of {len(matrix)} {name} have NaN or Inf, the first in row {int(bad[0])}: "
+            "look for a diverged network or a broken video."
+        )
+    return matrix
+
+
+def exact_rows(rows: Tensor, metric: str) -> Tensor:
+    """Rows (n, D) in float64, scaled to length 1 for the cosine metric; zero rows stay zero."""
+    exact = rows.double()
+    if metric == "cosine":
+        exact = exact / exact.norm(dim=1, keepdim=True).clamp_min(1e-300)
+    return exact
+
+
+def exact_similarities(x: Tensor, y: Tensor, metric: str) -> Tensor:
+    """Similarities (..., n, m) of rows (..., n, D) with (..., m, D), both of :func:`exact_rows`.
+
+    Cosines, rounded to 2**-40; or Euclidean distances with a minus sign, rounded to 40 bits.
+    """
+    if metric == "cosine":
+        return _rounded(x @ y.mT, metric)
+    # The short way by a product would lose the digits that tell near points from equal ones.
+    return _rounded(-torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist"), metric)
+
+
+def exact_pair_similarities(x: Tensor, y: Tensor, metric: str) -> Tensor:
+    """Similarities (n,) of rows (n, D) with as many others; see :func:`exact_similarities`."""
+    return _rounded((x * y).sum(1) if metric == "cosine" else -(x - y).norm(dim=1), metric)
+
+
+def _rounded(similarity: Tensor, metric: str) -> Tensor:
+    if metric == "cosine":
+        return similarity.mul_(_STEPS).round_().div_(_STEPS)
+    # Distances have no scale of their own.
+    fraction, exponent = torch.frexp(similarity)
+    return torch.ldexp(fraction.mul_(_STEPS).round_().div_(_STEPS), exponent)
+
+
+def similarity_blocks(
+    query: Array, gallery: Array, metric: str = "cosine", elements: int | None = None
+) -> Iterator[tuple[slice, Tensor]]:
+    """Exact similarities of a few queries at a time with all of the gallery.
+
+    Never a Q x G matrix. Computed in float64 on the device of ``query``. The cosine with a zero
+    vector is 0.
+
+    Args:
+        query: (Q, D) float; Q may be 0.
+        gallery: (G, D) float, G >= 1.
+        metric: ``'cosine'`` or ``'euclidean'``.
+        elements: Largest number of similarities in a block of more than one query; None takes
+            2**24.
+
+    Yields:
+        Which queries, B of them, and their (B, G) float64 similarities: cosines, or Euclidean
+        distances with a minus sign.
+
+    Raises:
+        ValueError: If shapes do not agree, a value is not finite, or the metric is unknown.
+    """
+    if not len(query):
+        return
+    query = check_matrix(query, metric, "query embeddings")
+    gallery = check_matrix(gallery, metric, "gallery embeddings").to(query.device)
+    if query.shape[1] != gallery.shape[1]:
+        raise ValueError(
+            f"Query embeddings have {query.shape[1]} dimensions and gallery embeddings "
+            f"{gallery.shape[1]}: embed both with the same network and feature."
+        )
+    stored = exact_rows(gallery, metric)
+    rows = max(1, (elements or BLOCK_ELEMENTS) // len(gallery))
+    for start in range(0, len(query), rows):
+        part = slice(start, min(start + rows, len(query)))
+        yield part, exact_similarities(exact_rows(query[part], metric), stored, metric)
+
+
+def nearest(query: Array, gallery: Array, k: int, metric: str = "cosine") -> tuple[Tensor, Tensor]:
+    """The k nearest of the gallery to each query, nearest first; exact.
+
+    Of equally near ones the lowest gallery index comes first. Memory grows with Q * k, not with
+    Q * G.
+
+    Args:
+        query: (Q, D) float; Q may be 0.
+        gallery: (G, D) float.
+        k: Number of neighbours, within 1..G.
+        metric: ``'cosine'`` or ``'euclidean'``.
+
+    Returns:
+        (Q, k) float64 similarities, as of :func:`similarity_blocks`, and (Q, k) int64 gallery
+        indices.
+
+    Raises:
+        ValueError: If shapes do not agree, a value is not finite, k is out of range, or the
+            metric is unknown.
+    """
+    if not 1 <= k <= len(gallery):
+        raise ValueError(
+            f"A number of neighbours lies within 1..{len(gallery)}, the number of gallery "
+            f"videos, but got {k}."
+        )
+    device = query.device if isinstance(query, Tensor) else torch.device("cpu")
+    similarities = torch.empty(len(query), k, dtype=torch.float64, device=device)
+    indices = torch.empty(len(query), k, dtype=torch.int64, device=device)
+    for part, block in similarity_blocks(query, gallery, metric):
+        similarities[part], indices[part] = _top_k_lowest_index_first(block, k)
+    return similarities, indices
+
+
+def _top_k_lowest_index_first(similarity: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    values, columns = similarity.topk(k, dim=1)
+    # torch.topk takes any of several that are equal to the k-th.
+    kth = values[:, -1:]
+    tied = ((similarity >= kth).sum(dim=1) > k).nonzero().flatten()
+    if len(tied):
+        above, level = similarity[tied] > kth[tied], similarity[tied] == kth[tied]
+        room = k - above.sum(dim=1, keepdim=True)
+        keep = above | (level & (level.cumsum(dim=1) <= room))
+        columns[tied] = keep.nonzero()[:, 1].reshape(-1, k)
+    columns = columns.sort(dim=1).values
+    values, order = similarity.gather(1, columns).sort(dim=1, descending=True, stable=True)
+    return values, columns.gather(1, order)
+
+
+def search_device() -> torch.device:
+    """Where to search: this process's GPU if it has one (others lack float64), or the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

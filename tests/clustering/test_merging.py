@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+
+from slic_mmaction.clustering import merging
+from slic_mmaction.clustering.merging import merge_to as merge_tensor
+from slic_mmaction.clustering.quality import renumber
+
+GOLDEN = np.load(Path(__file__).parents[1] / "data" / "finch.npz")
+METRICS = ["cosine", "euclidean"]
+
+
+def merge_to(labels: np.ndarray, x: np.ndarray, count: int, metric: str = "cosine") -> np.ndarray:
+    return merge_tensor(labels, torch.from_numpy(x), count, metric)
+
+
+def mixture(seed: int, n: int = 400, dim: int = 8, spread: float = 0.5) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    centers = rng.standard_normal((20, dim))[rng.integers(20, size=n)]
+    return (centers + spread * rng.standard_normal((n, dim))).astype(np.float32)
+
+
+def assert_merges_like_finch_clust(
+    x: np.ndarray, request: int, metric: str, early_exit: bool
+) -> None:
+    """Its level, refined by us, is its answer to the request."""
+    package = pytest.importorskip("finch", reason="finch-clust, the oracle, is not installed")
+    levels, counts, theirs = package.FINCH(
+        x, request, distance=metric, ensure_early_exit=early_exit, verbose=False
+    )
+    start = levels[:, np.flatnonzero(np.array(counts) >= request)[-1]]
+    ours = merge_to(start, x.astype(np.float64), request, metric)
+    np.testing.assert_array_equal(ours, renumber(theirs))
+
+
+@pytest.mark.parametrize("early_exit", [True, False])
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("name", ["small", "medium"])
+def test_golden_sets_as_finch_clust(name, metric, early_exit):
+    for request in (1, 2, 5, 17, 40):
+        assert_merges_like_finch_clust(
+            GOLDEN[f"{name}/embeddings"].astype(np.float32), request, metric, early_exit
+        )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_sets_as_finch_clust(seed):
+    request = [1, 2, 3, 7, 12, 19, 33, 50][seed % 8]
+    assert_merges_like_finch_clust(
+        mixture(seed), request, METRICS[seed % 2], early_exit=seed % 3 == 0
+    )
+
+
+def plain_merges(labels: np.ndarray, x: np.ndarray, request: int, metric: str) -> np.ndarray:
+    """All distances of all means for every merge."""
+    labels = renumber(labels)
+    while labels.max() + 1 > request:
+        means = np.stack([x[labels == c].mean(0) for c in range(labels.max() + 1)])
+        distances = cdist(means, means, metric)
+        distances[np.tril_indices(len(means))] = np.inf
+        first, second = divmod(int(distances.argmin()), len(means))
+        labels = renumber(np.where(labels == second, first, labels))
+    return labels
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@given(
+    n=st.integers(1, 60), k=st.integers(1, 60), dim=st.integers(2, 5), seed=st.integers(0, 2**31)
+)
+@settings(deadline=None, max_examples=40)
+def test_closest_pair_again_and_again(metric, n, k, dim, seed):
+    rng = np.random.default_rng(seed)
+    x, labels = rng.standard_normal((n, dim)), rng.integers(k, size=n)
+    for request in {1, len(set(labels)), rng.integers(len(set(labels))) + 1}:
+        merged = merge_to(labels, x, request, metric)
+        np.testing.assert_array_equal(merged, plain_merges(labels, x, request, metric))
+
+
+@given(n=st.integers(2, 30), seed=st.integers(0, 2**31))
+@settings(deadline=None, max_examples=40)
+def test_ties_go_to_the_clusters_that_appear_first(n, seed):
+    # Points of a small grid: many equal distances, duplicates too.
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 4, (n, 2)).astype(float)
+    request = int(rng.integers(1, n))
+    np.testing.assert_array_equal(
+        merge_to(np.arange(n), x, request, "euclidean"),
+        plain_merges(np.arange(n), x, request, "euclidean"),
+    )
+
+
+def test_means_are_of_all_points_and_not_of_means():
+    x = np.array([[0.0], [2.0], [4.4], [8.0]])
+    # The mean of the first two is 1.0, which is nearer to 4.4 than 8 is.
+    assert merge_to(np.arange(4), x, 2, "euclidean").tolist() == [0, 0, 0, 1]
+    # With nine points at 0 it is 0.2, and 8 is nearer.
+    labels = np.r_[np.zeros(9, dtype=int), 1, 2, 3]
+    heavy = np.r_[np.zeros((8, 1)), x]
+    assert merge_to(labels, heavy, 2, "euclidean")[8:].tolist() == [0, 0, 1, 1]
+
+
+def test_a_merged_mean_may_be_nearer_than_its_parts():
+    """Base 1.0, sides 1.03, height 0.9; elsewhere a pair 1.02 apart, which has to wait."""
+    x = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.9], [9.0, 9.0], [9.0, 10.02]])
+    assert merge_to(np.arange(5), x, 4, "euclidean").tolist() == [0, 0, 1, 2, 3]
+    assert merge_to(np.arange(5), x, 3, "euclidean").tolist() == [0, 0, 0, 1, 2]
+    assert merge_to(np.arange(5), x, 2, "euclidean").tolist() == [0, 0, 0, 1, 1]
+
+
+def test_a_merged_mean_is_compared_with_both_sides():
+    """The mean of the base, row 1, is 0.95 from the earlier point and 0.9 from the later one."""
+    x = np.array([[0.5, -0.95], [0.0, 0.0], [1.0, 0.0], [0.5, 0.9]])
+    assert merge_to(np.arange(4), x, 2, "euclidean").tolist() == [0, 1, 1, 1]
+
+
+def test_a_tie_that_a_merge_makes():
+    """The mean of rows 1 and 2 is as far from row 0 as row 3 is."""
+    x = np.array([[0.0, 0.0], [4.0, 1.0], [4.0, -1.0], [-4.0, 0.0]])
+    assert merge_to(np.arange(4), x, 2, "euclidean").tolist() == [0, 0, 0, 1]
+
+
+def test_a_zero_mean_has_no_direction_but_can_be_merged():
+    x = np.array([[1.0, 0], [-1, 0], [0, 1], [0.1, 1]])
+    assert merge_to(np.array([0, 0, 1, 2]), x, 2).tolist() == [0, 0, 1, 1]
+    assert merge_to(np.array([0, 0, 1, 2]), x, 1).tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_blocks_do_not_change_the_result(monkeypatch, metric):
+    x = mixture(7)
+    whole = merge_to(np.arange(400), x, 30, metric)
+    monkeypatch.setattr(merging, "_BLOCK_ELEMENTS", 1000)
+    np.testing.assert_array_equal(merge_to(np.arange(400), x, 30, metric), whole)
