@@ -58,6 +58,12 @@ def durable_file(path: str | Path) -> Iterator[IO[bytes]]:
         raise
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write a UTF-8 text file, whole or not at all; line ends are written as they are."""
+    with durable_file(path) as file:
+        file.write(text.encode())
+
+
 def _reason(error: OSError, folder: Path) -> str:
     reason = error.strerror or str(error)
     # NumPy's error of a short write has no number.

@@ -11,7 +11,7 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ..preparation.atomic import write_text
+from ..durable_file import write_text
 from ..results.provenance import (
     FILE_NAME,
     code_version,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from .atomic import write_text
+from ..durable_file import write_text
 
 STOCK_DELIMITER = " "
 DELIMITERS = (STOCK_DELIMITER, "\t", ",", "|", ":::")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from ..durable_file import write_text
 from .annotations import choose_delimiter, write_annotations
-from .atomic import write_text
 from .faults import Settings, find_faults
 from .lists import Entry, VideoLists
 from .matching import match_files

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
-from .atomic import write_text
+from ..durable_file import write_text
 from .video_files import printable
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..durable_file import write_text
 from .annotations import STOCK_DELIMITER
-from .atomic import write_text
 from .report import Report, SplitReport
 
 BASE = "slic_r3d_ucf101.py"

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
-from .atomic import write_text
+from ..durable_file import write_text
 from .journal import Journal, fingerprint
 from .progress import progress_bar
 from .quarantine import write_quarantine

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from slic_mmaction.preparation.atomic import write_text
+from slic_mmaction.durable_file import write_text
 from slic_mmaction.results.columns import choose_columns
 from slic_mmaction.results.run import read_results
 from slic_mmaction.results.table import make_rows
