@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -25,7 +26,6 @@ def write_xvid(path: Path, count: int = 12, size: tuple[int, int] = (96, 64)) ->
     # OpenCV takes % in a name for a number pattern.
     plain = path.with_name("plain.avi")
     writer = cv2.VideoWriter(str(plain), cv2.VideoWriter.fourcc(*"XVID"), 25, size)
-    assert writer.isOpened()
     for frame in frames(count, size):
         writer.write(frame)
     writer.release()
@@ -38,9 +38,9 @@ def write_h264(
     size: tuple[int, int] = (96, 64),
     milliseconds: Sequence[int] | None = None,
     options: dict[str, str] | None = None,
+    grey: int | None = None,
 ) -> Path:
-    """Write H.264 with PyAV, at 25 frames a second or at given times."""
-    av = pytest.importorskip("av")
+    """Write H.264 with PyAV, at 25 frames a second or at given times, or of one grey value."""
     path.parent.mkdir(parents=True, exist_ok=True)
     times = milliseconds or [40 * i for i in range(count)]
     with av.open(str(path), "w", options=options or {}) as file:
@@ -50,7 +50,8 @@ def write_h264(
             stream.pix_fmt = "yuv444p"
         stream.codec_context.time_base = Fraction(1, 1000)
         for time, picture in zip(times, frames(count, size)):
-            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+            shown = picture if grey is None else np.full_like(picture, grey)
+            frame = av.VideoFrame.from_ndarray(shown, format="bgr24")
             frame.pts, frame.time_base = time, Fraction(1, 1000)
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
@@ -59,8 +60,6 @@ def write_h264(
 
 def write_sound(path: Path) -> Path:
     """Write a file with sound and no picture."""
-    av = pytest.importorskip("av")
-    path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as file:
         stream = file.add_stream("aac", rate=44100)
         for i in range(20):
@@ -82,27 +81,19 @@ def cut_off(path: Path, part: float = 0.5) -> Path:
 @pytest.fixture(scope="session")
 def make() -> dict:
     """The makers above, by name (test modules cannot import a conftest)."""
-    return {
-        "frames": frames,
-        "xvid": write_xvid,
-        "h264": write_h264,
-        "sound": write_sound,
-        "cut_off": cut_off,
-    }
+    return dict(xvid=write_xvid, h264=write_h264, cut_off=cut_off)
 
 
 @pytest.fixture(scope="session")
-def broken(tmp_path_factory: pytest.TempPathFactory, make: dict) -> dict[str, Path]:
+def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A folder of broken files: the name says how, the value where."""
     root = tmp_path_factory.mktemp("broken")
     (root / "empty.avi").touch()
     (root / "text.avi").write_text("no video at all\n" * 50)
-    make["cut_off"](make["xvid"](root / "half.avi", 60))
-    make["cut_off"](make["h264"](root / "half_without_index.mp4", 60))
-    make["cut_off"](make["h264"](root / "half.mkv", 60))
-    make["cut_off"](
-        make["h264"](root / "half_with_index.mp4", 60, options={"movflags": "faststart"})
-    )
-    make["sound"](root / "sound.mp4")
-    make["xvid"](root / "one_frame.avi", 1)
+    cut_off(write_xvid(root / "half.avi", 60))
+    cut_off(write_h264(root / "half_without_index.mp4", 60))
+    cut_off(write_h264(root / "half.mkv", 60))
+    cut_off(write_h264(root / "half_with_index.mp4", 60, options={"movflags": "faststart"}))
+    write_sound(root / "sound.mp4")
+    write_xvid(root / "one_frame.avi", 1)
     return {path.stem if path.suffix != ".mkv" else "half_mkv": path for path in root.iterdir()}
