@@ -70,10 +70,10 @@ def unpack_all(archives: Iterable[Path], root: Path, videos: Path, annotations: 
         shutil.rmtree(staging, ignore_errors=True)
         try:
             _unpack(archive, staging)
-            count_of_files = _sort(archive, staging, videos, annotations)
+            number = _sort(archive, staging, videos, annotations)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        journal.put(archive, state, count_of_files)
+        journal.put(archive, state, number)
         count += 1
     return count
 
@@ -81,8 +81,7 @@ def unpack_all(archives: Iterable[Path], root: Path, videos: Path, annotations: 
 def _unpack(archive: Path, folder: Path) -> None:
     """Unpack an archive and the archives in it (HMDB51's holds one for each class).
 
-    What is in no folder of its own comes into one with the archive's name: in HMDB51's that is the
-    class.
+    What is in no folder of its own comes into one with the archive's name, in HMDB51's the class.
     """
     place = folder / archive.name[: -len(_end(archive))]
     place.mkdir(parents=True)
@@ -113,9 +112,8 @@ def _by_python(archive: Path, folder: Path, advance: Callable[[], None]) -> None
         if isinstance(error, OSError) and error.errno not in (None, errno.EEXIST):
             raise OSError(error.errno, f"{where} was not unpacked: {error.strerror}") from error
         reason = "it is there twice" if isinstance(error, FileExistsError) else error
-        raise ValueError(
-            f"{where} cannot be unpacked: {reason}. Download it again, or unpack it by hand."
-        ) from error
+        said = f"{where} cannot be unpacked: {reason}. Download it again, or unpack it by hand."
+        raise ValueError(said) from error
 
 
 def _members(archive: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -151,10 +149,8 @@ def _by_tool(archive: Path, folder: Path) -> None:
         shutil.rmtree(folder)
         folder.mkdir()
     said = "; ".join(complaints) or f"none of {', '.join(TOOLS)} is installed"
-    raise ValueError(
-        f"{archive} cannot be unpacked: {said}. Is it complete? Unpack it by hand, or install a "
-        f"tool ({INSTALL}) and run the same command again."
-    )
+    raise ValueError(f"{archive} cannot be unpacked: {said}. Is it complete? Unpack it by hand, or "
+                     f"install a tool ({INSTALL}) and run the same command again.")  # fmt: skip
 
 
 def _sort(archive: Path, staging: Path, videos: Path, annotations: Path) -> int:

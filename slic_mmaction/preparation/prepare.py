@@ -50,12 +50,9 @@ class Report(NamedTuple):
 
 
 def prepare(
-    lists: VideoLists,
-    out: Path,
-    settings: Settings,
-    match: Match = match_files,
+    lists: VideoLists, out: Path, settings: Settings, match: Match = match_files,
     probe: Callable[[str], Probe] = probe_video,
-) -> Report:
+) -> Report:  # fmt: skip
     """Find, probe and list the videos of a data set.
 
     Writes to ``out`` one annotation file for each split, ``missing.txt``, ``extra.txt``,

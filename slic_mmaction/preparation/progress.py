@@ -17,12 +17,8 @@ SECONDS_BETWEEN_LINES = 30.0
 def progress_bar(doing: str, total: int | None) -> Iterator[Callable[[], None]]:
     """Show progress on the standard error stream: a bar, or a line now and then if it is piped.
 
-    Args:
-        doing: What is being done.
-        total: Number of steps; nothing is shown for 0. None where nobody knows.
-
-    Yields:
-        To be called after each step.
+    Nothing is shown for a ``total`` of 0 steps; None is for a number that nobody knows. What is
+    yielded is to be called after each step.
     """
     console = Console(stderr=True)
     columns = (progress.TextColumn("{task.description}"), progress.BarColumn(),

@@ -22,12 +22,11 @@ from .video_files import count_others, printable
 SHOWN = 20
 
 
+ReadLists = Callable[[Path, Path], VideoLists]
+
+
 def prepare_three_splits(
-    name: str,
-    read_lists: Callable[[Path, Path], VideoLists],
-    configs: Path,
-    description: str,
-    argv: Sequence[str] | None,
+    name: str, read_lists: ReadLists, configs: Path, description: str, argv: Sequence[str] | None
 ) -> int:
     """Unpack, probe and list a data set that comes as archives with three official splits.
 
@@ -78,11 +77,9 @@ def conclude(
     counts = Counter(entry.class_name for entry in report.missing)
     faults = sorted(f"{printable(path)}: {why}" for path, why in report.faults.items())
     _list(say, "WARNING", report.warnings)
-    say(
-        f"videos found: {report.found} (probed now: {report.probed}), usable: {report.usable}, "
-        f"missing: {len(report.missing)}, quarantined: {len(faults)}, "
-        f"in no list: {len(report.extra)}"
-    )
+    say(f"videos found: {report.found} (probed now: {report.probed}), usable: {report.usable}, "
+        f"missing: {len(report.missing)}, quarantined: {len(faults)}, in no list: "
+        f"{len(report.extra)}")  # fmt: skip
     if report.others:
         say(f"passed over, since they are no videos: {count_others(report.others)}")
     say(_table(report))
@@ -95,11 +92,9 @@ def conclude(
     if not written:
         say(f"WARNING {config} was edited and stays as it is; delete it to have it written again.")
     if report.delimiter != STOCK_DELIMITER:
-        say(
-            f"Some names hold spaces, so path and label are separated by {report.delimiter!r}: a "
+        say(f"Some names hold spaces, so path and label are separated by {report.delimiter!r}: a "
             f"config of your own needs dict(type='VideoDataset', delimiter={report.delimiter!r}, "
-            "...) wherever it names these files."
-        )
+            "...) wherever it names these files.")  # fmt: skip
     if report.passing:
         say(f"{report.passing} videos could not be judged; the same command tries them again.")
     if not report.usable:
