@@ -23,7 +23,7 @@ SOUND = ["brush hair/#1 & ü.avi", "brush hair/b.avi", "wave/c.avi", "wave/d.avi
 def videos(tmp_path: Path, make, broken) -> Path:
     """Five sound videos, eight broken ones, one of no list, and a text."""
     root = tmp_path / "videos"
-    first = make["xvid"](root / SOUND[0])
+    first = make.video(root / SOUND[0])
     for name in (*SOUND[1:], "wave/unlisted.avi"):
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(first, root / name)
@@ -92,7 +92,7 @@ def test_broken_videos_are_moved_if_asked_for(lists, videos, make, broken, tmp_p
     assert files_of(tmp_path / "out") == before
     lenient = prepare(lists, tmp_path / "out", settings._replace(min_frames=1))
     assert any("move it back" in reason for reason in lenient.faults.values())
-    make["xvid"](videos / "replacement" / "bad_half.avi")
+    make.video(videos / "replacement" / "bad_half.avi")
     again = prepare(lists, tmp_path / "out", settings)
     assert "replacement/bad_half.avi\t1\n" in (tmp_path / "out" / "train.txt").read_text()
     assert (again.probed, again.usable) == (1, report.usable + 1)

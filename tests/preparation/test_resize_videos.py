@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import importlib
-import json
 import shutil
 import struct
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -14,11 +12,8 @@ import pytest
 from slic_mmaction.decoding import open_reader
 
 FFMPEG = shutil.which("ffmpeg")
-PROGRAMS = [
-    None,
-    pytest.param(FFMPEG, marks=pytest.mark.skipif(FFMPEG is None, reason="no ffmpeg")),
-]
-VARIABLE = np.cumsum(np.random.default_rng(0).integers(20, 120, 40)).tolist()
+NO_FFMPEG = pytest.mark.skipif(FFMPEG is None, reason="no ffmpeg")
+TIMES = np.cumsum(np.random.default_rng(0).integers(20, 120, 40)).tolist()
 
 
 @pytest.fixture
@@ -28,34 +23,13 @@ def tool(monkeypatch):
     return importlib.import_module("resize_videos")
 
 
-def write(path: Path, size: tuple[int, int], count: int = 12, times: list | None = None) -> Path:
-    """A video whose pictures move."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    width, height = size
-    grey = np.add.outer(np.arange(height) * 90 // height, np.arange(width) * 160 // width)
-    with av.open(str(path), "w") as file:
-        stream = file.add_stream("mpeg4" if path.suffix == ".avi" else "libx264", rate=25)
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuv444p" if size[0] % 2 else "yuv420p"
-        if times:
-            stream.codec_context.time_base = Fraction(1, 1000)
-        for i in range(count):
-            picture = np.roll(grey, 4 * i, axis=1).astype(np.uint8)
-            frame = av.VideoFrame.from_ndarray(np.stack([picture] * 3, 2), format="rgb24")
-            frame.pts = times[i] if times else i
-            frame.time_base = Fraction(1, 1000 if times else 25)
-            file.mux(stream.encode(frame))
-        file.mux(stream.encode())
-    return path
-
-
 def pictures(path: Path) -> np.ndarray:
     reader = open_reader(str(path))
     return np.array(reader.frames(range(reader.num_frames))).astype(int)
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_sides_frames_times_and_turns(tool, tmp_path: Path, program) -> None:
+@pytest.mark.parametrize("program", [None, pytest.param(FFMPEG, marks=NO_FFMPEG)])
+def test_sides_frames_times_and_turns(tool, make, tmp_path: Path, program) -> None:
     def resize(source: Path, side: int, upscale: bool = False) -> Path:
         target = tmp_path / "out" / "x.mp4"
         scaling = tool.Scaling(side, upscale, crf=4)
@@ -67,25 +41,24 @@ def test_sides_frames_times_and_turns(tool, tmp_path: Path, program) -> None:
         ((160, 120), 64, False, (86, 64)), ((120, 160), 65, False, (64, 86)),
         ((99, 75), 256, False, (98, 74)), ((96, 64), 128, True, (192, 128)),
     ]):  # fmt: skip
-        source = write(tmp_path / f"in #&ü%d{i}.mp4", size)
+        source = make.video(tmp_path / f"in #&ü%d{i}.mp4", 12, size)
         assert pictures(resize(source, side, upscale)).shape == (12, height, width, 3)
 
-    source = write(tmp_path / "in.avi", (96, 64), 40)
+    source = make.video(tmp_path / "in.avi", 40)
     before, after = pictures(source), pictures(resize(source, 64))
     assert np.abs(before - after).mean() < 2 < 4 < np.abs(before[1:] - after[:-1]).mean()
 
     for suffix in (".mp4", ".mkv"):
-        target = resize(write(tmp_path / f"v{suffix}", (96, 64), 40, times=VARIABLE), 32)
+        target = resize(make.video(tmp_path / f"v{suffix}", 40, milliseconds=TIMES), 32)
         with av.open(str(target)) as file:
             assert [stream.type for stream in file.streams] == ["video"]
             frames = list(file.decode(video=0))
-        got = np.array([float(frame.time - frames[0].time) for frame in frames])
-        np.testing.assert_allclose(1000 * got, np.array(VARIABLE) - VARIABLE[0], atol=1.5)
-        keys = [i for i, frame in enumerate(frames) if frame.key_frame]
-        assert keys[0] == 0 and max(np.diff(keys)) <= 16
+        got = [1000 * float(frame.time - frames[0].time) for frame in frames]
+        np.testing.assert_allclose(got, np.array(TIMES) - TIMES[0], atol=1.5)
+        assert [i for i, frame in enumerate(frames) if frame.key_frame] == [0, 16, 32]
 
     for a, b in ((0, 1), (0, -1), (-1, 0)):  # as phones note their turn: ISO 14496-12, 8.3.2
-        source = write(tmp_path / "phone.mp4", (96, 64), 6)
+        source = make.video(tmp_path / "phone.mp4", 6)
         content = bytearray(source.read_bytes())
         at = content.index(b"tkhd") + 44
         turn = struct.pack(">9i", a << 16, b << 16, 0, -b << 16, a << 16, 0, 0, 0, 1 << 30)
@@ -96,19 +69,19 @@ def test_sides_frames_times_and_turns(tool, tmp_path: Path, program) -> None:
         assert np.abs(before[:, ::-1, ::-1] - after).mean() > 20
 
 
-def test_what_cannot_be_resized_leaves_nothing_behind(tool, tmp_path: Path, monkeypatch) -> None:
-    scaling, job = tool.Scaling(32, False, 20), (tmp_path / "in.avi", tmp_path / "out" / "x.mp4")
+def test_what_cannot_be_resized_leaves_nothing_behind(tool, make, tmp_path, monkeypatch) -> None:
+    source, target = tmp_path / "in.avi", tmp_path / "out" / "x.mp4"
 
-    def fails(error: type[Exception], message: str, program: object = None) -> None:
+    def fails(error: type[Exception], message: str, program: str | None = None) -> None:
         with pytest.raises(error, match=message):
-            tool.resize_video(tuple(map(str, job)), scaling, program, timeout=0.2)
+            tool.resize_video((str(source), str(target)), tool.Scaling(32, False, 20), program, 0.2)
         assert not list(tmp_path.glob("out/*"))
 
-    job[0].write_text("broken")
+    source.write_text("broken")
     fails(ValueError, "cannot be opened")
-    write(job[0], (96, 64), 12)
-    shorter = write(tmp_path / "shorter.mp4", (96, 64), 11)
-    monkeypatch.setattr(tool, "resize_by_pyav", lambda _, target, __: shutil.copy(shorter, target))
+    make.video(source)
+    shorter = make.video(tmp_path / "shorter.mp4", 11)
+    monkeypatch.setattr(tool, "resize_by_pyav", lambda _, part, __: shutil.copy(shorter, part))
     fails(ValueError, "12 frames became 11")
     program = tmp_path / "ffmpeg"
     for script, error, message in (
@@ -122,16 +95,15 @@ def test_what_cannot_be_resized_leaves_nothing_behind(tool, tmp_path: Path, monk
         fails(error, message, str(program))
 
 
-def test_folder_is_done_once(tool, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_folder_is_done_once(tool, make, tmp_path: Path, monkeypatch, capsys) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
-    for name in ("a b/1.avi", "3.avi"):
-        write(source / name, (96, 64))
+    shutil.copy(make.video(source / "a b" / "1.avi"), source / "3.avi")
     (source / "half.avi").write_text("broken")
     (source / "gone.avi").symlink_to(tmp_path / "nowhere.avi")
     monkeypatch.setattr(tool.shutil, "which", lambda name: None)
 
-    def run(*options: object) -> tuple[int, str]:
-        arguments = [source, out, "--short-side", 32, "--workers", 1, *options]
+    def run(side: int = 32) -> tuple[int, str]:
+        arguments = [source, out, "--short-side", side, "--workers", 1]
         return tool.main(list(map(str, arguments))), capsys.readouterr().out
 
     code, said = run()
@@ -146,13 +118,11 @@ def test_folder_is_done_once(tool, tmp_path: Path, monkeypatch, capsys) -> None:
 
     (out / "3.mp4").unlink()
     (source / "gone.avi").unlink()
-    write(source / "half.avi", (96, 64))
+    make.video(source / "half.avi")
     code, said = run()
     assert code == 0 and "resized now: 2 (by PyAV), before: 1, failed: 0" in said
-
-    assert json.loads((out / "resize.json").read_text())["short_side"] == 32
     with pytest.raises(ValueError, match=r"'short_side': 32.*'short_side': 48.*another folder"):
-        run("--short-side", 48)
+        run(48)
     with pytest.raises(ValueError, match="lies within"):
         tool.main([str(source), str(source / "small")])
     (source / "3.mkv").touch()
