@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -30,23 +31,16 @@ def test_options_become_settings(capsys) -> None:
 def test_tools_end_with_a_sentence_and_a_code(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["tools/data/x.py"])
 
-    def tool(outcome: object):
-        def main(argv: object) -> int:
-            if isinstance(outcome, BaseException):
-                raise outcome
-            return outcome
-
-        return main
-
-    for outcome, code in (
-        (0, 0), (1, 1), (KeyboardInterrupt(), 130), (ValueError("Bad line."), "x.py: Bad line."),
-    ):  # fmt: skip
+    def run(outcome: int | BaseException) -> object:
         with pytest.raises(SystemExit) as end:
-            run_tool(tool(outcome))
-        assert end.value.code == code
+            run_tool(Mock(side_effect=[outcome]))
+        return end.value.code
+
+    assert [run(0), run(1), run(KeyboardInterrupt())] == [0, 1, 130]
+    assert run(ValueError("Bad line.")) == "x.py: Bad line."
     assert capsys.readouterr().err == "Stopped. The same command goes on from here.\n"
     with pytest.raises(KeyError):  # a mistake of ours keeps its traceback
-        run_tool(tool(KeyError("x")))
+        run_tool(Mock(side_effect=KeyError("x")))
 
 
 def test_piped_progress_is_a_line_now_and_then(monkeypatch, capsys) -> None:

@@ -98,8 +98,8 @@ def test_broken_videos_are_moved_if_asked_for(lists, videos, make, broken, tmp_p
     assert (again.probed, again.usable) == (1, report.usable + 1)
 
 
-def test_stopped_run_goes_on_where_it_was(lists, tmp_path: Path, monkeypatch) -> None:
-    """Nothing is written before all is known; what passes is told apart from what stays."""
+def test_stopped_run_goes_on_where_it_was(lists, tmp_path, monkeypatch, capsys) -> None:
+    """Nothing is written before all is known; what may pass is said, and tried again."""
 
     def run(stop_at: int):
         def serial(probe, paths, workers, timeout):
@@ -124,33 +124,12 @@ def test_stopped_run_goes_on_where_it_was(lists, tmp_path: Path, monkeypatch) ->
     report = prepare(lists, tmp_path / "out", Settings(1, quarantine=tmp_path), probe=probe)
     assert report.probed == whole.probed - 3 and (report.usable, report.passing) == (3, 1)
     assert [path.name for path in report.flat] == ["b.avi"]
+    configs = Path(__file__).parents[2] / "configs"
+    assert conclude(report, tmp_path / "mine.py", configs, "train.txt", "val.txt") == 1
+    said = capsys.readouterr().out
+    assert "1 videos could not be judged; the same command tries them again" in said
+    assert "one colour throughout (black?):\n  " in said and "d.avi: took longer than 60 s" in said
     assert (tmp_path / "videos" / "wave" / "d.avi").is_file()  # is not moved
     for name in ("train.txt", "val.txt", "missing.txt", "extra.txt"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert prepare(lists, tmp_path / "out", ONE, probe=probe).probed == 1
-
-
-def test_report_says_what_was_left_out(lists, tmp_path: Path, monkeypatch, capsys) -> None:
-    def probe(path: str) -> Probe:
-        return (
-            Probe(error="took too long", transient=True) if "d.avi" in path else Probe(9, 9, True)
-        )
-
-    monkeypatch.setattr(
-        probing, "run_isolated", lambda probe, paths, *rest: ((path, probe(path)) for path in paths)
-    )
-    report = prepare(lists, tmp_path / "out", ONE, probe=probe)
-    configs = Path(__file__).parents[2] / "configs"
-    config = tmp_path / "out" / "mine.py"
-    assert conclude(report, config, configs, "train.txt", "val.txt") == 1
-    said = capsys.readouterr().out
-    for part in ("missing by class:\n  wave 1", "no videos: 1 .txt", "d.avi: took too long",
-                 "one colour throughout (black?):\n  ", "separated by '\\t'",
-                 "1 videos could not be judged; the same command tries them again",
-                 f"next: python tools/train.py {config}"):  # fmt: skip
-        assert part in said
-    config.write_text("# my own\n")
-    assert conclude(report._replace(passing=0), config, configs, "train.txt", None) == 0
-    assert f"{config} was edited and stays as it is" in capsys.readouterr().out
-    assert conclude(report._replace(usable=0), config, configs, None, None) == 1
-    assert capsys.readouterr().out.endswith("No video is usable.\n")
