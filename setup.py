@@ -29,6 +29,8 @@ REQUIRED = [
     "scikit-learn",
     "matplotlib",
     "rich",
+    # Worker processes that a bad file may crash or hang.
+    "pebble",
     # The fastest of the decoders (docs/decoding.md); before 17 it starts a thread for each core.
     'av>=17; python_version >= "3.10"',
     # Locks the cache of decoded videos.

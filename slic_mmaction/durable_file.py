@@ -82,6 +82,12 @@ def _is_running(process: int) -> bool:
     return True
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write a UTF-8 text file, whole or not at all; line ends are written as they are."""
+    with durable_file(path) as file:
+        file.write(text.encode())
+
+
 def _reason(error: OSError, folder: Path) -> str:
     reason = error.strerror or str(error)
     # NumPy's error of a short write has no number.

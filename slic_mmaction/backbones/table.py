@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ..preparation.atomic import write_text
+from ..durable_file import write_text
 from .examine import Row
 
 BEGIN = "<!-- backbone table: begin, written by tools/analysis/backbone_table.py -->"

@@ -106,6 +106,17 @@ class PyAVReader(VideoReader):
         reordered = bool(self._stream.codec_context.has_b_frames)
         return PacketIndex([entry.timestamp for entry in shown], keys, guessed=reordered)
 
+    def _cut_off(self, shown: Sequence[int | None]) -> int:
+        """Frames that Matroska, which counts none, lacks at the end of the picture's length."""
+        stamps = [stamp for stamp in shown if stamp is not None]
+        clock = self._stream.metadata.get("DURATION", "").split(":")  # hours:minutes:seconds
+        if self._stream.frames or len(stamps) < 2 or len(clock) != 3:
+            return 0
+        end = sum(60**i * float(part) for i, part in enumerate(reversed(clock)))
+        base: Any = self._stream.time_base
+        spacing = (max(stamps) - min(stamps)) / (len(stamps) - 1) * base
+        return round((end - max(stamps) * base) / spacing) - 1 if spacing else 0
+
     def _walk(self) -> PacketIndex:
         shown, keys, reordered, edited = [], [], False, False
         walked = 0
@@ -121,7 +132,7 @@ class PyAVReader(VideoReader):
                 keys.append(packet.pts)
             reordered |= packet.pts != packet.dts
         # A header also counts what an edit list takes out of the video.
-        self._lost = 0 if edited else max(self._stream.frames - walked, 0)
+        self._lost = 0 if edited else max(self._stream.frames - walked, self._cut_off(shown), 0)
         return PacketIndex(shown, keys, guessed=reordered and not self._stores_times)
 
     def _packets(self) -> Iterator[Any]:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..preparation.atomic import write_text
+from ..durable_file import write_text
 from ..preparation.options import positive_int
 
 

@@ -1,45 +1,36 @@
-"""MMAction2's annotation files: one line ``path label`` for each video.
+"""What a preparation writes: annotation lists, tables, and a config that trains on them.
 
-MMAction2's ``VideoDataset`` strips a line and splits it at every ``delimiter``, a space unless
-the config says otherwise (mmaction2 1.2.0, ``datasets/video_dataset.py``). A path that
+MMAction2's ``VideoDataset`` strips a line ``path label`` and splits it at every ``delimiter``, a
+space unless the config says otherwise (mmaction2 1.2.0, ``datasets/video_dataset.py``). A path that
 holds the delimiter gives three parts and a ValueError at training time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from .atomic import write_text
+from ..durable_file import write_text
+from .video_files import printable
 
 STOCK_DELIMITER = " "
 DELIMITERS = (STOCK_DELIMITER, "\t", ",", "|", ":::")
+BASE_CONFIG = "slic_r3d_ucf101.py"
+SEAL = "# Written by prepare.py; a changed file is not overwritten. "
 
 
 def unwritable(path: str) -> str | None:
-    """Say why a path cannot stand in an annotation file, or None if it can.
-
-    Args:
-        path (str): The path.
-    """
+    """Say why a path cannot stand in an annotation file, or None if it can."""
     if "\n" in path or "\r" in path:
         return "its name holds a line break; rename it"
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        return "its name is not valid UTF-8; rename it"
-    return None
+    return "its name is not valid UTF-8; rename it" if printable(path) != path else None
 
 
 def choose_delimiter(paths: Iterable[str]) -> str:
-    """Choose what separates path and label: a space, unless a path holds one.
-
-    Args:
-        paths (Iterable[str]): All paths that are to be written.
-
-    Raises:
-        ValueError: If every candidate occurs in some path.
-    """
+    """Choose what separates path and label: a space, unless a path holds one."""
     candidates = list(DELIMITERS)
     for path in paths:
         candidates = [delimiter for delimiter in candidates if delimiter not in path]
@@ -48,17 +39,46 @@ def choose_delimiter(paths: Iterable[str]) -> str:
     return candidates[0]
 
 
-def write_annotations(path: Path, rows: Iterable[tuple[str, int]], delimiter: str) -> None:
-    """Write an annotation file; it appears whole or not at all.
+def write_annotations(path: Path, rows: Sequence[tuple[str, int]], delimiter: str) -> None:
+    """Write an annotation file of (path relative to the video root, label)."""
+    # Lines are stripped and byte order marks dropped: a first character that would go is kept.
+    prefixes = ("./" if name[0].isspace() or name[0] == "\ufeff" else "" for name, _ in rows)
+    lines = (f"{pre}{name}{delimiter}{label}\n" for pre, (name, label) in zip(prefixes, rows))
+    write_text(path, "".join(lines))
 
-    Args:
-        path (Path): Where to.
-        rows (Iterable[tuple[str, int]]): Paths relative to the video root, and labels.
-        delimiter (str): What separates the two.
+
+def write_faults(path: Path, faults: Mapping[Path, str]) -> None:
+    """Write a CSV file of the videos that are left out, with the reasons."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("path", "reason"))
+    writer.writerows(sorted((printable(file), reason) for file, reason in faults.items()))
+    write_text(path, text.getvalue())
+
+
+def write_config(path: Path, configs: Path, train: str, val: str | None) -> bool:
+    """Write a config that pretrains on prepared files with the paper's settings.
+
+    ``configs`` is that folder of the project; ``train`` and ``val``, whose videos are searched for
+    among those of ``train``, are data sets as Python text.
+
+    Returns:
+        False if the file is there and was edited: then it stays as it is.
     """
-    write_text(path, "".join(f"{_sheltered(name)}{delimiter}{label}\n" for name, label in rows))
+    # Absolute, since `..` out of a data folder that is a link leads elsewhere.
+    lines = [f"_base_ = {(configs.resolve() / BASE_CONFIG).as_posix()!r}",
+             f"train_dataloader = dict(dataset=dict(dataset={train}))"]  # fmt: skip
+    if val:
+        lines.append(f"val_dataloader = dict(dataset=dict(query={val}, gallery={train}))")
+    else:
+        lines += ["val_dataloader = None", "val_evaluator = None", "val_cfg = None"]
+    text = "".join(f"{line}\n" for line in lines)
+    present = path.read_text(encoding="utf-8") if path.exists() else ""
+    if present not in ("", text) and present != _sealed(present.partition("\n")[2]):
+        return False
+    write_text(path, _sealed(text))
+    return True
 
 
-def _sheltered(path: str) -> str:
-    """A path whose first character survives: lines are stripped, byte order marks dropped."""
-    return f"./{path}" if path[0].isspace() or path[0] == "\ufeff" else path
+def _sealed(text: str) -> str:
+    return f"{SEAL}{hashlib.sha1(text.encode()).hexdigest()[:12]}\n{text}"

@@ -1,113 +1,178 @@
-"""Unpacking what the official sites offer: .zip and .rar, archives within archives.
+"""Unpacking what the official sites offer: .zip, .tar and .rar, archives within archives.
 
-Nothing is written outside the target folder, whatever the names in an archive say, and what
-an archive holds is sorted: videos to ``videos/<class>/``, lists to ``annotations/``.
+Nothing is written outside the target folder, whatever the names in an archive say, and what an
+archive holds is sorted: videos to ``videos/<class>/``, lists to ``annotations/``.
 """
 
 from __future__ import annotations
 
+import errno
+import filecmp
+import os
 import shutil
-from collections.abc import Iterable
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from .extraction import ARCHIVE_SUFFIXES, extract
 from .journal import Journal, fingerprint
+from .progress import progress_bar
 from .video_files import VIDEO_SUFFIXES
 
+BY_PYTHON = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+ENDS = (*BY_PYTHON, ".rar", ".7z")
 LIST_SUFFIXES = (".txt", ".csv")
+# bsdtar comes last: it takes a damaged file for a good one (libarchive 3.6 checks no sums of
+# stored files). 7-Zip says so if its RAR decoder was left out, as in Debian.
+SEVEN = ("x", "-y", "-bd", "-p-", "-o{folder}", "{archive}")
+BSDTAR = ("-x", "--passphrase", "-", "-f", "{archive}", "-C", "{folder}")
+TOOLS = {"7zz": SEVEN, "7z": SEVEN, "bsdtar": BSDTAR}
+INSTALL = "sudo apt install libarchive-tools (conda install -c conda-forge libarchive)"
+
+
+def _end(path: Path) -> str:
+    """The end of its name that makes a file an archive, or nothing."""
+    return next((end for end in ENDS if path.name.lower().endswith(end)), "")
 
 
 def find_archives(places: Iterable[Path]) -> list[Path]:
-    """List archives: the files named, and those in the folders named.
-
-    Raises:
-        FileNotFoundError: If a place is not there or holds no archive.
-        ValueError: If a file is of another kind.
-    """
+    """List archives: the files named, and those in the folders named."""
     archives: list[Path] = []
     for place in places:
-        if place.is_dir():
-            inside = [p for p in sorted(place.iterdir()) if p.suffix.lower() in ARCHIVE_SUFFIXES]
-            if not inside:
-                raise FileNotFoundError(f"The folder {place} holds no .zip or .rar archive.")
-            archives += inside
-        elif not place.is_file():
+        if not place.exists():
             raise FileNotFoundError(f"There is no archive {place}.")
-        elif place.suffix.lower() not in ARCHIVE_SUFFIXES:
-            raise ValueError(f"{place} is no .zip or .rar; unpack it by hand (tar xf {place}).")
-        else:
-            archives.append(place)
+        inside = sorted(filter(_end, place.iterdir() if place.is_dir() else [place]))
+        if not inside:
+            raise ValueError(f"{place} is or holds no archive ({', '.join(ENDS)}).")
+        archives += inside
     return archives
 
 
 def unpack_all(archives: Iterable[Path], root: Path, videos: Path, annotations: Path) -> int:
     """Unpack archives and sort their files; those that were unpacked before are left out.
 
-    Args:
-        archives (Iterable[Path]): The archives.
-        root (Path): Folder of the data set; holds the journal and, for a while, the files.
-        videos (Path): Folder for videos, which keep the name of their own folder.
-        annotations (Path): Folder for lists.
+    The journal of that lies in ``root``, the data set's folder.
 
     Returns:
-        int: Number of archives unpacked now.
+        Number of archives unpacked now.
     """
     count = 0
-    with Journal(root / "unpacked.jsonl") as done:
-        for archive in archives:
-            if done.get(archive) is not None:
-                continue
-            state = fingerprint(archive)
-            staging = root / f".unpacking-{archive.name}"
-            # Left over from a run that was stopped: nobody knows which file is whole.
+    journal = Journal(root / "unpacked.jsonl")
+    for archive in archives:
+        if journal.get(archive) is not None:
+            continue
+        state = fingerprint(archive)
+        staging = videos / f".unpacking-{archive.name}"
+        # Left over from a run that was killed: nobody knows which file is whole.
+        shutil.rmtree(staging, ignore_errors=True)
+        try:
+            _unpack(archive, staging)
+            number = _sort(archive, staging, videos, annotations)
+        finally:
             shutil.rmtree(staging, ignore_errors=True)
-            staging.mkdir(parents=True)
-            unpack(archive, staging)
-            moved = sort_files(staging, videos, annotations)
-            shutil.rmtree(staging)
-            done.put(archive, state, moved)
-            count += 1
+        journal.put(archive, state, number)
+        count += 1
     return count
 
 
-def unpack(archive: Path, folder: Path) -> None:
+def _unpack(archive: Path, folder: Path) -> None:
     """Unpack an archive and the archives in it (HMDB51's holds one for each class).
 
-    Args:
-        archive (Path): A .zip or .rar file.
-        folder (Path): Where to. What is in no folder of its own in the archive comes into one
-            with the archive's name: in HMDB51's that is the class.
+    What is in no folder of its own comes into one with the archive's name, in HMDB51's the class.
     """
-    place = folder / archive.stem
+    place = folder / archive.name[: -len(_end(archive))]
     place.mkdir(parents=True)
-    extract(archive, place)
-    inner = [p for p in sorted(place.rglob("*")) if p.suffix.lower() in ARCHIVE_SUFFIXES]
-    for path in inner:
+    with progress_bar(f"unpacking {archive.name}", None) as advance:
+        if _end(archive) in BY_PYTHON:
+            _by_python(archive, place, advance)
+        else:
+            _by_tool(archive, place)
+    for path in sorted(filter(_end, place.rglob("*"))):
         if path.is_file() and not path.is_symlink():
-            unpack(path, path.with_name(f"{path.name}.unpacked"))
+            _unpack(path, path.with_name(f"{path.name}.unpacked"))
             path.unlink()
 
 
-def sort_files(staging: Path, videos: Path, annotations: Path) -> dict[str, int]:
-    """Move unpacked videos to ``videos/<their folder>/`` and lists to ``annotations/``.
+def _by_python(archive: Path, folder: Path, advance: Callable[[], None]) -> None:
+    name = ""
+    try:
+        for name, open_member in _members(archive):
+            target = Path(os.path.normpath(folder / name.replace("\\", "/")))
+            if folder not in target.parents:
+                raise ValueError("its name leads out of the folder that it is unpacked to")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with open_member() as member, open(target, "xb") as file:
+                shutil.copyfileobj(member, file, 1 << 20)
+            advance()
+    except Exception as error:  # damage shows as errors of a dozen kinds
+        where = f"{archive}: {name!r}" if name else f"{archive}"
+        if isinstance(error, OSError) and error.errno not in (None, errno.EEXIST):
+            raise OSError(error.errno, f"{where} was not unpacked: {error.strerror}") from error
+        reason = "it is there twice" if isinstance(error, FileExistsError) else error
+        said = f"{where} cannot be unpacked: {reason}. Download it again, or unpack it by hand."
+        raise ValueError(said) from error
+
+
+def _members(archive: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Name of each file, and what opens it; links and the like are left out."""
+    if _end(archive) == ".zip":
+        with zipfile.ZipFile(archive) as zipped:
+            for info in zipped.infolist():
+                if not info.is_dir():
+                    yield info.filename, partial(zipped.open, info)
+    else:
+        with tarfile.open(archive) as tarred:
+            for member in tarred:
+                if member.isfile():
+                    yield member.name, partial(tarred.extractfile, member)
+
+
+def _by_tool(archive: Path, folder: Path) -> None:
+    complaints = []
+    for tool, options in TOOLS.items():
+        if not shutil.which(tool):
+            continue
+        places = dict(archive=archive.resolve(), folder=folder.resolve())
+        command = [tool, *(option.format(**places) for option in options)]
+        # Without an input it cannot wait for an answer.
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+        if done.returncode == 0:
+            return
+        said = " ".join(done.stderr.decode(errors="replace").split())[:300]
+        said = said or f"exit code {done.returncode}"
+        if "No space left" in said:
+            raise OSError(errno.ENOSPC, f"{archive} was not unpacked: {tool} said: {said}")
+        complaints.append(f"{tool} said: {said}")
+        shutil.rmtree(folder)
+        folder.mkdir()
+    said = "; ".join(complaints) or f"none of {', '.join(TOOLS)} is installed"
+    raise ValueError(f"{archive} cannot be unpacked: {said}. Is it complete? Unpack it by hand, or "
+                     f"install a tool ({INSTALL}) and run the same command again.")  # fmt: skip
+
+
+def _sort(archive: Path, staging: Path, videos: Path, annotations: Path) -> int:
+    """Move unpacked videos to ``videos/<their folder>/`` and lists to ``annotations/``; count them.
 
     Links are left behind: in an archive they can only point to what is not ours.
-
-    Returns:
-        dict[str, int]: Number of videos and of lists.
     """
-    count = {"videos": 0, "lists": 0}
+    sources: dict[Path, Path] = {}
     for path in sorted(staging.rglob("*")):
-        if path.is_symlink() or not path.is_file() or path.name.startswith("."):
+        suffix = path.suffix.lower()
+        is_list = suffix in LIST_SUFFIXES
+        visible = path.is_file() and not path.is_symlink() and not path.name.startswith(".")
+        if not visible or not (is_list or suffix in VIDEO_SUFFIXES):
             continue
-        if path.suffix.lower() in LIST_SUFFIXES:
-            target = annotations / path.name
-            count["lists"] += 1
-        elif path.suffix.lower() in VIDEO_SUFFIXES:
-            target = videos / path.parent.name / path.name
-            count["videos"] += 1
-        else:
-            continue
+        target = annotations / path.name if is_list else videos / path.parent.name / path.name
+        other = sources.get(target) or (target if target.exists() and not is_list else path)
+        if other is not path and not filecmp.cmp(other, path, shallow=False):
+            named = " and ".join(f"{str(p).replace(f'{staging}/', '')!r}" for p in (other, path))
+            raise ValueError(f"{archive}: {named} differ, but would both be {target}; unpack it by "
+                             "hand.")  # fmt: skip
+        sources[target] = path
+    for target, path in sources.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(str(path), str(target))
-    return count
+        shutil.move(path, target)
+    return len(sources)

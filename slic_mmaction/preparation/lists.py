@@ -1,96 +1,96 @@
-"""What the lists of a data set say: which video is in which split, and its label."""
+"""What the lists of a data set say: which video is in which split, its label, and its file."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from .video_files import VIDEO_SUFFIXES
 
 UNLABELLED = -1
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One video of a list.
-
-    Args:
-        class_name (str): Name of its class.
-        stem (str): File name without the suffix; what it is found by.
-        label (int): 0-based label, or :data:`UNLABELLED`.
-    """
+class Entry(NamedTuple):
+    """One video of a list."""
 
     class_name: str
-    stem: str
-    label: int
+    stem: str  # what its file is found by
+    label: int  # from 0
 
     def __str__(self) -> str:
         return f"{self.class_name}/{self.stem}"
 
 
-@dataclass(frozen=True)
-class Split:
-    """One part of a data set, which becomes one annotation file.
-
-    Args:
-        file_name (str): Name of the annotation file.
-        videos (Path): Folder that its lines are relative to.
-        entries (tuple[Entry, ...]): Its videos, in the order of the list.
-        official_count (int | None): How many the authors published, if that is fixed.
-    """
+class Split(NamedTuple):
+    """One part of a data set, which becomes one annotation file."""
 
     file_name: str
-    videos: Path
-    entries: tuple[Entry, ...]
-    official_count: int | None = None
+    videos: Path  # the folder that its lines are relative to
+    entries: tuple[Entry, ...]  # in the order of the list
+    official_count: int | None = None  # how many the authors published, if that is fixed
 
 
-@dataclass(frozen=True)
-class VideoLists:
-    """All splits of a data set.
-
-    Args:
-        splits (tuple[Split, ...]): The splits.
-        unused (tuple[Entry, ...]): Videos that belong to the data set and to no split.
-        warnings (tuple[str, ...]): What is odd about the lists, in sentences.
-    """
+class VideoLists(NamedTuple):
+    """All splits of a data set."""
 
     splits: tuple[Split, ...]
-    unused: tuple[Entry, ...] = ()
-    warnings: tuple[str, ...] = field(default=())
+    unused: tuple[Entry, ...] = ()  # videos of no split
+    warnings: tuple[str, ...] = ()  # what is odd about the lists, in sentences
 
 
-def read_lines(path: Path) -> list[tuple[int, str]]:
-    """Read a text file as (line number from 1, stripped line), without empty lines.
-
-    The official files have Windows and Unix line ends; a byte order mark is dropped.
-    """
+def read_lines(path: Path, hint: str) -> list[tuple[int, str]]:
+    """Read an official list as (line number from 1, stripped line), without empty lines."""
+    if not path.is_file():
+        raise FileNotFoundError(f"The split file {path} is missing. {hint}")
     lines = path.read_text(encoding="utf-8-sig").split("\n")
     return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
 
 
 def folder_with(root: Path, pattern: str, hint: str) -> Path:
-    """Find the folder that holds files of a kind, in ``root`` or below it.
-
-    Archives bring a folder of their own (``ucfTrainTestlist/``), which need not be moved.
-
-    Args:
-        root (Path): Where to look.
-        pattern (str): Glob pattern of a file that has to be there.
-        hint (str): Sentence that says what to do where it is not.
-
-    Raises:
-        FileNotFoundError: If no file fits.
-    """
+    """Find the folder in or below ``root`` that holds files of a kind."""
     fitting = sorted(path for path in root.rglob(pattern) if not path.name.startswith("."))
     if not fitting:
         raise FileNotFoundError(f"No file {pattern} in {root}. {hint}")
     return min((path.parent for path in fitting), key=lambda folder: len(folder.parts))
 
 
-def count_warnings(splits: tuple[Split, ...]) -> tuple[str, ...]:
+def wrong_counts(splits: Sequence[Split]) -> tuple[str, ...]:
     """Say which splits list another number of videos than the authors published."""
     return tuple(
         f"{split.file_name}: the split files list {len(split.entries)} videos, the official "
         f"ones {split.official_count}; get the split files again."
         for split in splits
-        if split.official_count not in (None, len(split.entries))
+        if len(split.entries) != split.official_count
     )
+
+
+def match_files(
+    entries: Iterable[Entry], class_names: Iterable[str], paths: Sequence[str]
+) -> dict[Entry, list[str]]:
+    """Find the files of every video by their name without the suffix, best first.
+
+    A file in the folder of the video's class comes first, then one in a folder that is no class's
+    (all videos in one folder; files that replace broken ones). A file in another class's folder is
+    another video. Within these the order is that of ``VIDEO_SUFFIXES``.
+    ``class_names`` are all classes of the data set.
+    """
+
+    def plain(class_name: str) -> str:
+        return class_name.casefold().replace(" ", "_")
+
+    by_stem: dict[str, list[PurePosixPath]] = defaultdict(list)
+    for path in map(PurePosixPath, paths):
+        by_stem[path.stem].append(path)
+    classes = set(map(plain, class_names))
+    matched = {}
+    for entry in entries:
+        fitting = []
+        for path in by_stem.get(entry.stem, ()):
+            folder, rank = plain(path.parent.name), VIDEO_SUFFIXES.index(path.suffix.lower())
+            elsewhere = folder != plain(entry.class_name)
+            if not (elsewhere and folder in classes):
+                fitting.append((elsewhere, rank, str(path)))
+        matched[entry] = [path for _, _, path in sorted(fitting)]
+    return matched

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .faults import Settings
+from .probing import Settings
 
 
 def available_cores() -> int:
@@ -18,60 +18,44 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def _expect(right: bool, what: str, text: str) -> None:
+    if not right:
+        raise argparse.ArgumentTypeError(f"expected {what}, but got {text}")
+
+
 def positive_int(text: str) -> int:
     """An argument that counts something."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected at least 1, but got {text}")
-    return value
+    _expect(int(text) >= 1, "at least 1", text)
+    return int(text)
 
 
 def positive_float(text: str) -> float:
     """An argument that measures something."""
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"expected more than 0, but got {text}")
-    return value
+    _expect(float(text) > 0, "more than 0", text)
+    return float(text)
 
 
 def share(text: str) -> float:
     """An argument in [0, 1]."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, but got {text}")
-    return value
+    _expect(0 <= float(text) <= 1, "a number from 0 to 1", text)
+    return float(text)
 
 
 def add_worker_options(parser: argparse.ArgumentParser, timeout: float) -> None:
     """Add ``--workers`` and ``--timeout`` with its default in seconds."""
-    parser.add_argument(
-        "--workers",
-        type=positive_int,
-        default=available_cores(),
-        help="processes, of one thread each",
-    )
-    parser.add_argument(
-        "--timeout", type=positive_float, default=timeout, help="seconds that one video may take"
-    )
+    add, cores = parser.add_argument, available_cores()
+    add("--workers", type=positive_int, default=cores, help="processes, of one thread each")
+    add("--timeout", type=positive_float, default=timeout, help="seconds that a video may take")
 
 
 def add_probe_options(parser: argparse.ArgumentParser) -> None:
     """Add what decides whether a video is usable."""
     add_worker_options(parser, timeout=60.0)
-    parser.add_argument(
-        "--min-frames", type=positive_int, default=2, help="leave out videos of fewer frames"
-    )
-    parser.add_argument(
-        "--min-share",
-        type=share,
-        default=0.9,
-        help="leave out videos of which less than this part of the declared length decodes",
-    )
-    parser.add_argument(
-        "--quarantine",
-        type=Path,
-        help="move broken videos into this folder; without it they stay where they are",
-    )
+    add = parser.add_argument
+    part = "leave out videos of which less than this part of the declared length decodes"
+    add("--min-frames", type=positive_int, default=2, help="leave out videos of fewer frames")
+    add("--min-share", type=share, default=0.9, help=part)
+    add("--quarantine", type=Path, help="move broken videos there; without it they stay")
 
 
 def settings_from(args: argparse.Namespace) -> Settings:
@@ -82,10 +66,9 @@ def settings_from(args: argparse.Namespace) -> Settings:
 def run_tool(main: Callable[[Sequence[str] | None], int]) -> None:
     """Run a script's ``main``: bad input ends with one sentence, Ctrl-C with what to do next."""
     try:
-        code = main(None)
+        sys.exit(main(None))
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f"{Path(sys.argv[0]).name}: {error}")
     except KeyboardInterrupt:
         print("Stopped. The same command goes on from here.", file=sys.stderr)
-        code = 130
-    sys.exit(code)
+        sys.exit(130)

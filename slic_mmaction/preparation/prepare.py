@@ -2,114 +2,135 @@
 
 from __future__ import annotations
 
+import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from .annotations import choose_delimiter, write_annotations
-from .atomic import write_text
-from .faults import Settings, find_faults
-from .lists import Entry, VideoLists
-from .matching import match_files
-from .probing import Probe, probe_video
-from .quarantine import write_quarantine
-from .report import Report, SplitReport
-from .video_files import printable
-from .video_folder import VideoFolder
+from ..durable_file import write_text
+from .annotations import choose_delimiter, unwritable, write_annotations, write_faults
+from .journal import Journal, fingerprint
+from .lists import Entry, Split, VideoLists, match_files
+from .probing import Probe, Settings, probe_all, probe_video
+from .video_files import locate_videos, printable
 
 JOURNAL = "probes.jsonl"
 Match = Callable[[Iterable[Entry], Iterable[str], Sequence[str]], Mapping[Entry, Sequence[str]]]
-# A video of the lists: the folder its split names, and its entry.
+# A folder that a split names, and a path in it; such a folder, and one of its listed videos.
+Video = tuple[Path, str]
 Listed = tuple[Path, Entry]
 
 
+class SplitReport(NamedTuple):
+    """What became of one split: its entries are usable, missing or broken."""
+
+    split: Split
+    usable: int  # lines in the annotation file
+    missing: int  # videos without a file
+    broken: int  # videos of which every file is faulty
+
+
+class Report(NamedTuple):
+    """What a preparation found and wrote."""
+
+    out: Path  # folder of the written files
+    splits: list[SplitReport]
+    delimiter: str  # between path and label in the annotation files
+    found: int  # video files
+    others: Counter[str]  # files that are no videos, by suffix
+    probed: int  # videos probed now; the others were known
+    usable: int  # different videos in the annotation files
+    missing: list[Entry]  # listed videos without a file
+    extra: list[Path]  # files that no list names
+    faults: dict[Path, str]  # files left out, and why
+    passing: int  # those of them that the next run tries again
+    flat: list[Path]  # usable files that show one colour and nothing else
+    warnings: tuple[str, ...]  # what is odd about the lists
+
+
 def prepare(
-    lists: VideoLists,
-    out: Path,
-    settings: Settings,
-    match: Match = match_files,
+    lists: VideoLists, out: Path, settings: Settings, match: Match = match_files,
     probe: Callable[[str], Probe] = probe_video,
-) -> Report:
+) -> Report:  # fmt: skip
     """Find, probe and list the videos of a data set.
 
     Writes to ``out`` one annotation file for each split, ``missing.txt``, ``extra.txt``,
     ``quarantine.csv`` and the journal of the probing. A second run on the same videos probes
     nothing and writes the same files.
-
-    Args:
-        lists (VideoLists): The splits.
-        out (Path): Folder to write to; made if needed.
-        settings (Settings): How to probe, and what is usable.
-        match (Callable): Finds the files of the listed videos. Defaults to
-            :func:`~slic_mmaction.preparation.matching.match_files`.
-        probe (Callable): Probes one file. Defaults to
-            :func:`~slic_mmaction.preparation.probing.probe_video`.
-
-    Returns:
-        Report: What was found and written.
     """
-    roots = dict.fromkeys(split.videos for split in lists.splits)
-    folders = {root: VideoFolder(root, settings.quarantine) for root in roots}
-    files, extra = _find_files(lists, folders, match)
-    candidates = [(folders[root], path) for (root, _), paths in files.items() for path in paths]
-    faults, probed = find_faults(candidates, out / JOURNAL, settings, probe)
+    places: dict[Video, Path] = {}
+    others: Counter[str] = Counter()
+    for root in dict.fromkeys(split.videos for split in lists.splits):
+        located, passed_over = locate_videos(root, settings.quarantine)
+        places.update({(root, path): place for path, place in located.items()})
+        others += passed_over
+    files, extra = _match_all(lists, places, match)
+    candidates = dict.fromkeys(video for videos in files.values() for video in videos)
+    faults = {video: reason for video in candidates if (reason := unwritable(video[1]))}
+    writable = [video for video in candidates if video not in faults]
+    journal = Journal(out / JOURNAL)
+    probes, probed = probe_all([places[video] for video in writable], journal, settings, probe)
+    passing, flat = 0, []
+    for video in writable:
+        found, moved = probes[places[video]], places[video] != Path(*video)
+        reason = found.fault(settings.min_frames, settings.min_share)
+        if reason is None and moved:
+            reason = "lies in the quarantine; move it back to use it"
+        if reason is None:
+            flat += [places[video]] if found.flat else []
+            continue
+        faults[video] = reason
+        passing += found.transient
+        if settings.quarantine and not (moved or found.transient):
+            target = places[video] = settings.quarantine / video[0].name / video[1]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(str(Path(*video)), str(target))
+            journal.put(target, fingerprint(target), found._asdict())
     usable = {
-        (root, entry): sound[0]
-        for (root, entry), paths in files.items()
-        if (sound := [path for path in paths if (folders[root], path) not in faults])
+        listed: sound[0]
+        for listed, videos in files.items()
+        if (sound := [video for video in videos if video not in faults])
     }
     report = Report(
         out=out,
-        splits=_count(lists, files, usable, out),
-        delimiter=choose_delimiter(usable.values()),
-        found=sum(len(folder.paths) for folder in folders.values()),
+        splits=[],
+        delimiter=choose_delimiter(path for _, path in usable.values()),
+        found=len(places),
+        others=others,
         probed=probed,
-        usable=len({(root, path) for (root, _), path in usable.items()}),
-        missing=list(dict.fromkeys(entry for (_, entry), paths in files.items() if not paths)),
-        extra=extra,
-        faults={folder.locate(path): reason for (folder, path), reason in faults.items()},
+        usable=len(set(usable.values())),
+        missing=list(dict.fromkeys(entry for (_, entry), videos in files.items() if not videos)),
+        extra=[places[video] for video in extra],
+        faults={places[video]: reason for video, reason in faults.items()},
+        passing=passing,
+        flat=flat,
         warnings=lists.warnings,
     )
-    _write(report, usable)
+    for split in lists.splits:
+        listed = [(split.videos, entry) for entry in split.entries]
+        rows = [(usable[video][1], video[1].label) for video in listed if video in usable]
+        missing = sum(not files[video] for video in listed)
+        broken = len(listed) - len(rows) - missing
+        report.splits.append(SplitReport(split, len(rows), missing, broken))
+        write_annotations(out / split.file_name, rows, report.delimiter)
+    write_text(out / "missing.txt", "".join(f"{entry}\n" for entry in report.missing))
+    write_text(out / "extra.txt", "".join(f"{printable(path)}\n" for path in report.extra))
+    write_faults(out / "quarantine.csv", report.faults)
     return report
 
 
-def _find_files(
-    lists: VideoLists, folders: Mapping[Path, VideoFolder], match: Match
-) -> tuple[dict[Listed, Sequence[str]], list[Path]]:
+def _match_all(
+    lists: VideoLists, places: Iterable[Video], match: Match
+) -> tuple[dict[Listed, list[Video]], list[Video]]:
     """Files of every listed video, best first, and the files that are no listed video's."""
     classes = {entry.class_name for split in lists.splits for entry in split.entries}
-    files: dict[Listed, Sequence[str]] = {}
-    extra: list[Path] = []
-    for root, folder in folders.items():
+    files: dict[Listed, list[Video]] = {}
+    named: set[Video] = set()
+    for root in dict.fromkeys(split.videos for split in lists.splits):
         listed = dict.fromkeys(e for s in lists.splits if s.videos == root for e in s.entries)
-        matched = match((*listed, *lists.unused), classes, folder.paths)
-        files.update({(root, entry): matched[entry] for entry in listed})
-        named = {path for paths in matched.values() for path in paths}
-        extra += (folder.locate(path) for path in folder.paths if path not in named)
-    return files, extra
-
-
-def _count(
-    lists: VideoLists,
-    files: Mapping[Listed, Sequence[str]],
-    usable: Mapping[Listed, str],
-    out: Path,
-) -> list[SplitReport]:
-    reports = []
-    for split in lists.splits:
-        videos = [(split.videos, entry) for entry in split.entries]
-        lines = sum(video in usable for video in videos)
-        missing = sum(not files[video] for video in videos)
-        broken = len(videos) - lines - missing
-        reports.append(SplitReport(split, out / split.file_name, lines, missing, broken))
-    return reports
-
-
-def _write(report: Report, usable: Mapping[Listed, str]) -> None:
-    for made in report.splits:
-        videos = ((made.split.videos, entry) for entry in made.split.entries)
-        rows = [(usable[video], video[1].label) for video in videos if video in usable]
-        write_annotations(made.annotations, rows, report.delimiter)
-    write_text(report.out / "missing.txt", "".join(f"{entry}\n" for entry in report.missing))
-    write_text(report.out / "extra.txt", "".join(f"{printable(p)}\n" for p in report.extra))
-    write_quarantine(report.out / "quarantine.csv", report.faults.items())
+        paths = [path for folder, path in places if folder == root]
+        matched = match((*listed, *lists.unused), classes, paths)
+        files.update({(root, entry): [(root, p) for p in matched[entry]] for entry in listed})
+        named.update((root, path) for fitting in matched.values() for path in fitting)
+    return files, [video for video in places if video not in named]

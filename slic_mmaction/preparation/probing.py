@@ -1,118 +1,109 @@
-"""Does a video decode from its first frame to its last?
-
-The whole file is decoded by OpenCV: it comes with every installation, and a file of UCF101
-has one key frame, so that reaching its last frame means decoding all of them anyway (30
-files: 10 ms of CPU each against 8 ms for a seek to the first, middle and last frame). Seeking
-also misjudges: in files cut off at the end OpenCV "reads" the last frame, and in sound ones of
-variable frame rate it does not. decord opens a truncated .mkv or .webm as a shorter video.
-"""
+"""Which videos decode, and what is wrong with the others."""
 
 from __future__ import annotations
 
-import math
-import os
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
 
-import cv2
+import numpy as np
+
+from ..decoding import UnreadableVideoError, open_reader
+from .journal import Journal, fingerprint
+from .progress import progress_bar
+from .workers import Failure, run_isolated
 
 # Decoders disagree by up to so many frames on sound files (packed B-frames in UCF101).
 FRAME_SLACK = 8
+# Frames that are looked at. Decoding begins at the key frame before each, mostly 250 or fewer
+# frames earlier, so a video of up to 4,000 frames is decoded as a whole.
+SAMPLES = 16
+# Grey values by which a compressed picture of one colour varies.
+FLAT = 2
 
 
-@dataclass(frozen=True)
-class Probe:
-    """What decoding a file gave.
+class Settings(NamedTuple):
+    """How videos are probed, and what counts as a usable one."""
 
-    Args:
-        frames (int): Frames that decode.
-        declared_frames (int): Frames that the header speaks of; 0 if it does not.
-        share (float): Part of the declared length that decodes, in [0, 1].
-        error (str): Why nothing could be measured, or nothing.
-        waited (float | None): Seconds waited for a file that hung.
-        transient (bool): Whether the error says nothing about the file's content.
-    """
+    num_workers: int  # decoding processes
+    timeout: float = 60.0  # seconds that one video may take
+    min_frames: int = 2  # that a usable video has
+    min_share: float = 0.9  # of its promised frames that has to be there
+    quarantine: Path | None = None  # where broken videos are moved to; None leaves them
 
-    frames: int = 0
-    declared_frames: int = 0
-    share: float = 0.0
-    error: str = ""
-    waited: float | None = None
-    transient: bool = False
+
+class Probe(NamedTuple):
+    """What decoding a file gave."""
+
+    frames: int = 0  # that decode
+    promised: int = 0  # frames by the file's header
+    flat: bool = False  # every frame that was looked at shows one colour and nothing else
+    error: str = ""  # why nothing could be measured
+    transient: bool = False  # the error says nothing about the file's content
+
+    def fault(self, min_frames: int, min_share: float) -> str | None:
+        """The reason to leave the video out, or None if it is usable."""
+        if self.error:
+            return self.error
+        if self.frames + FRAME_SLACK < min_share * self.promised:
+            return f"breaks off: {self.frames} of {self.promised} frames decode"
+        if self.frames < min_frames:
+            return f"too short: {self.frames} of the {min_frames} frames asked for"
+        return None
 
 
 def probe_video(path: str) -> Probe:
-    """Decode a video with one thread.
-
-    Args:
-        path (str): The file.
-
-    Returns:
-        Probe: What came out of it.
-
-    Raises:
-        OSError: If the file cannot be read at all (which says nothing about its content).
-    """
+    """Count a video's frames, and decode some from the first to the last."""
     with open(path, "rb") as file:
         if not file.read(1):
             return Probe(error="is empty (0 bytes)")
-    capture = cv2.VideoCapture(os.path.abspath(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     try:
-        if not capture.isOpened():
-            return Probe(error="no video in it that opens (cut off, no video stream, or no video)")
-        declared = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        rate = capture.get(cv2.CAP_PROP_FPS)
-        frames, last = 0, 0.0
-        while capture.grab():
-            if frames == 0 and not capture.retrieve()[0]:
-                return Probe(error="its first frame decodes to no picture")
-            frames += 1
-            last = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        if not 0 < declared < 2**31:  # some .webm files do not tell
-            return Probe(frames, 0, 1.0)
-        return Probe(frames, int(declared), decoded_share(frames, last, rate, int(declared)))
-    finally:
-        capture.release()
+        with closing(open_reader(path)) as reader:
+            places = np.linspace(0, reader.num_frames - 1, SAMPLES).round().astype(int)
+            pictures = reader.frames(np.unique(places))
+            flat = all(np.ptp(picture, axis=(0, 1)).max() <= FLAT for picture in pictures)
+            return Probe(reader.num_frames, reader.promised_frames, flat)
+    except UnreadableVideoError as error:
+        # The path stands beside the reason.
+        named = rf"^(The|No frame of the) (video|file) {re.escape(path)} "
+        return Probe(error=re.sub(named, "", str(error)).rstrip("."))
 
 
-def decoded_share(frames: int, last: float, rate: float, declared: int) -> float:
-    """Which part of a video's declared length decodes.
+def probe_all(
+    paths: Iterable[Path],
+    journal: Journal,
+    settings: Settings,
+    probe: Callable[[str], Probe] = probe_video,
+) -> tuple[dict[Path, Probe], int]:
+    """Probe videos in parallel, but for those that a journal has unchanged.
 
-    With a variable rate the declared number of frames is an estimate from the length, so the
-    time reached counts; but some .avi files have no usable times, so the number of frames
-    does as well, and the better of the two is taken.
-
-    Args:
-        frames (int): Frames that decode.
-        last (float): Time of the last of them, in seconds.
-        rate (float): Declared frames per second; not finite where it is not known.
-        declared (int): Declared number of frames.
+    What says nothing of a file's content (a time limit, a killed process, a file that cannot be
+    read) is not kept, so the next run tries again.
 
     Returns:
-        float: In [0, 1]; up to :data:`FRAME_SLACK` frames are forgiven.
+        What is known of every video, and how many of them were probed now.
     """
-    if frames == 0:
-        return 0.0
-    reached = last * rate + 1 if math.isfinite(rate) else 0.0
-    return round(min((max(frames, reached) + FRAME_SLACK) / declared, 1.0), 4)
-
-
-def fault(probe: Probe, min_frames: int, min_share: float) -> str | None:
-    """Say what is wrong with a video.
-
-    Args:
-        probe (Probe): What decoding it gave.
-        min_frames (int): Frames that a usable video has at least.
-        min_share (float): Part of the declared length that has to decode.
-
-    Returns:
-        str | None: The reason to leave it out, or None if it is usable.
-    """
-    if probe.error:
-        return probe.error
-    if probe.frames == 0:
-        return "opens, but no frame decodes"
-    if probe.share < min_share:
-        return f"breaks off: {probe.frames} of {probe.declared_frames} frames decode"
-    if probe.frames < min_frames:
-        return f"too short: {probe.frames} of the {min_frames} frames asked for"
-    return None
+    known: dict[Path, Probe] = {}
+    states: dict[str, list[int]] = {}
+    for path in paths:
+        try:
+            state, record = fingerprint(path), journal.get(path)
+        except OSError as error:  # a link that leads nowhere, a disk that fails
+            known[path] = Probe(error=f"cannot be read: {error.strerror}", transient=True)
+            continue
+        # An older version's record has other fields.
+        if record and set(record) == set(Probe._fields):
+            known[path] = Probe(**record)
+        else:
+            states[str(path)] = state
+    with progress_bar("probing", total=len(states)) as advance:
+        for name, found in run_isolated(probe, states, settings.num_workers, settings.timeout):
+            if isinstance(found, Failure):
+                found = Probe(error=found.reason, transient=found.transient)
+            if not found.transient:
+                journal.put(Path(name), states[name], found._asdict())
+            known[Path(name)] = found
+            advance()
+    return known, len(states)

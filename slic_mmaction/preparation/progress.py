@@ -1,72 +1,45 @@
-"""A progress bar with the time that is left."""
+"""How far long work has come, and the time that is left."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from rich import progress
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+
+SECONDS_BETWEEN_LINES = 30.0
 
 
 @contextmanager
-def progress_bar(doing: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show progress on the standard error stream, so that output can be piped.
+def progress_bar(doing: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """Show progress on the standard error stream: a bar, or a line now and then if it is piped.
 
-    Args:
-        doing (str): What is being done.
-        total (int): Number of steps; nothing is shown for none.
-
-    Yields:
-        Callable: To be called after each step.
+    Nothing is shown for a ``total`` of 0 steps; None is for a number that nobody knows. What is
+    yielded is to be called after each step.
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("elapsed"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=total == 0) as bar:
+    console = Console(stderr=True)
+    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(),
+               progress.MofNCompleteColumn(), progress.TextColumn("elapsed"),
+               progress.TimeElapsedColumn(), progress.TextColumn("left"),
+               progress.TimeRemainingColumn())  # fmt: skip
+    hidden = total == 0 or not console.is_terminal
+    said = time.monotonic()
+    with progress.Progress(*columns, console=console, disable=hidden) as bar:
         task = bar.add_task(doing, total=total)
-        yield lambda: bar.advance(task)
+        if hidden and total is None:
+            print(f"{doing} ...", file=sys.stderr, flush=True)
 
+        def advance() -> None:
+            nonlocal said
+            bar.advance(task)
+            if hidden and time.monotonic() - said >= SECONDS_BETWEEN_LINES:
+                said = time.monotonic()
+                count, seconds = bar.tasks[task].completed, bar.tasks[task].time_remaining
+                left = "" if seconds is None else f", about {seconds / 60:.0f} min left"
+                of = "" if total is None else f" of {total}"
+                print(f"{doing}: {count:.0f}{of}{left}", file=sys.stderr, flush=True)
 
-@contextmanager
-def size_bar(doing: str, total: int, folder: Path) -> Iterator[Callable[[], None]]:
-    """Show how large a folder has grown, for work that says nothing of its progress.
-
-    Args:
-        doing (str): What is being done.
-        total (int): Bytes that are expected; videos in an archive hardly shrink.
-        folder (Path): The folder.
-
-    Yields:
-        Callable: To be called now and then.
-    """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(doing, total=total)
-
-        def update() -> None:
-            files = (path for path in folder.rglob("*") if path.is_file())
-            bar.update(task, completed=min(sum(path.stat().st_size for path in files), total))
-
-        yield update
+        yield advance

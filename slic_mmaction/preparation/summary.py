@@ -1,68 +1,115 @@
-"""What a preparation says at its end."""
+"""What a preparation says at its end, and the command line of UCF101 and HMDB51."""
 
 from __future__ import annotations
 
+import argparse
 import shlex
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from .annotations import STOCK_DELIMITER
-from .prepare import JOURNAL
-from .report import Report
-from .video_files import printable
+from .annotations import BASE_CONFIG, STOCK_DELIMITER, write_config
+from .archives import find_archives, unpack_all
+from .lists import VideoLists
+from .options import add_probe_options, settings_from
+from .prepare import JOURNAL, Report, prepare
+from .video_files import count_others, printable
 
 # More than so many lines of one kind stay in the files.
 SHOWN = 20
 
 
-def print_report(report: Report, config: Path) -> None:
-    """Print what was found, what is missing, what was written and what comes next.
+ReadLists = Callable[[Path, Path], VideoLists]
+
+
+def prepare_three_splits(
+    name: str, read_lists: ReadLists, configs: Path, description: str, argv: Sequence[str] | None
+) -> int:
+    """Unpack, probe and list a data set that comes as archives with three official splits.
+
+    ``read_lists`` reads the official lists from the folders of annotations and of videos.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--root", type=Path, default=Path("data", name), help="folder of the data set")
+    add("--archives", type=Path, nargs="+", help="what was downloaded: archives, or their folder")
+    add("--videos", type=Path, help="folder of the videos (default: ROOT/videos)")
+    add("--annotations", type=Path, help="folder of the split files (default: ROOT/annotations)")
+    add_probe_options(parser)
+    args = parser.parse_args(argv)
+    videos = args.videos or args.root / "videos"
+    annotations = args.annotations or args.root / "annotations"
+    if args.archives:
+        archives = find_archives(args.archives)
+        unpacked = unpack_all(archives, args.root, videos, annotations)
+        print(f"archives: {len(archives)}, unpacked now: {unpacked}")
+    report = prepare(read_lists(annotations, videos), args.root, settings_from(args))
+    stock = (args.root, videos) == (Path("data/ucf101"), Path("data/ucf101/videos"))
+    if stock and report.delimiter == STOCK_DELIMITER:
+        return conclude(report, Path("configs", BASE_CONFIG), configs, None, None)
+    train, val = (f"{name}_{part}_split_1_videos.txt" for part in ("train", "val"))
+    return conclude(report, args.root / f"slic_r3d_{name}.py", configs, train, val)
+
+
+def conclude(
+    report: Report, config: Path, configs: Path, train: str | None, val: str | None
+) -> int:
+    """Write a config for prepared files, and print what was found and what comes next.
 
     Args:
-        report (Report): The result of the preparation.
-        config (Path): Config that trains on the files.
-    """
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    say = console.print
-    for warning in report.warnings:
-        say(f"WARNING {warning}")
-    say(
-        f"videos found: {report.found} (probed now: {report.probed}), usable: {report.usable}, "
-        f"missing: {len(report.missing)}, quarantined: {len(report.faults)}, "
-        f"in no list: {len(report.extra)}"
-    )
-    say(_table(report))
+        report: The result of the preparation.
+        config: A config that trains on the files.
+        configs: The folder ``configs`` of this project.
+        train: Name of the annotation file to train on; None if the config is there already.
+        val: Name of the one to validate with; None for training without validation.
 
-    if report.missing:
-        say("missing by class:")
-        _print_counts(console, Counter(entry.class_name for entry in report.missing))
-    if report.faults:
-        say("quarantined:")
-        lines = sorted(f"  {printable(path)}: {why}" for path, why in report.faults.items())
-        say("\n".join(lines[:SHOWN]))
-        _print_rest(console, len(lines))
-    say("written:")
-    for path in [split.annotations for split in report.splits]:
-        say(f"  {path}")
-    for name, what in (
-        ("missing.txt", "listed videos without a file"),
-        ("extra.txt", "files that no list names"),
-        ("quarantine.csv", "files left out, and why"),
-        (config.name, "config to train on these files"),
-        (JOURNAL, "what is known of each file: a second run probes only what is new"),
-    ):
-        if (report.out / name).is_file():
-            say(f"  {report.out / name}  ({what})")
+    Returns:
+        Exit code: 0, or 1 if no video is usable or some are to be tried again.
+    """
+    query = val and _dataset(report, val)
+    written = not train or write_config(config, configs, _dataset(report, train), query)
+    say = Console(highlight=False, markup=False, soft_wrap=True).print
+    counts = Counter(entry.class_name for entry in report.missing)
+    faults = sorted(f"{printable(path)}: {why}" for path, why in report.faults.items())
+    _list(say, "WARNING", report.warnings)
+    say(f"videos found: {report.found} (probed now: {report.probed}), usable: {report.usable}, "
+        f"missing: {len(report.missing)}, quarantined: {len(faults)}, in no list: "
+        f"{len(report.extra)}")  # fmt: skip
+    if report.others:
+        say(f"passed over, since they are no videos: {count_others(report.others)}")
+    say(_table(report))
+    _list(say, "missing by class:", (f"{name} {count}" for name, count in counts.most_common()))
+    _list(say, "quarantined:", faults)
+    _list(say, "usable, but of one colour throughout (black?):", map(printable, report.flat))
+    files = ("missing.txt", "extra.txt", "quarantine.csv", JOURNAL)
+    lists = (made.split.file_name for made in report.splits)
+    _list(say, "written:", (report.out / file for file in (*lists, *files)))
+    if not written:
+        say(f"WARNING {config} was edited and stays as it is; delete it to have it written again.")
     if report.delimiter != STOCK_DELIMITER:
-        say(
-            f"Some names hold spaces, so path and label are separated by {report.delimiter!r}: a "
+        say(f"Some names hold spaces, so path and label are separated by {report.delimiter!r}: a "
             f"config of your own needs dict(type='VideoDataset', delimiter={report.delimiter!r}, "
-            "...) wherever it names these files."
-        )
+            "...) wherever it names these files.")  # fmt: skip
+    if report.passing:
+        say(f"{report.passing} videos could not be judged; the same command tries them again.")
+    if not report.usable:
+        say("No video is usable.")
+        return 1
     say(f"next: python tools/train.py {shlex.quote(str(config))}")
+    return 1 if report.passing else 0
+
+
+def _dataset(report: Report, file_name: str) -> str:
+    """A ``VideoDataset`` in a config; its paths are written as they were given."""
+    splits = {made.split.file_name: made.split for made in report.splits}
+    ann_file, videos = str(report.out / file_name), str(splits[file_name].videos)
+    other = "" if report.delimiter == STOCK_DELIMITER else f", delimiter={report.delimiter!r}"
+    return f"dict(ann_file={ann_file!r}, data_prefix=dict(video={videos!r}){other})"
 
 
 def _table(report: Report) -> Table:
@@ -70,20 +117,14 @@ def _table(report: Report) -> Table:
     table.add_column("split", no_wrap=True)
     for title in ("official", "listed", "usable", "missing", "broken"):
         table.add_column(title, justify="right", no_wrap=True)
-    for split in report.splits:
-        official = split.split.official_count
-        numbers = (len(split.split.entries), split.usable, split.missing, split.broken)
-        name = Path(split.split.file_name).stem
-        table.add_row(name, "-" if official is None else str(official), *map(str, numbers))
+    for split, *numbers in report.splits:
+        counts = (split.official_count or "-", len(split.entries), *numbers)
+        table.add_row(Path(split.file_name).stem, *map(str, counts))
     return table
 
 
-def _print_counts(console: Console, counts: Counter[str]) -> None:
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    console.print("  " + ", ".join(f"{name} {count}" for name, count in ranked[:SHOWN]))
-    _print_rest(console, len(ranked))
-
-
-def _print_rest(console: Console, total: int) -> None:
-    if total > SHOWN:
-        console.print(f"  and {total - SHOWN} more")
+def _list(say: Callable[[str], None], title: str, lines: Iterable[object]) -> None:
+    texts = list(map(str, lines))
+    if texts:
+        more = [f"and {len(texts) - SHOWN} more"] if len(texts) > SHOWN else []
+        say("\n  ".join([title, *texts[:SHOWN], *more]))

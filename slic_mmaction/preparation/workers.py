@@ -1,43 +1,30 @@
-"""Worker processes that a bad file may crash or hang.
-
-A segmentation fault in a decoder breaks a ``concurrent.futures.ProcessPoolExecutor`` as a
-whole: all its pending calls fail and none is named as the culprit; nor can it stop one call
-that hangs. Here each worker has one item at a time and a pipe of its own, so the item of a
-worker that died or overran its time is known, and only that worker is replaced.
-"""
+"""Worker processes that a bad file may crash or hang: that call fails and the rest goes on."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing.connection import Connection, wait
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_READY = "ready"
-_DONE: Any = object()
+# Signals by which a user or the system ends a process, which say nothing about its work.
+ENDED_FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGHUP", "SIGINT")
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Why a call gave no result.
+class Failure(NamedTuple):
+    """Why a call gave no result."""
 
-    Args:
-        reason (str): For a person.
-        waited (float | None): Seconds waited, if it ran out of time.
-        transient (bool): Whether another try may well succeed (a permission, a full disk).
-    """
-
-    reason: str
-    waited: float | None = None
-    transient: bool = False
+    reason: str  # for a person
+    transient: bool = False  # another try may well succeed (a time limit, a full disk)
 
 
 def run_isolated(
@@ -46,121 +33,59 @@ def run_isolated(
     """Call a function on every item, in worker processes.
 
     Args:
-        function (Callable): Importable by its name: a function of a module, or a
-            ``functools.partial`` of one.
-        items (Iterable): Its arguments.
-        num_workers (int): Number of processes.
-        timeout (float): Seconds that one call may take.
+        function: Importable by its name: a function of a module, or a ``functools.partial`` of one.
+        items: Its arguments.
+        num_workers: Number of processes.
+        timeout: Seconds that one call may take.
 
     Yields:
-        tuple: An item and its result or :class:`Failure`, in the order of completion.
-
-    Raises:
-        RuntimeError: If a worker process cannot start.
+        An item and its result or :class:`Failure`, in the order of completion.
     """
-    context = _context(function)
     pending = iter(items)
-    workers: list[_Worker] = []
+    pool = ProcessPool(num_workers, initializer=_start_worker, context=_context(function))
+    running: dict[concurrent.futures.Future, Item] = {}
     try:
-        workers += (_Worker(context, function, item) for item in islice(pending, num_workers))
-        while workers:
-            for worker in _wait_for_news(workers):
-                outcome = worker.outcome(timeout)
-                if outcome is _READY:
-                    continue
-                yield worker.item, outcome
-                workers.remove(worker)
-                item = next(pending, _DONE)
-                if item is _DONE:
-                    worker.stop()
-                elif worker.give(item, timeout):
-                    workers.append(worker)
-                else:
-                    workers.append(_Worker(context, function, item))
+        while True:
+            # One more waits for each worker, so that none is ever idle.
+            for item in islice(pending, 2 * num_workers - len(running)):
+                running[pool.schedule(function, (item,), timeout=timeout)] = item
+            if not running:
+                return
+            first = concurrent.futures.FIRST_COMPLETED
+            for future in concurrent.futures.wait(running, return_when=first).done:
+                yield running.pop(future), _outcome(future, timeout)
     finally:
-        for worker in workers:
-            worker.stop()
+        pool.stop()
+        pool.join()
 
 
-class _Worker:
-    """One process and the item it works on."""
-
-    def __init__(self, context: Any, function: Callable, item: Any) -> None:
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, function), daemon=True)
-        self.process.start()
-        theirs.close()
-        # Starting takes seconds of imports, which are not the item's.
-        self.deadline = float("inf")
-        self.item = item
-        self.pipe.send(item)
-
-    def give(self, item: Any, timeout: float) -> bool:
-        """Hand over the next item; False if the process is no more."""
-        try:
-            self.pipe.send(item)
-        except OSError:
-            self.stop()
-            return False
-        self.item = item
-        self.deadline = time.monotonic() + timeout
-        return True
-
-    def outcome(self, timeout: float) -> Any:
-        """Result, :class:`Failure` or ``_READY``; only asked for where there is news."""
-        if not self.pipe.poll():
-            self.stop()
-            return Failure(f"took longer than {timeout:g} s", waited=timeout)
-        try:
-            message = self.pipe.recv()
-        except (EOFError, OSError):
-            started = self.deadline != float("inf")
-            self.process.join()
-            self.stop()
-            cause = _cause_of_death(self.process.exitcode)
-            if not started:
-                raise RuntimeError(f"A worker process ended as it started ({cause}).") from None
-            return Failure(f"crashed the process that worked on it ({cause})")
-        if message == _READY:
-            self.deadline = time.monotonic() + timeout
-            return _READY
-        return message[0]
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.join()
-        self.pipe.close()
+def _outcome(future: concurrent.futures.Future, timeout: float) -> Any:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, BrokenProcessPool):
+        raise RuntimeError(f"The worker processes ended as they started ({error}).") from error
+    if isinstance(error, ProcessExpired):
+        code = error.exitcode
+        cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        if cause in ENDED_FROM_OUTSIDE:
+            cause += ", out of memory?" if cause == "SIGKILL" else ""
+            return Failure(f"the process that worked on it was ended ({cause})", transient=True)
+        return Failure(f"crashed the process that worked on it ({cause})")
+    if isinstance(error, concurrent.futures.TimeoutError) and "Task timeout" in error.args:
+        return Failure(f"took longer than {timeout:g} s", transient=True)
+    # A ValueError or OSError is a sentence; others need the name of their kind.
+    plain = isinstance(error, (ValueError, OSError))
+    reason = str(error) if plain else f"{type(error).__name__}: {error}"
+    return Failure(reason, transient=isinstance(error, (OSError, MemoryError)))
 
 
-def _wait_for_news(workers: list[_Worker]) -> list[_Worker]:
-    """Wait until workers said something, died or overran their time, and list those."""
-    patience = min(worker.deadline for worker in workers) - time.monotonic()
-    limit = None if patience == float("inf") else max(patience, 0.0)
-    talking = wait([worker.pipe for worker in workers], limit)
-    now = time.monotonic()
-    return [worker for worker in workers if worker.pipe in talking or worker.deadline <= now]
-
-
-def _serve(pipe: Connection, function: Callable) -> None:
-    """Main loop of a worker process; it ends when the other end of the pipe is closed."""
-    # Ctrl-C is for the main process, which stops the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _start_worker() -> None:
+    # A decoder that hangs would never come to pebble's handler, which is written in Python.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # FFmpeg's complaints about bad files would tear the progress display apart.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    pipe.send(_READY)
-    while True:
-        try:
-            item = pipe.recv()
-        except EOFError:
-            return
-        try:
-            message = function(item)
-        except Exception as error:
-            # A ValueError is a sentence of ours; others need the name of their kind.
-            named = str(error) if isinstance(error, ValueError) else f"{error!r}"
-            message = Failure(named, transient=isinstance(error, (OSError, MemoryError)))
-        pipe.send((message,))
 
 
 def _end_with_parent() -> None:
@@ -171,22 +96,9 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _cause_of_death(exit_code: int | None) -> str:
-    if exit_code is None or exit_code >= 0:
-        return f"exit code {exit_code}"
-    name = signal.Signals(-exit_code).name
-    return f"{name}, out of memory?" if name == "SIGKILL" else name
-
-
 def _context(function: Callable) -> Any:
-    """Start method: fork from a server without threads where there is one, else spawn.
-
-    A plain fork of the main process would copy the locks of its threads (the progress
-    display is one). The server imports once what all workers need.
-    """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    module = getattr(getattr(function, "func", function), "__module__", None)
-    context.set_forkserver_preload([name for name in (__name__, module) if name])
+    """Fork from a server without threads, which has imported what all workers need, or spawn."""
+    server = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if server else "spawn")
+    context.set_forkserver_preload([__name__, getattr(function, "func", function).__module__])
     return context

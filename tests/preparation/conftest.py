@@ -5,53 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 
-def frames(count: int, size: tuple[int, int]) -> list[np.ndarray]:
-    """(H, W, 3) uint8 pictures with structure, each different from the one before."""
-    width, height = size
-    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    picture = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 3), None, 0, 255, cv2.NORM_MINMAX)
-    return [np.roll(picture, 3 * t, axis=1) for t in range(count)]
-
-
-def write_xvid(path: Path, count: int = 12, size: tuple[int, int] = (96, 64)) -> Path:
-    """Write a file as UCF101's: Xvid in .avi."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # OpenCV takes % in a name for a number pattern.
-    plain = path.with_name("plain.avi")
-    writer = cv2.VideoWriter(str(plain), cv2.VideoWriter.fourcc(*"XVID"), 25, size)
-    assert writer.isOpened()
-    for frame in frames(count, size):
-        writer.write(frame)
-    writer.release()
-    return plain.rename(path)
-
-
-def write_h264(
+def write_video(
     path: Path,
     count: int = 12,
     size: tuple[int, int] = (96, 64),
     milliseconds: Sequence[int] | None = None,
-    options: dict[str, str] | None = None,
+    grey: int | None = None,
+    **options: str,
 ) -> Path:
-    """Write H.264 with PyAV, at 25 frames a second or at given times."""
-    av = pytest.importorskip("av")
+    """Write a moving picture, or one grey value: MPEG-4 in .avi as UCF101's, else H.264."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    times = milliseconds or [40 * i for i in range(count)]
-    with av.open(str(path), "w", options=options or {}) as file:
-        stream = file.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        if size[0] % 2 or size[1] % 2:
-            stream.pix_fmt = "yuv444p"
-        stream.codec_context.time_base = Fraction(1, 1000)
-        for time, picture in zip(times, frames(count, size)):
-            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
-            frame.pts, frame.time_base = time, Fraction(1, 1000)
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    picture = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 3), None, 0, 255, cv2.NORM_MINMAX)
+    with av.open(str(path), "w", options=options) as file:
+        base = Fraction(1, 25 if milliseconds is None else 1000)
+        stream = file.add_stream("mpeg4" if path.suffix == ".avi" else "libx264", rate=25)
+        stream.width, stream.height, stream.codec_context.time_base = *size, base
+        stream.pix_fmt = "yuv444p" if size[0] % 2 or size[1] % 2 else "yuv420p"
+        for t in range(count):
+            shown = np.roll(picture, 3 * t, 1) if grey is None else np.full_like(picture, grey)
+            frame = av.VideoFrame.from_ndarray(shown, format="bgr24")
+            frame.pts, frame.time_base = t if milliseconds is None else milliseconds[t], base
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
     return path
@@ -59,8 +41,6 @@ def write_h264(
 
 def write_sound(path: Path) -> Path:
     """Write a file with sound and no picture."""
-    av = pytest.importorskip("av")
-    path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as file:
         stream = file.add_stream("aac", rate=44100)
         for i in range(20):
@@ -74,35 +54,26 @@ def write_sound(path: Path) -> Path:
 
 def cut_off(path: Path, part: float = 0.5) -> Path:
     """Keep the first part of a file, as a download that broke off."""
-    content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * part)])
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
     return path
 
 
 @pytest.fixture(scope="session")
-def make() -> dict:
-    """The makers above, by name (test modules cannot import a conftest)."""
-    return {
-        "frames": frames,
-        "xvid": write_xvid,
-        "h264": write_h264,
-        "sound": write_sound,
-        "cut_off": cut_off,
-    }
+def make() -> SimpleNamespace:
+    """The makers above (test modules cannot import a conftest)."""
+    return SimpleNamespace(video=write_video, cut_off=cut_off)
 
 
 @pytest.fixture(scope="session")
-def broken(tmp_path_factory: pytest.TempPathFactory, make: dict) -> dict[str, Path]:
+def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A folder of broken files: the name says how, the value where."""
     root = tmp_path_factory.mktemp("broken")
     (root / "empty.avi").touch()
     (root / "text.avi").write_text("no video at all\n" * 50)
-    make["cut_off"](make["xvid"](root / "half.avi", 60))
-    make["cut_off"](make["h264"](root / "half_without_index.mp4", 60))
-    make["cut_off"](make["h264"](root / "half.mkv", 60))
-    make["cut_off"](
-        make["h264"](root / "half_with_index.mp4", 60, options={"movflags": "faststart"})
-    )
-    make["sound"](root / "sound.mp4")
-    make["xvid"](root / "one_frame.avi", 1)
-    return {path.stem if path.suffix != ".mkv" else "half_mkv": path for path in root.iterdir()}
+    cut_off(write_video(root / "half.avi", 60))
+    cut_off(write_video(root / "half_without_index.mp4", 60))
+    cut_off(write_video(root / "half_mkv.mkv", 60))
+    cut_off(write_video(root / "half_with_index.mp4", 60, movflags="faststart"))
+    write_sound(root / "sound.mp4")
+    write_video(root / "one_frame.avi", 1)
+    return {path.stem: path for path in root.iterdir()}

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from mmaction.datasets import VideoDataset
+from mmengine.config import Config
 
 from slic_mmaction.datasets.videos import true_labels
 from slic_mmaction.preparation.annotations import (
@@ -13,20 +14,12 @@ from slic_mmaction.preparation.annotations import (
     choose_delimiter,
     unwritable,
     write_annotations,
+    write_config,
 )
 
+CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = ["a/plain.avi", "air drumming/x_000010_000020.mp4", "#1 & co/ü ☃ ß.mkv", " lead.avi",
          "a|b,c\td.webm", "100%.mp4", "'quoted' \"twice\".avi", "(soccer)/x.mp4"]  # fmt: skip
-
-
-def read_back(path: Path, delimiter: str) -> list[tuple[str, int]]:
-    dataset = VideoDataset(
-        str(path), [], data_prefix=dict(video="root"), delimiter=delimiter, serialize_data=False
-    )
-    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-    return [(info["filename"], info["label"]) for info in infos]
-
-
 # What str.strip, str.split and line-wise reading might stumble over.
 TRICKY = " \t,|:#&%'\"()\x0b\x85\u2028\u3000\ufeffü☃/.a"
 names = st.lists(
@@ -39,38 +32,41 @@ names = st.lists(
 @example(NAMES)
 def test_video_dataset_reads_every_path_back(tmp_path_factory, paths: list[str]) -> None:
     assume(not all(any(delimiter in path for path in paths) for delimiter in DELIMITERS))
+    assert {unwritable(path) for path in paths} == {None}
     file = tmp_path_factory.mktemp("ann") / "x.txt"
     delimiter = choose_delimiter(paths)
     write_annotations(file, [(path, i - 1) for i, path in enumerate(paths)], delimiter)
-    expected = [(Path("root", path), i - 1) for i, path in enumerate(paths)]
-    assert [(Path(name), label) for name, label in read_back(file, delimiter)] == expected
+    dataset = VideoDataset(
+        str(file), [], data_prefix=dict(video="root"), delimiter=delimiter, serialize_data=False
+    )
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    read = [(Path(info["filename"]), info["label"]) for info in infos]
+    assert read == [(Path("root", path), i - 1) for i, path in enumerate(paths)]
 
 
 def test_stock_configs_read_what_needs_no_delimiter(tmp_path: Path) -> None:
     assert choose_delimiter([]) == choose_delimiter(["a/b.avi", "c,\td.avi"]) == " "
-    write_annotations(tmp_path / "x.txt", [("a/b.avi", 3), ("c.avi", 0)], " ")
-    assert (tmp_path / "x.txt").read_bytes() == b"a/b.avi 3\nc.avi 0\n"
-
-
-def test_delimiter_is_in_no_path() -> None:
-    assert choose_delimiter(["a b"]) == "\t"
     assert choose_delimiter(["a b", "a\tb", "a,b"]) == "|"
     with pytest.raises(ValueError, match="rename 'a b\\\\t,"):
         choose_delimiter(["a b\t,|:::"])
-
-
-def test_unlabelled_videos_have_no_true_labels(tmp_path: Path) -> None:
-    write_annotations(tmp_path / "x.txt", [("a.avi", -1), ("b.avi", -1)], " ")
+    write_annotations(tmp_path / "x.txt", [("a/b.avi", -1), ("c.avi", -1)], " ")
+    assert (tmp_path / "x.txt").read_bytes() == b"a/b.avi -1\nc.avi -1\n"
     assert true_labels(VideoDataset(str(tmp_path / "x.txt"), [])) is None
 
 
-@pytest.mark.parametrize(
-    ("path", "reason"),
-    [("a\nb.avi", "line break"), ("a\rb.avi", "line break"), ("a\udcff.avi", "UTF-8")],
-)
-def test_names_that_no_annotation_file_can_hold(path: str, reason: str) -> None:
-    assert reason in (unwritable(path) or "")
+def test_names_that_no_annotation_file_can_hold() -> None:
+    for path, reason in (("a\nb", "line break"), ("a\rb", "line break"), ("a\udcff", "UTF-8")):
+        assert reason in (unwritable(path) or "")
 
 
-def test_other_names_can_be_written() -> None:
-    assert [unwritable(path) for path in NAMES] == [None] * len(NAMES)
+def test_edited_config_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "slic_r3d_mine.py"
+    train, val = "dict(ann_file='train.txt')", "dict(ann_file='val.txt')"
+    assert write_config(path, CONFIGS, train, val)
+    config = Config.fromfile(path)
+    assert config.val_dataloader.dataset.query.ann_file == "val.txt"
+    assert write_config(path, CONFIGS, train, None)  # other options, nothing edited
+    assert Config.fromfile(path).val_dataloader is None
+    edited = path.read_text() + "train_dataloader['batch_size'] = 8\n"
+    path.write_text(edited)
+    assert not write_config(path, CONFIGS, train, val) and path.read_text() == edited

@@ -1,42 +1,24 @@
 from __future__ import annotations
 
+import io
+import os
 import shutil
-import struct
 import sys
+import tarfile
 import zipfile
-import zlib
 from pathlib import Path
 
 import pytest
 
-from slic_mmaction.preparation import extraction
-from slic_mmaction.preparation.archives import find_archives, unpack_all
-from slic_mmaction.preparation.extraction import extract
+from slic_mmaction.preparation.archives import BSDTAR, SEVEN, find_archives, unpack_all
 
-# Where each tool's archive and folder stand among its arguments.
-FAKES = {"unrar": (4, 5), "unar": (6, 5), "bsdtar": (3, 5)}
+CONTENT = b"123456789" * 20
 
 
 def write_zip(path: Path, files: dict[str, bytes]) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)
-    return path
-
-
-def write_rar(path: Path, files: dict[str, bytes]) -> Path:
-    """Write a RAR 4 archive that stores its files uncompressed (as in technote.txt of RAR 4)."""
-
-    def block(kind: int, flags: int, body: bytes) -> bytes:
-        head = struct.pack("<BHH", kind, flags, 7 + len(body)) + body
-        return struct.pack("<H", zlib.crc32(head) & 0xFFFF) + head
-
-    content = b"Rar!\x1a\x07\x00" + block(0x73, 0, bytes(6))
-    for name, data in files.items():
-        sizes = struct.pack("<IIBIIBB", len(data), len(data), 3, zlib.crc32(data), 0, 20, 0x30)
-        body = sizes + struct.pack("<HI", len(name), 0o100644) + name.encode()
-        content += block(0x74, 0x8000, body) + data
-    path.write_bytes(content + block(0x7B, 0x4000, b""))
     return path
 
 
@@ -47,114 +29,125 @@ def install(folder: Path, tool: str, script: str) -> None:
 
 
 def install_fake(folder: Path, tool: str) -> None:
-    """A tool that takes .zip for .rar."""
-    archive, target = FAKES[tool]
-    install(folder, tool, f'exec "{sys.executable}" -m zipfile -e "${archive}" "${target}"')
+    """A tool that takes .zip for .rar, as the real bsdtar does."""
+    options = BSDTAR if tool == "bsdtar" else SEVEN
+    archive, target = (1 + [name in o for o in options].index(True) for name in ("{arch", "{fold"))
+    script = f'exec "{sys.executable}" -m zipfile -e "${{{archive}}}" "${{{target}#-o}}"'
+    install(folder, tool, script)
 
 
 @pytest.fixture
-def hmdb(tmp_path: Path) -> Path:
-    """HMDB51's archives: one with an archive for each class, one with the lists."""
+def unpack(tmp_path: Path):
+    """Unpack into ``data`` and list what lies there; after a failure that is nothing."""
+
+    def run(*archives: Path) -> list[str]:
+        root = tmp_path / "data"
+        try:
+            unpack_all(archives, root, root / "videos", root / "annotations")
+        finally:
+            run.files = sorted(p.relative_to(root).as_posix() for p in root.rglob("*.*"))
+        return run.files
+
+    return run
+
+
+@pytest.mark.parametrize("tool", ["7zz", "bsdtar"])
+def test_archives_within_archives(unpack, tmp_path: Path, monkeypatch, tool: str) -> None:
+    """As HMDB51's: one with an archive for each class, one with the lists."""
     down = tmp_path / "down loads"
     down.mkdir()
-    write_zip(down / "wave.rar", {"wave/#1 & ü.avi": b"1", "wave/._x.avi": b"mac"})
-    write_zip(down / "flat.rar", {"2.avi": b"2"})
-    inner = {name: (down / name).read_bytes() for name in ("wave.rar", "flat.rar")}
-    for name in inner:
-        (down / name).unlink()
-    write_zip(down / "hmdb51_org.rar", inner)
+    write_zip(tmp_path / "wave.rar", {"wave/#1 & ü.avi": b"1", "wave/._x.avi": b"mac"})
+    write_zip(tmp_path / "flat.rar", {"2.avi": b"2"})
+    with tarfile.open(down / "hmdb51_org.tar.gz", "w:gz") as archive:
+        for name in ("wave.rar", "flat.rar"):
+            archive.add(tmp_path / name, name)
     write_zip(down / "splits.rar", {"folder/wave_test_split1.txt": b"#1 & u.avi 1\n"})
-    return down
-
-
-@pytest.mark.parametrize("tool", FAKES)
-def test_archives_within_archives(hmdb: Path, tmp_path: Path, monkeypatch, tool: str) -> None:
     install_fake(tmp_path / "bin", tool)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    root = tmp_path / "data"
-    places = (root, root / "videos", root / "annotations")
-    assert unpack_all(find_archives([hmdb]), *places) == 2
-    assert (root / "videos" / "wave" / "#1 & ü.avi").read_bytes() == b"1"
-    assert (root / "videos" / "flat" / "2.avi").read_bytes() == b"2"
-    assert (root / "annotations" / "wave_test_split1.txt").is_file()
-    files = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
-    assert len(files) == 4 and files[1] == "unpacked.jsonl"
-    assert unpack_all(find_archives([hmdb]), *places) == 0
-    write_zip(hmdb / "splits.rar", {"new_test_split1.txt": b"another\n"})
-    assert unpack_all(find_archives([hmdb / "splits.rar"]), *places) == 1
-
-
-def test_stopped_unpacking_starts_again(hmdb: Path, tmp_path: Path, monkeypatch) -> None:
-    install_fake(tmp_path / "bin", "unrar")
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    left = tmp_path / "data" / ".unpacking-hmdb51_org.rar" / "torn.avi"
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin")
+    left = tmp_path / "data" / "videos" / ".unpacking-splits.rar" / "torn.avi"  # by a killed run
     left.parent.mkdir(parents=True)
     left.write_text("half a video")
-    root = tmp_path / "data"
-    unpack_all([hmdb / "hmdb51_org.rar"], root, root / "videos", root / "annotations")
-    assert not left.parent.exists() and not list(root.rglob("torn.avi"))
+    assert unpack(*find_archives([down])) == [
+        "annotations/wave_test_split1.txt", "unpacked.jsonl", "videos/flat/2.avi",
+        "videos/wave/#1 & ü.avi",
+    ]  # fmt: skip
+    shutil.rmtree(tmp_path / "data" / "videos")
+    assert len(unpack(*find_archives([down]))) == 2  # nothing is unpacked again
+    write_zip(down / "splits.rar", {"new_test_split1.txt": b"another\n"})
+    assert "annotations/new_test_split1.txt" in unpack(*find_archives([down / "splits.rar"]))
 
 
-def test_no_tool_for_rar_says_what_to_install(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RuntimeError, match=r"sudo apt install unar.*the same command again"):
-        extract(write_rar(tmp_path / "x.rar", {"a.avi": b"1"}), tmp_path)
-
-
-def test_second_tool_is_tried_and_complaints_are_passed_on(tmp_path: Path, monkeypatch) -> None:
+def test_tools_for_rar(unpack, tmp_path: Path, monkeypatch) -> None:
     archive = write_zip(tmp_path / "x.rar", {"a.avi": b"1"})
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    install(tmp_path / "bin", "unrar", ": > $5/torn.avi; echo 'CRC failed' >&2; exit 3")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    with pytest.raises(ValueError, match=r"x.rar could not be unpacked.*unrar said: CRC failed"):
-        extract(archive, folder)
+    with pytest.raises(ValueError, match=r"none of 7zz, .* is installed.*libarchive-tools"):
+        unpack(archive)
+    install(tmp_path / "bin", "7z", ": > ${5#-o}/torn.avi; echo 'CRC failed: a.avi' >&2; exit 3")
+    with pytest.raises(ValueError, match=r"x.rar cannot be unpacked: 7z said: CRC failed: a.avi"):
+        unpack(archive)
+    assert unpack.files == []
     install_fake(tmp_path / "bin", "bsdtar")
-    extract(archive, folder)
-    assert [path.name for path in folder.iterdir()] == ["a.avi"]
+    assert unpack(archive) == ["unpacked.jsonl", "videos/x/a.avi"]
+    install(tmp_path / "bin", "7z", "echo 'a.avi: No space left on device' >&2; exit 3")
+    with pytest.raises(OSError, match=r"y.rar was not unpacked: 7z said: a.avi: No space left"):
+        unpack(shutil.copy(archive, tmp_path / "y.rar"))
 
 
-@pytest.mark.parametrize("tool", ["unrar", "unar", "bsdtar"])
-def test_real_tools(tmp_path: Path, monkeypatch, tool: str) -> None:
-    if shutil.which(tool) is None:
-        pytest.skip(f"{tool} is not installed")
-    monkeypatch.setattr(extraction, "RAR_TOOLS", {tool: extraction.RAR_TOOLS[tool]})
-    folder = tmp_path / "to here"
-    folder.mkdir()
-    archive = write_rar(tmp_path / "a b.rar", {"wave/#1 & x.avi": b"video", "wave.txt": b"list"})
-    extract(archive, folder)
-    assert (folder / "wave" / "#1 & x.avi").read_bytes() == b"video"
-    archive.write_bytes(archive.read_bytes()[:60])
-    with pytest.raises(ValueError, match=f"{tool} said"):
-        extract(archive, folder)
+def spoil(path: Path, old: bytes, new: bytes) -> Path:
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    return path
 
 
-@pytest.mark.parametrize("name", ["../out.avi", "/tmp/out.avi", "a/../../out.avi", "..\\out.avi"])
-def test_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
-    archive = write_zip(tmp_path / "x.zip", {"good.avi": b"1", name: b"2"})
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(ValueError, match="leads out of the folder"):
-        extract(archive, tmp_path / "folder")
-    assert not list((tmp_path / "folder").iterdir()) and not (tmp_path / "out.avi").exists()
+def link(path: Path) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name, kind in (("x/a.avi", tarfile.REGTYPE), ("x/b.avi", tarfile.SYMTYPE)):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname, info.size = kind, "/etc/passwd", 1
+            archive.addfile(info, io.BytesIO(b"1"))
+    return path
 
 
-def test_damaged_zip_is_named(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    archive = write_zip(tmp_path / "x.zip", {"a.avi": b"123456789"})
-    archive.write_bytes(archive.read_bytes().replace(b"123456789", b"123456780"))
-    with pytest.raises(ValueError, match=r"x.zip is damaged.*download it again"):
-        extract(archive, tmp_path / "folder")
-    archive.write_bytes(b"<html>404</html>")
-    with pytest.raises(ValueError, match=r"x.zip is damaged"):
-        extract(archive, tmp_path / "folder")
+def test_bad_archives_are_named_and_leave_nothing(unpack, tmp_path: Path, monkeypatch) -> None:
+    """One sentence with the archive and the member."""
+    good = {"x/good.avi": b"1"}
+    cases: list[tuple[Path, str]] = []
+    for i, name in enumerate(["../out.avi", str(tmp_path / "out.avi"), "a/../../../out.avi",
+                              "..\\out.avi"]):  # fmt: skip
+        path = write_zip(tmp_path / f"{i}.zip", {**good, name: b"2"})
+        cases.append((path, "out.avi' cannot be unpacked: its name leads out of the folder"))
+    for name, old, new, message in (
+        ("damaged", CONTENT, CONTENT[::-1], "'x/a.avi' cannot be unpacked: Bad CRC-32"),
+        ("unknown", b"\x14\0\0\0\0\0", b"\x14\0\0\0\x63\0", "'x/a.avi' .*compression method"),
+        ("locked", b"\x14\0\0\0", b"\x14\0\1\0", "'x/a.avi' cannot be .*password required"),
+        ("page", b"PK", b"<html>", "page.zip cannot be unpacked: File is not a zip"),
+    ):
+        path = write_zip(tmp_path / f"{name}.zip", {"x/a.avi": CONTENT})
+        cases.append((spoil(path, old, new), message))
+    path = write_zip(tmp_path / "twice.zip", {"one/x/a.avi": b"1", "two/x/a.avi": b"2"})
+    cases.append((path, "'twice/one/x/a.avi' and 'twice/two/x/a.avi' differ"))
+    path = link(tmp_path / "cut.tar")
+    path.write_bytes(path.read_bytes()[:1000])
+    cases.append((path, "cut.tar.* cannot be unpacked: "))
+    for path, message in cases:
+        with pytest.raises(ValueError, match=message) as error:
+            unpack(path)
+        assert str(path) in str(error.value) and "\n" not in str(error.value)
+        assert unpack.files == [], path
+    assert not list(tmp_path.rglob("out.avi"))
+    assert unpack(link(tmp_path / "l.tar")) == ["unpacked.jsonl", "videos/x/a.avi"]
+    with pytest.raises(ValueError, match=r"more.zip: '.*x/a.avi' differ"):
+        unpack(write_zip(tmp_path / "more.zip", {"x/a.avi": b"another"}))
+    if os.path.exists("/dev/full"):
+        monkeypatch.setattr("builtins.open", lambda *args: io.open("/dev/full", "wb"))  # noqa: SIM115, UP020
+        with pytest.raises(OSError, match=r"room.zip: 'y/b.avi' was not unpacked: No space left"):
+            unpack(write_zip(tmp_path / "room.zip", {"y/b.avi": CONTENT}))
 
 
 def test_places_without_archives_are_named(tmp_path: Path) -> None:
-    (tmp_path / "x.tar.gz").touch()
-    for place, error, message in (
-        (tmp_path / "x.rar", FileNotFoundError, "There is no archive"),
-        (tmp_path, FileNotFoundError, "holds no .zip or .rar"),
-        (tmp_path / "x.tar.gz", ValueError, "unpack it by hand"),
-    ):
-        with pytest.raises(error, match=message):
+    (tmp_path / "x.iso").touch()
+    for place, message in ((tmp_path / "x.rar", "There is no archive"), (tmp_path, "holds no"),
+                           (tmp_path / "x.iso", "x.iso is or holds no archive")):  # fmt: skip
+        with pytest.raises((ValueError, FileNotFoundError), match=message):
             find_archives([place])

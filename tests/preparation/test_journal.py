@@ -1,80 +1,57 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from slic_mmaction.preparation.journal import Journal, fingerprint
 
 
-def note(journal: Journal, file: Path, record: object) -> None:
-    journal.put(file, fingerprint(file), record)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "videos" / "ü #1.avi"
-    path.parent.mkdir()
-    path.write_text("video")
-    return path
-
-
-def test_record_holds_until_the_file_changes(tmp_path: Path, file: Path) -> None:
-    with Journal(tmp_path / "j.jsonl") as journal:
-        assert journal.get(file) is None
-        note(journal, file, {"frames": 3})
-    with Journal(tmp_path / "j.jsonl") as journal:
-        assert journal.get(file) == {"frames": 3}
-        os.utime(file, ns=(0, 1))
-        assert journal.get(file) is None
-        note(journal, file, "again")
-        file.write_text("videos")
-        os.utime(file, ns=(0, 1))
-        assert journal.get(file) is None
-
-
-def test_file_that_changed_while_it_was_worked_on_is_not_known(tmp_path: Path, file: Path) -> None:
+def test_record_holds_until_the_file_changes_and_moves_with_it(tmp_path: Path) -> None:
+    root = tmp_path / "old"
+    file = root / "videos" / "ü #1.avi"
+    file.parent.mkdir(parents=True)
+    file.write_text("video")
+    journal = Journal(root / "j.jsonl")
+    assert journal.get(file) is None
+    journal.put(file, fingerprint(file), {"frames": 3})
+    assert journal.get(file) == Journal(root / "j.jsonl").get(file) == {"frames": 3}
+    root = root.rename(tmp_path / "new")
+    file, journal = root / "videos" / file.name, Journal(root / "j.jsonl")
+    assert journal.get(file) == {"frames": 3}
+    os.utime(file, ns=(0, 1))
+    assert journal.get(file) is None
     before = fingerprint(file)
     file.write_text("still being downloaded")
-    with Journal(tmp_path / "j.jsonl") as journal:
-        journal.put(file, before, "outdated")
-        assert journal.get(file) is None
+    os.utime(file, ns=(0, 1))
+    journal.put(file, before, "outdated")
+    assert journal.get(file) is None
 
 
-def test_data_set_moves_with_its_journal(tmp_path: Path) -> None:
-    old = tmp_path / "old" / "a.avi"
-    old.parent.mkdir()
-    old.write_text("video")
-    with Journal(tmp_path / "old" / "j.jsonl") as journal:
-        note(journal, old, 1)
-    (tmp_path / "old").rename(tmp_path / "new")
-    with Journal(tmp_path / "new" / "j.jsonl") as journal:
-        assert journal.get(tmp_path / "new" / "a.avi") == 1
+def test_torn_journal_keeps_its_whole_lines_and_goes_on(tmp_path: Path) -> None:
+    files = [tmp_path / f"{i}.avi" for i in range(3)]
+    journal = Journal(tmp_path / "whole.jsonl")
+    for i, file in enumerate(files):
+        file.touch()
+        journal.put(file, fingerprint(file), i)
+    content = journal.path.read_bytes()
+    ends = [i for i, byte in enumerate(content) if byte == ord("\n")]
+    for cut in range(len(content) + 1):
+        torn = Journal(shutil.copy(journal.path, tmp_path / "torn.jsonl"))
+        torn.path.write_bytes(content[:cut])
+        torn = Journal(torn.path)
+        whole = sum(end <= cut for end in ends)  # a line that only lacks its end is whole
+        assert [torn.get(file) for file in files] == [*range(whole), *[None] * (3 - whole)]
+        torn.put(files[2], fingerprint(files[2]), "new")
+        again = [Journal(torn.path).get(file) for file in files]
+        assert again == [*range(min(whole, 2)), *[None] * (2 - whole), "new"]
 
 
-@settings(deadline=None, max_examples=40)
-@given(cut=st.integers(0, 2000))
-def test_torn_journal_keeps_its_whole_lines_and_goes_on(tmp_path_factory, cut: int) -> None:
-    root = tmp_path_factory.mktemp("journal")
-    files = [root / f"{i}.avi" for i in range(5)]
-    for path in files:
-        path.write_text("video")
-    with Journal(root / "j.jsonl") as journal:
-        for i, path in enumerate(files):
-            note(journal, path, i)
-    content = (root / "j.jsonl").read_bytes()[:cut]
-    (root / "j.jsonl").write_bytes(content)
-    # A last line that only lacks its line end is whole.
-    whole = sum(line.endswith(b"}") for line in content.split(b"\n"))
-    whole -= any(line.endswith(b"}") and line.count(b"{") != line.count(b"}")
-                 for line in content.split(b"\n"))  # fmt: skip
-    with Journal(root / "j.jsonl") as journal:
-        known = [journal.get(path) for path in files]
-        assert known == [*range(whole), *[None] * (5 - whole)]
-        for i, path in enumerate(files[whole:], whole):
-            note(journal, path, i)
-    with Journal(root / "j.jsonl") as journal:
-        assert [journal.get(path) for path in files] == [0, 1, 2, 3, 4]
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is full")
+def test_full_disk_is_said_with_the_path(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j.jsonl")
+    journal.path.symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"j.jsonl cannot be written to: No space left"):
+        journal.put(tmp_path, fingerprint(tmp_path), 1)

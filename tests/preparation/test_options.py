@@ -3,10 +3,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from slic_mmaction.preparation import progress
 from slic_mmaction.preparation.options import add_probe_options, run_tool, settings_from
+from slic_mmaction.preparation.probing import Settings
 
 
 def parse(*arguments: str) -> argparse.Namespace:
@@ -15,42 +18,38 @@ def parse(*arguments: str) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def test_options_become_settings() -> None:
-    settings = settings_from(parse("--workers", "3", "--min-share", "0.5", "--quarantine", "bad"))
-    assert (settings.num_workers, settings.min_share) == (3, 0.5)
-    assert (settings.timeout, settings.min_frames, settings.quarantine) == (60.0, 2, Path("bad"))
-    assert settings_from(parse()).num_workers >= 1 and settings_from(parse()).quarantine is None
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [("--workers", "0"), ("--timeout", "0"), ("--timeout", "nan"), ("--min-frames", "-1"),
-     ("--min-share", "1.1"), ("--min-share", "-0.1"), ("--min-share", "nan")],
-)  # fmt: skip
-def test_values_out_of_range_are_refused(option: str, value: str, capsys) -> None:
-    with pytest.raises(SystemExit):
-        parse(f"{option}={value}")
-    assert f"argument {option}: expected" in capsys.readouterr().err
+def test_options_become_settings(capsys) -> None:
+    read = settings_from(parse("--workers", "3", "--min-share", "0.5", "--quarantine", "bad"))
+    assert read == Settings(3, 60.0, 2, 0.5, Path("bad"))
+    for option in ("--workers=0", "--timeout=0", "--timeout=nan", "--min-frames=-1",
+                   "--min-share=1.1", "--min-share=-0.1", "--min-share=nan"):  # fmt: skip
+        with pytest.raises(SystemExit):
+            parse(option)
+        assert f"argument {option.partition('=')[0]}: expected" in capsys.readouterr().err
 
 
 def test_tools_end_with_a_sentence_and_a_code(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["tools/data/x.py"])
 
-    def raising(error: BaseException):
-        def main(argv: object) -> int:
-            raise error
-
-        return main
-
-    for main, code in (
-        (lambda argv: 0, 0),
-        (lambda argv: 1, 1),
-        (raising(KeyboardInterrupt()), 130),
-        (raising(ValueError("Bad line.")), "x.py: Bad line."),
-    ):
+    def run(outcome: int | BaseException) -> object:
         with pytest.raises(SystemExit) as end:
-            run_tool(main)
-        assert end.value.code == code
+            run_tool(Mock(side_effect=[outcome]))
+        return end.value.code
+
+    assert [run(0), run(1), run(KeyboardInterrupt())] == [0, 1, 130]
+    assert run(ValueError("Bad line.")) == "x.py: Bad line."
     assert capsys.readouterr().err == "Stopped. The same command goes on from here.\n"
     with pytest.raises(KeyError):  # a mistake of ours keeps its traceback
-        run_tool(raising(KeyError("x")))
+        run_tool(Mock(side_effect=KeyError("x")))
+
+
+def test_piped_progress_is_a_line_now_and_then(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    with progress.progress_bar("probing", 2) as advance:
+        advance()
+        advance()
+    with progress.progress_bar("unpacking x.rar", None):
+        pass
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("probing: 1 of 2") and said[1].startswith("probing: 2 of 2")
+    assert said[2:] == ["unpacking x.rar ..."]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import csv
-import importlib
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 from mmaction.datasets import VideoDataset
 
-from slic_mmaction.preparation import probe_run
-from slic_mmaction.preparation.faults import Settings
+from slic_mmaction.preparation import probing
 from slic_mmaction.preparation.lists import Entry, Split, VideoLists
-from slic_mmaction.preparation.own_videos import list_videos, match_paths
 from slic_mmaction.preparation.prepare import prepare
+from slic_mmaction.preparation.probing import Probe, Settings
+from slic_mmaction.preparation.summary import conclude
 
 ONE = Settings(num_workers=1)
 SOUND = ["brush hair/#1 & ü.avi", "brush hair/b.avi", "wave/c.avi", "wave/d.avi", "wave/e.avi"]
@@ -23,14 +21,15 @@ SOUND = ["brush hair/#1 & ü.avi", "brush hair/b.avi", "wave/c.avi", "wave/d.avi
 
 @pytest.fixture
 def videos(tmp_path: Path, make, broken) -> Path:
-    """Five sound videos, eight broken ones and one of no list."""
+    """Five sound videos, eight broken ones, one of no list, and a text."""
     root = tmp_path / "videos"
-    for name in SOUND:
-        make["xvid"](root / name)
-    (root / "wave").mkdir(exist_ok=True)
+    first = make.video(root / SOUND[0])
+    for name in (*SOUND[1:], "wave/unlisted.avi"):
+        (root / name).parent.mkdir(exist_ok=True)
+        shutil.copy(first, root / name)
     for name, path in broken.items():
         shutil.copy(path, root / "wave" / f"bad_{name}{path.suffix}")
-    make["xvid"](root / "wave" / "unlisted.avi")
+    (root / "readme.txt").touch()
     return root
 
 
@@ -50,97 +49,38 @@ def files_of(out: Path) -> dict[str, bytes]:
 
 
 def test_every_video_is_accounted_for(lists, videos: Path, broken, tmp_path: Path) -> None:
-    report = prepare(lists, tmp_path / "out", ONE)
-    train, val = report.splits
-    assert (train.usable, train.missing, train.broken) == (2, 1, len(broken))
-    assert (val.usable, val.missing, val.broken) == (2, 0, 0)
+    out = tmp_path / "out"
+    report = prepare(lists, out, ONE)
+    assert [made[1:] for made in report.splits] == [(2, 1, len(broken)), (2, 0, 0)]
     assert (report.found, report.usable) == (len(SOUND) + len(broken) + 1, 4)
     assert report.probed == 4 + len(broken)  # neither the unused nor the unlisted one
+    assert report.others == {".txt": 1} and report.passing == 0 and report.flat == []
     assert [str(entry) for entry in report.missing] == ["wave/gone"]
     assert report.extra == [videos / "wave" / "unlisted.avi"]
     assert {path.stem for path in report.faults} == {f"bad_{name}" for name in broken}
-    assert all(path.is_file() for path in report.faults)
 
-    out = tmp_path / "out"
     assert (out / "missing.txt").read_text() == "wave/gone\n"
     assert (out / "extra.txt").read_text() == f"{videos / 'wave' / 'unlisted.avi'}\n"
     with open(out / "quarantine.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {Path(row["path"]): row["reason"] for row in rows} == report.faults
     dataset = VideoDataset(
-        str(train.annotations), [], data_prefix=dict(video=str(videos)), delimiter=report.delimiter
+        str(out / "train.txt"), [], dict(video=str(videos)), delimiter=report.delimiter
     )
     read = [dataset.get_data_info(i) for i in range(len(dataset))]
-    assert [(Path(v["filename"]).name, v["label"]) for v in read] == [
-        ("#1 & ü.avi", 0),
-        ("c.avi", 1),
-    ]
-    assert all(Path(video["filename"]).is_file() for video in read)
+    expected = [(videos / SOUND[0], 0), (videos / SOUND[2], 1)]
+    assert [(Path(v["filename"]), v["label"]) for v in read] == expected
 
-
-def test_second_run_probes_nothing_and_writes_the_same(lists, tmp_path: Path) -> None:
-    prepare(lists, tmp_path / "out", ONE)
-    before = files_of(tmp_path / "out")
-    assert prepare(lists, tmp_path / "out", ONE).probed == 0
-    assert files_of(tmp_path / "out") == before
-
-
-def test_stopped_run_goes_on_where_it_was(lists, tmp_path: Path, monkeypatch) -> None:
-    whole = prepare(lists, tmp_path / "whole", ONE)
-    run = probe_run.run_isolated
-
-    def stopped(*args):
-        for count, outcome in enumerate(run(*args)):
-            if count == 3:
-                raise KeyboardInterrupt
-            yield outcome
-
-    monkeypatch.setattr(probe_run, "run_isolated", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        prepare(lists, tmp_path / "out", ONE)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["probes.jsonl"]
-    monkeypatch.setattr(probe_run, "run_isolated", run)
-    assert prepare(lists, tmp_path / "out", ONE).probed == whole.probed - 3
-    for name in ("train.txt", "val.txt", "missing.txt", "quarantine.csv"):
-        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-
-
-def test_crash_of_the_decoder_costs_one_video(lists, videos, make, tmp_path, monkeypatch) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    probe = importlib.import_module("crashing_probe").probe
-    make["xvid"](videos / "wave" / "gone.avi").rename(videos / "wave" / "segfault.avi")
-    split = Split("x.txt", videos, tuple(Entry("wave", s, 1) for s in ("c", "segfault", "d")))
-    settings = Settings(num_workers=2)
-    report = prepare(VideoLists((split,)), tmp_path / "out", settings, probe=probe)
-    assert report.splits[0].usable == 2
-    reason = report.faults[videos / "wave" / "segfault.avi"]
-    assert "crashed" in reason and "SIGSEGV" in reason
-    again = prepare(VideoLists((split,)), tmp_path / "out", settings, probe=probe)
-    assert again.probed == 0 and again.faults == report.faults
-
-
-def test_hanging_file_is_given_up_and_tried_again_with_more_time(videos, make, tmp_path) -> None:
-    """A pipe into which nobody writes hangs whoever reads it."""
-    pipe = videos / "wave" / "hangs.avi"
-    os.mkfifo(pipe)
-    split = Split("x.txt", videos, (Entry("wave", "hangs", 1), Entry("wave", "c", 1)))
-    lists = VideoLists((split,))
-    report = prepare(lists, tmp_path / "out", Settings(1, timeout=0.5))
-    assert report.faults == {pipe: "took longer than 0.5 s"} and report.usable == 1
-    assert prepare(lists, tmp_path / "out", Settings(1, timeout=0.5)).probed == 0
-    assert prepare(lists, tmp_path / "out", Settings(1, timeout=0.6)).probed == 1
-
-
-def test_thresholds_apply_without_probing_again(lists, tmp_path: Path) -> None:
-    prepare(lists, tmp_path / "out", ONE)
-    strict = prepare(lists, tmp_path / "out", Settings(1, min_frames=13))
+    before = files_of(out)
+    assert prepare(lists, out, ONE).probed == 0 and files_of(out) == before
+    strict = prepare(lists, out, Settings(1, min_frames=13))
     assert (strict.probed, strict.usable) == (0, 0)
     assert "too short: 12 of the 13 frames" in " ".join(strict.faults.values())
-    lenient = prepare(lists, tmp_path / "out", Settings(1, min_frames=1, min_share=0.0))
+    lenient = prepare(lists, out, Settings(1, min_frames=1, min_share=0.0))
     assert lenient.probed == 0 and lenient.usable > 4
 
 
-def test_broken_videos_are_moved_if_asked_for(lists, videos, broken, tmp_path: Path) -> None:
+def test_broken_videos_are_moved_if_asked_for(lists, videos, make, broken, tmp_path: Path) -> None:
     settings = Settings(1, quarantine=tmp_path / "bad")
     report = prepare(lists, tmp_path / "out", settings)
     moved = sorted(path.relative_to(tmp_path / "bad") for path in report.faults)
@@ -148,51 +88,48 @@ def test_broken_videos_are_moved_if_asked_for(lists, videos, broken, tmp_path: P
     assert all(path.is_file() for path in report.faults)
     assert not list((videos / "wave").glob("bad_*"))
     before = files_of(tmp_path / "out")
+    assert prepare(lists, tmp_path / "out", settings) == report._replace(probed=0)
+    assert files_of(tmp_path / "out") == before
+    lenient = prepare(lists, tmp_path / "out", settings._replace(min_frames=1))
+    assert any("move it back" in reason for reason in lenient.faults.values())
+    make.video(videos / "replacement" / "bad_half.avi")
     again = prepare(lists, tmp_path / "out", settings)
-    assert again.probed == 0 and again.faults == report.faults and again.splits == report.splits
-    after = files_of(tmp_path / "out")
-    assert after == before
+    assert "replacement/bad_half.avi\t1\n" in (tmp_path / "out" / "train.txt").read_text()
+    assert (again.probed, again.usable) == (1, report.usable + 1)
 
 
-def test_file_that_replaces_a_broken_one_is_used(lists, videos, make, tmp_path: Path) -> None:
-    make["xvid"](videos / "replacement" / "bad_half.avi")
-    report = prepare(lists, tmp_path / "out", ONE)
-    assert "replacement/bad_half.avi\t1\n" in report.splits[0].annotations.read_text()
-    assert videos / "wave" / "bad_half.avi" in report.faults
+def test_stopped_run_goes_on_where_it_was(lists, tmp_path, monkeypatch, capsys) -> None:
+    """Nothing is written before all is known; what may pass is said, and tried again."""
 
+    def run(stop_at: int):
+        def serial(probe, paths, workers, timeout):
+            for count, path in enumerate(paths):
+                if count == stop_at:
+                    raise KeyboardInterrupt
+                yield path, probe(path)
 
-def test_unreadable_file_is_left_where_it_is_and_tried_again(lists, videos, tmp_path) -> None:
-    path = videos / "wave" / "c.avi"
-    path.rename(tmp_path / "away.avi")
-    path.symlink_to(tmp_path / "unmounted" / "away.avi")
-    settings = Settings(1, quarantine=tmp_path / "bad")
-    report = prepare(lists, tmp_path / "out", settings)
-    assert "No such file" in report.faults[path] and path.is_symlink()
-    (tmp_path / "unmounted").mkdir()
-    (tmp_path / "away.avi").rename(tmp_path / "unmounted" / "away.avi")
-    again = prepare(lists, tmp_path / "out", settings)
-    assert again.probed == 1 and again.usable == report.usable + 1
+        return serial
 
+    def probe(path: str) -> Probe:
+        if path.endswith("d.avi"):
+            return Probe(error="took longer than 60 s", transient=True)
+        return Probe(30, 30, flat=path.endswith("b.avi")) if "bad" not in path else Probe(error="x")
 
-def test_name_that_cannot_be_written_is_left_out(videos: Path, make, tmp_path: Path) -> None:
-    make["xvid"](videos / "wave" / "two\nlines.avi")
-    lists = list_videos(videos / "wave")
-    report = prepare(lists, tmp_path / "out", ONE, match=match_paths)
-    assert "line break" in report.faults[videos / "wave" / "two\nlines.avi"]
-    assert len(report.splits[0].annotations.read_text().splitlines()) == report.usable
-
-
-def test_own_videos_are_unlabelled_and_held_out_by_name(videos: Path, make, tmp_path: Path) -> None:
-    lists = list_videos(videos / "brush hair", holdout=0.5)
-    train, val = lists.splits
-    assert len(train.entries) == len(val.entries) == 1
-    assert list_videos(videos / "brush hair", holdout=0.5) == lists
-    report = prepare(lists, tmp_path / "out", ONE, match=match_paths)
-    text = "".join(split.annotations.read_text() for split in report.splits)
-    assert sorted(text.splitlines()) == ["#1 & ü.avi\t-1", "b.avi\t-1"]
-    assert report.missing == [] and report.extra == []
-    with pytest.raises(ValueError, match="none to train on"):
-        list_videos(videos / "brush hair", holdout=1.0)
-    (tmp_path / "nothing").mkdir()
-    with pytest.raises(ValueError, match="holds 0 videos"):
-        list_videos(tmp_path / "nothing")
+    monkeypatch.setattr(probing, "run_isolated", run(3))
+    with pytest.raises(KeyboardInterrupt):
+        prepare(lists, tmp_path / "out", ONE, probe=probe)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["probes.jsonl"]
+    monkeypatch.setattr(probing, "run_isolated", run(-1))
+    whole = prepare(lists, tmp_path / "whole", ONE, probe=probe)
+    report = prepare(lists, tmp_path / "out", Settings(1, quarantine=tmp_path), probe=probe)
+    assert report.probed == whole.probed - 3 and (report.usable, report.passing) == (3, 1)
+    assert [path.name for path in report.flat] == ["b.avi"]
+    configs = Path(__file__).parents[2] / "configs"
+    assert conclude(report, tmp_path / "mine.py", configs, "train.txt", "val.txt") == 1
+    said = capsys.readouterr().out
+    assert "1 videos could not be judged; the same command tries them again" in said
+    assert "one colour throughout (black?):\n  " in said and "d.avi: took longer than 60 s" in said
+    assert (tmp_path / "videos" / "wave" / "d.avi").is_file()  # is not moved
+    for name in ("train.txt", "val.txt", "missing.txt", "extra.txt"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert prepare(lists, tmp_path / "out", ONE, probe=probe).probed == 1

@@ -1,3 +1,5 @@
+"""Finding videos and matching them to lists."""
+
 from __future__ import annotations
 
 import os
@@ -5,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from slic_mmaction.preparation.lists import Entry
-from slic_mmaction.preparation.matching import match_files
-from slic_mmaction.preparation.video_files import find_videos, printable
-from slic_mmaction.preparation.video_folder import VideoFolder
+from slic_mmaction.preparation.lists import Entry, match_files
+from slic_mmaction.preparation.video_files import (
+    count_others,
+    locate_videos,
+    printable,
+    scan_folder,
+)
 
 
 def touch(root: Path, *names: str) -> None:
@@ -17,19 +22,32 @@ def touch(root: Path, *names: str) -> None:
         (root / name).write_text(name)
 
 
-def test_videos_and_nothing_else_are_found(tmp_path: Path) -> None:
+def test_videos_are_found_and_the_rest_is_counted(tmp_path: Path) -> None:
     root = tmp_path / "videos"
     touch(root, "b/2.AVI", "a b/1 #&ü.mp4", "top.webm", "b/notes.txt", "b/._2.avi", ".trash/x.avi")
+    touch(root, "cam/0001.MTS", "phone.3gp", "x.jpg", "y.JPG", "z")
     touch(tmp_path / "elsewhere", "3.mkv")
     (root / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     (root / "b" / "round").symlink_to(root, target_is_directory=True)
-    assert find_videos(root) == ["a b/1 #&ü.mp4", "b/2.AVI", "linked/3.mkv", "top.webm"]
+    found, others = scan_folder(root)
+    assert found == ["a b/1 #&ü.mp4", "b/2.AVI", "cam/0001.MTS", "linked/3.mkv", "phone.3gp",
+                     "top.webm"]  # fmt: skip
+    assert count_others(others) == "2 .jpg, 1 .txt, 1 hidden, 1 without suffix"
     with pytest.raises(FileNotFoundError, match="no folder of videos at"):
-        find_videos(tmp_path / "nowhere")
-
-
-def test_name_that_is_not_utf8_can_be_printed() -> None:
+        scan_folder(tmp_path / "nowhere")
     assert printable(os.fsdecode(b"a\xff.avi")) == "a\\xff.avi"
+
+
+def test_moved_videos_are_still_known(tmp_path: Path) -> None:
+    root, bad = tmp_path / "videos", tmp_path / "bad"
+    touch(root, "a/1.avi", "a/2.avi")
+    touch(bad / "videos", "a/0.avi", "a/2.avi")  # the second was downloaded again
+    expected = {"a/0.avi": bad / "videos" / "a" / "0.avi", "a/1.avi": root / "a" / "1.avi",
+                "a/2.avi": root / "a" / "2.avi"}  # fmt: skip
+    assert locate_videos(root, bad)[0] == expected
+    for place in (root, root / "bad"):
+        with pytest.raises(ValueError, match="lies within"):
+            locate_videos(root, place)
 
 
 A, B = Entry("air drumming", "x", 0), Entry("zumba", "x", 1)
@@ -49,26 +67,3 @@ A, B = Entry("air drumming", "x", 0), Entry("zumba", "x", 1)
 )  # fmt: skip
 def test_files_are_matched_by_stem_and_class(paths: list[str], expected: dict) -> None:
     assert match_files([A, B], ["air drumming", "zumba"], paths) == expected
-
-
-def test_broken_videos_are_moved_and_still_known(tmp_path: Path) -> None:
-    touch(tmp_path / "videos", "a/1.avi", "a/2.avi")
-    folder = VideoFolder(tmp_path / "videos", tmp_path / "bad")
-    moved = folder.move_away("a/1.avi")
-    assert moved == tmp_path / "bad" / "videos" / "a" / "1.avi" == folder.locate("a/1.avi")
-    assert moved.read_text() == "a/1.avi"
-    again = VideoFolder(tmp_path / "videos", tmp_path / "bad")
-    assert again.paths == ["a/1.avi", "a/2.avi"] and again.is_moved("a/1.avi")
-    touch(tmp_path / "videos", "a/1.avi")
-    renewed = VideoFolder(tmp_path / "videos", tmp_path / "bad")
-    assert not renewed.is_moved("a/1.avi")
-    assert renewed.locate("a/1.avi") == tmp_path / "videos" / "a" / "1.avi"
-
-
-def test_quarantine_within_the_videos_is_refused(tmp_path: Path) -> None:
-    touch(tmp_path / "videos", "a/1.avi")
-    for place in (tmp_path / "videos", tmp_path / "videos" / "bad"):
-        with pytest.raises(ValueError, match="lies within"):
-            VideoFolder(tmp_path / "videos", place)
-    with pytest.raises(ValueError, match="No quarantine was named"):
-        VideoFolder(tmp_path / "videos").move_away("a/1.avi")

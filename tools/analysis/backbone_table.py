@@ -41,7 +41,7 @@ from slic_mmaction.backbones.table import (
     to_markdown,
     write_rows,
 )
-from slic_mmaction.preparation.atomic import write_text
+from slic_mmaction.durable_file import write_text
 from slic_mmaction.preparation.progress import progress_bar
 
 ROOT = Path(__file__).parents[2]

@@ -7,19 +7,212 @@ In the root of the repository:
 then prepare the new folder (``tools/data/*/prepare.py --videos data/ucf101/videos_128``). Frames
 and their times stay; names stay but for the suffix .mp4; the sound goes. Can be stopped
 and started again at any time. Uses the program ffmpeg if there is one, else PyAV.
+
+The result is H.264 with a key frame every 16 frames, as MMAction2's ``resize_videos.py --dense``:
+in a file of UCF101, which has one key frame, a clip from the end takes more than twice the decoding
+of one from the beginning.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import functools
+import json
+import os
+import re
+import shlex
 import shutil
+import subprocess
+from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
 
+from slic_mmaction.durable_file import write_text
+from slic_mmaction.preparation.annotations import write_faults
+from slic_mmaction.preparation.journal import Journal, fingerprint
 from slic_mmaction.preparation.options import add_worker_options, positive_int, run_tool
-from slic_mmaction.preparation.resize_run import FAULTS, resize_folder
-from slic_mmaction.preparation.resizing import Scaling
+from slic_mmaction.preparation.probing import probe_video
+from slic_mmaction.preparation.progress import progress_bar
+from slic_mmaction.preparation.video_files import count_others, scan_folder
+from slic_mmaction.preparation.workers import Failure, run_isolated
+
+JOURNAL = "resize.jsonl"
+SETTINGS = "resize.json"
+FAULTS = "not_resized.csv"
+DONE = ""
+KEY_FRAME_EVERY = 16
+# PyAV gives the turn counter-clockwise, as FFmpeg's av_display_rotation_get.
+UPRIGHT = {90: ("transpose=cclock",), 180: ("hflip", "vflip"), 270: ("transpose=clock",)}
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How videos are scaled.
+
+    Args:
+        short_side: Pixels of the shorter side; both sides are rounded to even numbers, as H.264
+            needs.
+        upscale: Whether smaller videos are enlarged.
+        crf: Quality of x264, 0 to 51; lower is better and larger.
+    """
+
+    short_side: int
+    upscale: bool
+    crf: int
+
+    def filter(self) -> str:
+        """FFmpeg filter; it sees a frame after the rotation that a phone noted."""
+        side = str(self.short_side // 2 * 2)
+        width, height = (
+            side if self.upscale else f"min({side},trunc({dim}/2)*2)" for dim in ("iw", "ih")
+        )
+        wider = "gt(iw,ih)"
+        return f"scale=w='if({wider},-2,{width})':h='if({wider},{height},-2)':flags=bicubic"
+
+
+def resize_video(
+    job: tuple[str, str], scaling: Scaling, ffmpeg: str | None, timeout: float
+) -> None:
+    """Scale a video; the result appears whole and checked, or not at all.
+
+    Args:
+        job: Source and target, a .mp4.
+        scaling: How.
+        ffmpeg: The program; None for PyAV.
+        timeout: Seconds that ``ffmpeg`` may take.
+
+    Raises:
+        ValueError: If the source does not decode, or the result has other frames than it.
+        OSError: If there is no room for the result, or the program takes too long.
+    """
+    source, target = map(Path, job)
+    before = probe_video(str(source))
+    if reason := before.fault(min_frames=1, min_share=0.9):
+        raise ValueError(reason)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part")
+    try:
+        if ffmpeg is None:
+            resize_by_pyav(source, part, scaling)
+        else:
+            resize_by_ffmpeg(ffmpeg, source, part, scaling, timeout)
+        after = probe_video(str(part))
+        if after.frames != before.frames:
+            raise ValueError(f"{before.frames} frames became {after.frames}; left as it is")
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def resize_by_ffmpeg(
+    ffmpeg: str, source: Path, target: Path, scaling: Scaling, timeout: float
+) -> None:
+    """Scale a video with the program; every frame keeps its time."""
+    command = [ffmpeg, "-hide_banner", "-loglevel", "error", "-nostdin", "-y", "-threads", "1"]
+    # A path beginning with `/` is never taken for a protocol or an option.
+    command += ["-i", str(source.resolve()), "-map", "0:V:0", "-filter_threads", "1"]
+    command += ["-vf", f"{scaling.filter()},setsar=1,format=yuv420p", *_keep_times(ffmpeg)]
+    # Fine enough for any time in the source, which the default, 1 / rate, is not; the words for
+    # "that of the source" differ between versions.
+    command += ["-enc_time_base", "1:90000", "-c:v", "libx264", "-crf", str(scaling.crf)]
+    command += ["-g", str(KEY_FRAME_EVERY), "-threads", "1", "-map_metadata", "-1"]
+    command += ["-f", "mp4", str(target.resolve())]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"ffmpeg took longer than {timeout:g} s") from error
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        said = f"ffmpeg failed: {lines[-1] if lines else f'exit code {done.returncode}'}"
+        # Killed, or out of room: another try may succeed.
+        passing = done.returncode < 0 or any("No space left" in line for line in lines)
+        raise OSError(said) if passing else ValueError(said)
+
+
+def _keep_times(ffmpeg: str) -> tuple[str, ...]:
+    """Options that neither drop nor repeat frames; renamed in 5.1, the old name left in 8."""
+    banner = subprocess.run([ffmpeg, "-version"], capture_output=True, text=True).stdout
+    version = re.search(r"version n?(\d+)\.(\d+)", banner)
+    old = version is not None and (int(version[1]), int(version[2])) < (5, 1)
+    return ("-vsync" if old else "-fps_mode", "passthrough")
+
+
+def resize_by_pyav(source: Path, target: Path, scaling: Scaling) -> None:
+    """Scale a video with PyAV; every frame keeps its time."""
+    import av
+
+    if "libx264" not in av.codec.codecs_available:
+        raise ValueError("this PyAV has no x264; install ffmpeg (sudo apt install ffmpeg)")
+    options = {"crf": str(scaling.crf), "g": str(KEY_FRAME_EVERY)}
+    with av.open(str(source)) as reading, av.open(str(target), "w", format="mp4") as writing:
+        stream = reading.streams.video[0]
+        stream.codec_context.thread_count = 1
+        rate, base = stream.average_rate or stream.guessed_rate, stream.time_base
+        step = max(round(1 / (rate * base)), 1)
+        graph: Any = None
+        out: Any = None
+        time = -step
+        for frame in reading.decode(stream):
+            # Frames of packed AVI files may have no time, or that of the frame before.
+            time = frame.pts if frame.pts is not None and frame.pts > time else time + step
+            frame.pts = time
+            if graph is None:
+                graph = _graph(av, stream, scaling.filter(), frame.rotation)
+            graph.push(frame)
+            scaled = graph.pull()
+            if out is None:
+                out = writing.add_stream("libx264", rate=rate, options=options)
+                out.width, out.height, out.pix_fmt = scaled.width, scaled.height, "yuv420p"
+                out.codec_context.time_base = base
+                out.codec_context.thread_count = 1
+            scaled.pts, scaled.time_base, scaled.duration = time, base, frame.duration
+            scaled.pict_type = 0  # else the encoder copies the source's choice of key frames
+            writing.mux(out.encode(scaled))
+        if out is not None:
+            writing.mux(out.encode())
+
+
+def _graph(av: Any, stream: Any, scale: str, rotation: int) -> Any:
+    """Filter graph: upright, scaled, in the encoder's pixel format."""
+    graph = av.filter.Graph()
+    filters = [*UPRIGHT.get(rotation % 360, ()), scale, "setsar=1", "format=yuv420p"]
+    nodes = [graph.add_buffer(template=stream)]
+    nodes += [graph.add(*text.split("=", 1)) for text in filters]
+    nodes.append(graph.add("buffersink"))
+    for first, second in zip(nodes, nodes[1:]):
+        first.link_to(second)
+    graph.configure()
+    return graph
+
+
+def plan(source: Path, target: Path, scaling: Scaling) -> dict[Path, Path]:
+    """Where each video of ``source`` goes.
+
+    Raises:
+        ValueError: If there is none, two would get one name, or ``target`` lies within ``source``
+            or holds videos scaled in another way.
+    """
+    if source.resolve() in (target.resolve(), *target.resolve().parents):
+        raise ValueError(f"{target} lies within {source}, which is read; name another folder.")
+    names, others = scan_folder(source)
+    if not names:
+        raise ValueError(f"{source} holds no videos (passed over: {count_others(others)}).")
+    targets = {source / p: target / PurePosixPath(p).with_suffix(".mp4") for p in names}
+    for path, count in Counter(targets.values()).items():
+        if count > 1:
+            raise ValueError(f"{count} videos in {source} would become {path}; rename them.")
+    settings = asdict(scaling)
+    path = target / SETTINGS
+    previous = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else settings
+    if previous != settings:
+        raise ValueError(
+            f"{target} holds videos resized with {previous}, not with {settings}; name another "
+            "folder."
+        )
+    write_text(path, json.dumps(settings) + "\n")
+    return targets
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,18 +229,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_worker_options(parser, timeout=600.0)
     args = parser.parse_args(argv)
     ffmpeg = shutil.which("ffmpeg")
-    if ffmpeg is None and importlib.util.find_spec("av") is None:
-        raise RuntimeError("Neither ffmpeg nor PyAV is there: run `pip install av`, then again.")
     scaling = Scaling(args.short_side, args.upscale, args.crf)
-    result = resize_folder(args.source, args.target, scaling, ffmpeg, args.workers, args.timeout)
+    targets = plan(args.source, args.target, scaling)
+
+    faults: dict[Path, str] = {}
+    passing = 0
+    states: dict[tuple[str, str], list[int]] = {}
+    journal = Journal(args.target / JOURNAL)
+    for source, target in targets.items():
+        try:
+            state, record = fingerprint(source), journal.get(source)
+        except OSError as error:
+            faults[source] = f"cannot be read: {error.strerror}"
+            passing += 1
+            continue
+        if record is None or (record == DONE and not target.is_file()):
+            states[str(source), str(target)] = state
+        elif record != DONE:
+            faults[source] = record
+    before = len(targets) - len(states) - len(faults)
+    # The program is stopped in time; the workers' own limit is for what hangs beside it.
+    work = functools.partial(resize_video, scaling=scaling, ffmpeg=ffmpeg, timeout=args.timeout)
+    outcomes = run_isolated(work, states, args.workers, args.timeout + 10)
+    with progress_bar("resizing", total=len(states)) as advance:
+        for job, outcome in outcomes:
+            source = Path(job[0])
+            if isinstance(outcome, Failure):
+                faults[source] = outcome.reason
+                passing += outcome.transient
+            if not (isinstance(outcome, Failure) and outcome.transient):
+                journal.put(source, states[job], faults.get(source, DONE))
+            advance()
+    write_faults(args.target / FAULTS, faults)
+    done = len(targets) - before - len(faults)
     print(
-        f"videos found: {result.found}, resized now: {result.done} "
-        f"(by {ffmpeg or 'PyAV'}), before: {result.before}, failed: {len(result.faults)}"
+        f"videos found: {len(targets)}, resized now: {done} (by {ffmpeg or 'PyAV'}), "
+        f"before: {before}, failed: {len(faults)}"
     )
-    if result.faults:
+    if faults:
         print(f"what failed and why: {args.target / FAULTS}")
-    print(f"next: prepare the data set with --videos {args.target}")
-    return 0 if result.done or result.before else 1
+    if passing:
+        print(f"{passing} of them may succeed another time; the same command tries them again.")
+    if not done + before:
+        return 1
+    folder = shlex.quote(str(args.target))
+    print(f"next, for videos of your own: python tools/data/custom/prepare.py {folder}")
+    print(f"or the data set's prepare.py with --videos {folder} (Kinetics-400: --videos-train)")
+    return 1 if passing else 0
 
 
 if __name__ == "__main__":

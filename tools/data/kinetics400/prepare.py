@@ -10,17 +10,107 @@ Can be stopped and started again at any time. More in docs/data/kinetics400.md.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from slic_mmaction.preparation.kinetics400 import read_lists, underscore_class_folders
+from slic_mmaction.preparation.lists import UNLABELLED, Entry, Split, VideoLists
 from slic_mmaction.preparation.options import add_probe_options, run_tool, settings_from
 from slic_mmaction.preparation.prepare import prepare
-from slic_mmaction.preparation.ready_config import write_config
-from slic_mmaction.preparation.summary import print_report
+from slic_mmaction.preparation.summary import conclude
 
 CONFIGS = Path(__file__).parents[3] / "configs"
+NUM_CLASSES = 400
+COLUMNS = ("youtube_id", "time_start", "time_end")
 PARTS = ("train", "val", "test")
+NAMES_OF_PARTS = {**dict(zip(PARTS, PARTS)), "validate": "val", "validation": "val"}
+HINT = "Get train.csv and validate.csv (or val.csv) as docs/data/kinetics400.md says."
+
+
+def folder_name(label: str) -> str:
+    """Name of a class as MMAction2 writes it: no quotes, underscores for spaces."""
+    return label.replace('"', "").strip().replace(" ", "_")
+
+
+def read_csv(path: Path) -> list[tuple[str, str, str]]:
+    """Read a file of columns ``label,youtube_id,time_start,time_end,split``.
+
+    Where it has no column ``split``, its name says the split.
+
+    Returns:
+        (split, class, stem) of every row; the class is empty where no label is given, as in the
+        test set.
+
+    Raises:
+        ValueError: If a column or a value is missing or wrong.
+    """
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        if absent := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
+            raise ValueError(f"{path}: no column {absent[0]!r} in its first line. {HINT}")
+        rows = []
+        for row in reader:
+            try:
+                part = NAMES_OF_PARTS[row.get("split") or path.stem.lower().rpartition("_")[2]]
+                start, end = (int(float(row[name])) for name in COLUMNS[1:])
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{path}:{reader.line_num}: expected times in seconds and a split of train, "
+                    f"val or test, but it says {row}."
+                ) from error
+            stem = f"{row['youtube_id']}_{start:06d}_{end:06d}"
+            rows.append((part, folder_name(row.get("label") or ""), stem))
+    return rows
+
+
+def read_lists(annotations: Path, videos: Mapping[str, Path]) -> VideoLists:
+    """Read all CSV files of a folder; labels number the sorted class names, as in MMAction2.
+
+    Args:
+        annotations: Folder with the CSV files.
+        videos: Folder of the videos of each split; splits that are not in it are left out.
+
+    Raises:
+        FileNotFoundError: If no CSV file lists one of the splits.
+    """
+    rows = [row for path in sorted(annotations.glob("*.csv")) for row in read_csv(path)]
+    classes = {name: i for i, name in enumerate(sorted({name for _, name, _ in rows if name}))}
+    splits = []
+    for part, folder in videos.items():
+        listed = (
+            Entry(name or "unlabelled", stem, classes.get(name, UNLABELLED))
+            for row_part, name, stem in rows
+            if row_part == part
+        )
+        # A dict drops rows that are there twice: some copies hold a split in two files.
+        entries = tuple(dict.fromkeys(listed))
+        if not entries:
+            raise FileNotFoundError(f"No CSV file in {annotations} lists {part} videos. {HINT}")
+        splits.append(Split(f"kinetics400_{part}_list_videos.txt", folder, entries))
+    odd = (
+        f"The CSV files in {annotations} name {len(classes)} classes, not {NUM_CLASSES}: "
+        "the labels are not those of MMAction2's Kinetics-400 models."
+    )
+    return VideoLists(tuple(splits), warnings=() if len(classes) == NUM_CLASSES else (odd,))
+
+
+def underscore_class_folders(videos: Path) -> int:
+    """Rename class folders ``air drumming`` to ``air_drumming``, as MMAction2 asks for.
+
+    Returns:
+        Number of folders renamed.
+
+    Raises:
+        FileExistsError: If both names are there. Nothing is renamed then.
+    """
+    spaced = [path for path in sorted(videos.iterdir()) if path.is_dir() and " " in path.name]
+    targets = [path.with_name(folder_name(path.name)) for path in spaced]
+    for path, target in zip(spaced, targets):
+        if target.exists():
+            raise FileExistsError(f"Cannot rename {path}: {target} is there too; merge the two.")
+    for path, target in zip(spaced, targets):
+        path.rename(target)
+    return len(spaced)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -69,18 +159,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     folders = video_folders(args)
     if args.underscore_folders:
-        renamed = sum(
-            underscore_class_folders(folder) for folder in dict.fromkeys(folders.values())
-        )
+        renamed = sum(underscore_class_folders(path) for path in dict.fromkeys(folders.values()))
         print(f"class folders renamed: {renamed}")
     lists = read_lists(args.annotations or args.root / "annotations", folders)
     report = prepare(lists, args.root, settings_from(args))
     first = next(iter(folders))
     config = args.root / f"slic_r3d_kinetics400_{first}.py"
     # Validation would embed all training videos each time: it is left to the smaller sets.
-    write_config(config, CONFIGS, report, f"kinetics400_{first}_list_videos.txt", None)
-    print_report(report, config)
-    return 0 if any(split.usable for split in report.splits) else 1
+    return conclude(report, config, CONFIGS, lists.splits[0].file_name, None)
 
 
 if __name__ == "__main__":
