@@ -1,6 +1,6 @@
 """The changes after the crop, for all clips of a batch together, as tensor functions.
 
-They follow the 8-bit operations of ``slic_mmaction.transforms.color``: values are rounded
+They follow the 8-bit operations of ``slic_mmaction.transforms.clip_augment``: values are rounded
 to 0..255 after every step, so that a clip looks the same whether a worker or the device
 changed it. All functions but :func:`augment_clips` take float32 clips (M, 3, T, H, W) with
 whole values 0..255 and one factor (M,) per clip, and may return unrounded values.
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..transforms.clip_augment import LUMA
 from ..transforms.clip_draws import (
     BRIGHTNESS,
     CONTRAST,
@@ -22,7 +23,6 @@ from ..transforms.clip_draws import (
     Appearance,
     ClipDraws,
 )
-from ..transforms.color import LUMA
 
 
 def _each_clip(factors: Tensor) -> Tensor:
@@ -87,12 +87,12 @@ def blur_matrix(side: int, kernel_size: int, sigma: float) -> Tensor:
     Rows are mirrored at their ends, the outermost pixel not repeated.
 
     Args:
-        side (int): Number of pixels in the row.
-        kernel_size (int): Odd number of taps.
-        sigma (float): Standard deviation in pixels.
+        side: Number of pixels in the row.
+        kernel_size: Odd number of taps.
+        sigma: Standard deviation in pixels.
 
     Returns:
-        Tensor: (side, side) float32; ``matrix @ row`` is the blurred row.
+        (side, side) float32; ``matrix @ row`` is the blurred row.
     """
     taps = torch.arange(kernel_size, dtype=torch.float64) - kernel_size // 2
     weights = torch.exp(-(taps**2) / (2 * sigma**2))
@@ -136,13 +136,13 @@ def augment_clips(
     no clip is computed that a round leaves alone.
 
     Args:
-        clips (Tensor): (M, 3, T, H, W) uint8, contiguous; changed in place.
-        draws (ClipDraws): Drawn parameters of the M clips.
-        appearance (Appearance): For the blur's kernel.
-        is_flow (np.ndarray): (M,) bool, clips whose values a flip negates.
+        clips: (M, 3, T, H, W) uint8, contiguous; changed in place.
+        draws: Drawn parameters of the M clips.
+        appearance: For the blur's kernel.
+        is_flow: (M,) bool, clips whose values a flip negates.
 
     Returns:
-        Tensor: ``clips``.
+        ``clips``.
     """
     flipped = _numbers(draws.flip, clips)
     clips[flipped] = clips[flipped].flip(-1)
