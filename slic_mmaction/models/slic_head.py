@@ -57,8 +57,13 @@ class SLICHead(BaseModule):
         super().__init__(init_cfg)
         if feature not in FEATURES:
             raise ValueError(f"SLICHead's feature is one of {FEATURES}, but got {feature!r}.")
-        widths = (hidden_channels, out_channels, *((in_channels,) if in_channels != "auto" else ()))
-        if min(widths) < 1 or (num_segments is not None and num_segments < 1):
+        if isinstance(in_channels, str) and in_channels != "auto":
+            raise ValueError(
+                f"SLICHead's in_channels is a number or 'auto', but got {in_channels!r}."
+            )
+        widths = [hidden_channels, out_channels]
+        widths += [n for n in (in_channels, num_segments) if isinstance(n, int)]
+        if min(widths) < 1:
             raise ValueError(
                 "SLICHead needs widths and num_segments of at least 1, but got in_channels="
                 f"{in_channels}, hidden_channels={hidden_channels}, out_channels={out_channels}, "
