@@ -25,10 +25,6 @@ from ..transforms.clip_draws import (
 )
 
 
-def _each_clip(factors: Tensor) -> Tensor:
-    return factors.view(-1, 1, 1, 1, 1)
-
-
 def to_gray(clips: Tensor) -> Tensor:
     """Luma (ITU-R 601), rounded: (M, 1, T, H, W)."""
     red, green, blue = clips.split(1, dim=1)
@@ -42,25 +38,25 @@ def grayscale(clips: Tensor) -> Tensor:
 
 def adjust_brightness(clips: Tensor, factors: Tensor) -> Tensor:
     """Scale all values: ``factor * x``."""
-    return clips * _each_clip(factors)
+    return clips * factors.view(-1, 1, 1, 1, 1)
 
 
 def adjust_contrast(clips: Tensor, factors: Tensor) -> Tensor:
     """Blend each frame with its own mean luma: ``mean + factor * (x - mean)``."""
     means = to_gray(clips).mean(dim=(3, 4), keepdim=True).round_()
-    return torch.lerp(means, clips, _each_clip(factors))
+    return torch.lerp(means, clips, factors.view(-1, 1, 1, 1, 1))
 
 
 def adjust_saturation(clips: Tensor, factors: Tensor) -> Tensor:
     """Blend each pixel with its luma: ``gray + factor * (x - gray)``."""
-    return torch.lerp(to_gray(clips), clips, _each_clip(factors))
+    return torch.lerp(to_gray(clips), clips, factors.view(-1, 1, 1, 1, 1))
 
 
 def adjust_hue(clips: Tensor, shifts: Tensor) -> Tensor:
     """Rotate the hue by ``shift`` turns of the colour circle (-0.5..0.5).
 
     Smith's hexagonal HSV, but not rounded to 8 bits on the way there and back, which
-    takes half a grey level from the host's result on random colours.
+    takes half a grey level from the worker's result on random colours.
     """
     red, green, blue = clips.unbind(1)
     value = clips.amax(1)
@@ -71,7 +67,7 @@ def adjust_hue(clips: Tensor, shifts: Tensor) -> Tensor:
         green - blue,
         torch.where(value == green, blue - red + 2 * chroma, red - green + 4 * chroma),
     )
-    # The host turns by whole steps of 1/256.
+    # The worker turns by whole steps of 1/256.
     steps = (shifts * 256).round().view(-1, 1, 1, 1)
     hue = sixths / chroma.clamp(min=1) + steps * (6 / 256)
     falls = (torch.remainder(hue + offset, 6) for offset in (5, 3, 1))
@@ -92,7 +88,7 @@ def blur_matrix(side: int, kernel_size: int, sigma: float) -> Tensor:
         sigma: Standard deviation in pixels.
 
     Returns:
-        (side, side) float32; ``matrix @ row`` is the blurred row.
+        (side, side) float32 on the CPU; ``matrix @ row`` is the blurred row.
     """
     taps = torch.arange(kernel_size, dtype=torch.float64) - kernel_size // 2
     weights = torch.exp(-(taps**2) / (2 * sigma**2))

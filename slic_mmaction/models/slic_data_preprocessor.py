@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,7 +34,6 @@ class SLICDataPreprocessor(ActionDataPreprocessor):
 
     Raises:
         ValueError: If frames are not to be NCTHW in RGB.
-        TypeError: If augment has a field that Appearance has not.
     """
 
     def __init__(self, augment: dict | None = None, **kwargs: Any) -> None:
@@ -44,12 +42,6 @@ class SLICDataPreprocessor(ActionDataPreprocessor):
             raise ValueError(
                 "SLICDataPreprocessor needs format_shape='NCTHW' and frames in RGB "
                 f"(to_rgb=False), but got {self.format_shape!r} and to_rgb={self.to_rgb}."
-            )
-        known = inspect.signature(Appearance).parameters
-        if unknown := set(augment or {}) - set(known):
-            raise TypeError(
-                f"SLICDataPreprocessor's augment knows {', '.join(known)}, but got "
-                f"{', '.join(map(repr, sorted(map(str, unknown))))}."
             )
         self.appearance = Appearance(**(augment or {}))
 

@@ -2,9 +2,8 @@
 
 from .cached_video import CachedVideo
 from .clip_augment import ClipAugment
-from .decode_frames import DecodeFrames
 from .flow_view import FlowView, FrameDifference
-from .open_video import OpenVideo
+from .open_video import DecodeFrames, OpenVideo
 from .retrieval_clips import SampleProtocolClips
 from .view_frames import SampleViewFrames
 

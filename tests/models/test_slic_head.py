@@ -141,5 +141,5 @@ def test_bad_settings_are_named(head) -> None:
     for option in ("in_channels", "hidden_channels", "out_channels", "num_segments"):
         with pytest.raises(ValueError, match=f"{option}=0"):
             SLICHead(**{"in_channels": 6, "losses": LOSSES, option: 0})
-    with pytest.raises(ValueError, match="in_channels is a number or 'auto', but got 'automatic'"):
+    with pytest.raises(ValueError, match="in_channels is a number or 'auto', not 'automatic'"):
         SLICHead("automatic", LOSSES)
