@@ -115,22 +115,15 @@ def test_stored_flow_of_the_clips_own_frames(files) -> None:
     assert np.abs(grey(results) - expected).max() <= 1
 
 
-def test_frames_counted_from_one_or_an_offset_are_the_same(files) -> None:
+def test_the_same_file_however_frames_are_counted_and_named(files) -> None:
     plain = files(prob=1)(sample())
     numbers = sample()["frame_inds"]
     for keys in (
         dict(frame_inds=numbers + 1, start_index=1),
         dict(frame_inds=numbers + 1 - 5, start_index=1, offset=5),
+        dict(filename="unused", frame_dir="data/videos/Class/v.1"),
     ):
-        shifted = files(prob=1)(sample(**keys))
-        np.testing.assert_array_equal(shifted["imgs"], plain["imgs"])
-
-
-def test_a_dataset_of_frame_folders_finds_the_same_files(files) -> None:
-    keys = sample()
-    del keys["filename"]
-    keys["frame_dir"] = "data/videos/Class/v.1"
-    np.testing.assert_array_equal(files(prob=1)(keys)["imgs"], files(prob=1)(sample())["imgs"])
+        np.testing.assert_array_equal(files(prob=1)(sample(**keys))["imgs"], plain["imgs"])
 
 
 def test_missing_flow_names_the_file_and_the_command(files, tmp_path: Path) -> None:
@@ -153,21 +146,18 @@ def write_rawframes(folder: Path) -> None:
         cv2.imwrite(str(folder / f"flow_x_{number:05}.jpg"), image)
 
 
-@pytest.mark.parametrize("as_dataset", ["RawframeDataset", "VideoDataset"])
-def test_mmaction2s_raw_flow_frames(tmp_path: Path, as_dataset: str) -> None:
-    write_rawframes(tmp_path / "Class" / "v.1")
-    if as_dataset == "RawframeDataset":
-        view = FlowView("rawframes", prob=1)
-        numbers = sample()["frame_inds"]
-        keys = dict(
-            frame_dir=str(tmp_path / "Class" / "v.1"), start_index=1, frame_inds=numbers + 1
-        )
-    else:
-        view = FlowView("rawframes", prob=1, root=str(tmp_path), video_root="data/videos")
-        keys = {}
-    results = view(sample(**keys))
-    results["imgs"] = results["imgs"][CLIP_LEN:]
-    assert grey(results).tolist() == [[110, 120, 130, 140], [10, 20, 30, 40]]
+def test_mmaction2s_raw_flow_frames(tmp_path: Path) -> None:
+    """Of a RawframeDataset, in its own folder, and of a VideoDataset, in a folder of all."""
+    folder = tmp_path / "Class" / "v.1"
+    write_rawframes(folder)
+    own = dict(frame_dir=str(folder), start_index=1, frame_inds=sample()["frame_inds"] + 1)
+    for view, keys in (
+        (FlowView("rawframes", prob=1), own),
+        (FlowView("rawframes", prob=1, root=str(tmp_path), video_root="data/videos"), {}),
+    ):
+        results = view(sample(**keys))
+        results["imgs"] = results["imgs"][CLIP_LEN:]
+        assert grey(results).tolist() == [[110, 120, 130, 140], [10, 20, 30, 40]]
 
 
 @pytest.mark.parametrize("source", ["dis", "farneback"])
@@ -181,17 +171,12 @@ def test_computed_flow_points_to_the_right(source: str) -> None:
         assert abs(np.median(image) - expected) <= 6
 
 
-def test_computed_flow_of_every_other_frame_is_twice_as_large() -> None:
-    numbers = np.arange(CLIP_LEN) * 2
-    keys = dict(imgs=[frame(n) for n in numbers], frame_inds=numbers)
-    image = FlowView("dis", prob=1)(sample(("positive",), **keys))["imgs"][0]
-    assert abs(np.median(image) - to_levels(np.array([4.0]), 20 * 64 / 240)[0]) <= 6
-
-
-def test_computed_flow_does_not_cross_the_end_of_a_looped_video() -> None:
-    numbers = np.array([0, 1, 0, 1])
-    keys = dict(imgs=[frame(n) for n in numbers], frame_inds=numbers)
-    images = FlowView("dis", prob=1)(sample(("positive",), **keys))["imgs"]
+def test_computed_flow_leads_to_the_clips_next_frame() -> None:
+    """Twice as far to every other frame, and never past the end of a looped video."""
+    for numbers in ([0, 2, 4, 6], [0, 2, 0, 2]):
+        keys = dict(imgs=[frame(n) for n in numbers], frame_inds=np.array(numbers))
+        images = FlowView("dis", prob=1)(sample(("positive",), **keys))["imgs"]
+        assert abs(np.median(images[0]) - to_levels(np.array([4.0]), 20 * 64 / 240)[0]) <= 6
     for image in images[1:]:
         np.testing.assert_array_equal(image, images[0])
 
