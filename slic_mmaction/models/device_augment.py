@@ -109,7 +109,7 @@ def gaussian_blur(clips: Tensor, kernel_size: int, sigma: float) -> Tensor:
     channel are slow.
     """
     rows, columns = (
-        blur_matrix(side, kernel_size, sigma).to(clips.device) for side in clips.shape[-2:]
+        _to_device(blur_matrix(side, kernel_size, sigma), clips) for side in clips.shape[-2:]
     )
     return rows @ (clips @ columns.T)
 
@@ -147,15 +147,20 @@ def augment_clips(
     for place in range(len(ADJUST)):
         for operation, adjust in ADJUST.items():
             turn = (draws.order[:, place] == operation) & draws.changes[:, operation]
-            factors = torch.from_numpy(draws.factors[turn, operation]).float().to(clips.device)
+            factors = _to_device(torch.from_numpy(draws.factors[turn, operation]).float(), clips)
             _change(clips, turn, adjust, factors)
     _change(clips, draws.gray, grayscale)
     _change(clips, draws.blur, gaussian_blur, appearance.blur_kernel, appearance.blur_sigma)
     return clips
 
 
+def _to_device(small: Tensor, clips: Tensor) -> Tensor:
+    # Otherwise each of some 40 copies would wait for all that the device still has to do.
+    return small.to(clips.device, non_blocking=True)
+
+
 def _numbers(mask: np.ndarray, clips: Tensor) -> Tensor:
-    return torch.from_numpy(np.flatnonzero(mask)).to(clips.device)
+    return _to_device(torch.from_numpy(np.flatnonzero(mask)), clips)
 
 
 def _change(
