@@ -1,15 +1,15 @@
 # SLIC on UCF101 as in slic_r3d_ucf101.py, with flip, colours and blur on the device.
-# Loader workers decode, crop and resize only; the draws have the same distribution.
+# Loader workers decode, crop and resize only; the draws are the same.
 _base_ = "slic_r3d_ucf101.py"
 
 train_pipeline = [
     dict(type="OpenVideo"),
     dict(type="SampleViewFrames", clip_len=16),
     dict(type="DecodeFrames"),
-    dict(type="ClipRandomResizedCrop", size=128, area_range=(0.25, 1.0)),
+    dict(type="ClipAugment", size=128, area_range=(0.25, 1.0), on_device=True),
     dict(type="FormatShape", input_format="NCTHW"),
-    # Clips of flow, if there are any, must be told from RGB on the device.
-    dict(type="PackActionInputs", meta_keys=("modalities",)),
+    # What the device needs: which clips are flow, if any, and what was drawn.
+    dict(type="PackActionInputs", meta_keys=("modalities", "clip_draws")),
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 model = dict(

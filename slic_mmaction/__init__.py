@@ -7,7 +7,6 @@ compat.apply()
 
 # Only now can MMAction2 be imported: compat repairs what keeps a released one from it.
 from . import (  # noqa: E402
-    argument_types,
     clustering,
     datasets,
     evaluation,
@@ -16,8 +15,6 @@ from . import (  # noqa: E402
     models,
     transforms,
 )
-
-argument_types.check_argument_types(argument_types.REGISTRIES)
 
 __all__ = [
     "__version__",

@@ -19,8 +19,8 @@ from settings import ROOT, Settings
 from stage_file import Result
 from torch import Tensor
 
-from slic_mmaction.models.slic_data_preprocessor import sample_draws
-from slic_mmaction.transforms.fused_augment import change_appearance
+from slic_mmaction.transforms.clip_augment import change_appearance
+from slic_mmaction.transforms.clip_draws import UNIFORMS, draw_clips
 
 VIEWS = 3
 CONFIG = ROOT / "configs" / "slic_r3d_ucf101_device_aug.py"
@@ -41,10 +41,15 @@ def made_up_batch(samples: int, frames: int, side: int) -> list[Tensor]:
     return out
 
 
+def uniforms(samples: int) -> np.ndarray:
+    """What ClipAugment draws for each view: (N, V, 12)."""
+    return np.random.default_rng(0).random((samples, VIEWS, UNIFORMS))
+
+
 def augmented(clips: list[Tensor], device: torch.device) -> Tensor:
     """(N, V, 3, T, H, W) grey levels on the CPU, float64, as the network would see them."""
     preprocessor = MODELS.build(Config.fromfile(CONFIG).model.data_preprocessor).to(device)
-    samples = [ActionDataSample(metainfo=dict(draw_seed=seed)) for seed in range(len(clips))]
+    samples = [ActionDataSample(metainfo=dict(clip_draws=row)) for row in uniforms(len(clips))]
     batch = dict(inputs=[clip.to(device) for clip in clips], data_samples=samples)
     inputs = preprocessor(batch, training=True)["inputs"]
     mean, std = preprocessor.mean.double().cpu(), preprocessor.std.double().cpu()
@@ -54,8 +59,7 @@ def augmented(clips: list[Tensor], device: torch.device) -> Tensor:
 def on_host(clips: list[Tensor]) -> Tensor:
     """The same clips changed as ClipAugment does in a loader worker."""
     preprocessor = MODELS.build(Config.fromfile(CONFIG).model.data_preprocessor)
-    samples = [ActionDataSample(metainfo=dict(draw_seed=seed)) for seed in range(len(clips))]
-    draws = sample_draws(samples, VIEWS, preprocessor.appearance)
+    draws = draw_clips(uniforms(len(clips)).reshape(-1, UNIFORMS), preprocessor.appearance)
     flat = torch.stack(clips).flatten(0, 1).permute(0, 2, 3, 4, 1).numpy()
     changed = [
         change_appearance(clip, draws, number, preprocessor.appearance, is_flow=False)

@@ -26,6 +26,7 @@ from video_data import video_set
 
 from slic_mmaction.decoding import open_reader
 from slic_mmaction.decoding.choice import is_usable
+from slic_mmaction.transforms.clip_draws import UNIFORMS
 
 PIPELINES = ("host", "device", "cached")
 DECODERS = ("pyav", "opencv", "decord")
@@ -58,10 +59,11 @@ def device_augmentation(videos: int, settings: Settings) -> Result:
     cfg = Config.fromfile(ROOT / "configs/slic_r3d_ucf101_device_aug.py")
     preprocessor = MODELS.build(cfg.model.data_preprocessor).to(settings.device)
     clips = made_up_batch(videos, frames, side)
-    draws = itertools.count()
+    draws = np.random.default_rng(0)
 
     def work() -> None:
-        samples = [ActionDataSample(metainfo=dict(draw_seed=next(draws))) for _ in clips]
+        uniforms = draws.random((videos, VIEWS, UNIFORMS))
+        samples = [ActionDataSample(metainfo=dict(clip_draws=row)) for row in uniforms]
         preprocessor(dict(inputs=clips, data_samples=samples), training=True)
 
     repeats, warmup = (2, 1) if settings.small else (20, 3)

@@ -19,9 +19,9 @@ train_pipeline = [
     open_video,
     dict(type="SampleViewFrames", **clip),
     dict(type="DecodeFrames"),
-    dict(type="ClipRandomResizedCrop", size=112, area_range=(0.25, 1.0)),
+    dict(type="ClipAugment", size=112, area_range=(0.25, 1.0), on_device=True),
     dict(type="FormatShape", input_format="NCTHW"),
-    dict(type="PackActionInputs", meta_keys=("modalities",)),
+    dict(type="PackActionInputs", meta_keys=("modalities", "clip_draws")),
 ]
 embed_pipeline = [
     open_video,

@@ -133,10 +133,11 @@ class ClusterAwareDataset(Dataset):
             self._in_order(sample["inputs"].chunk(len(own)), positive["inputs"].chunk(len(others)))
         )
         element = sample["data_samples"]
-        # Of which kind each view is, where transforms packed that (FlowView).
-        if "modalities" in element:
-            kinds = self._in_order(element.modalities, positive["data_samples"].modalities)
-            element.set_metainfo(dict(modalities=kinds))
+        # What transforms have packed for each view (FlowView, ClipAugment).
+        for key in ("modalities", "clip_draws"):
+            if key in element:
+                views = self._in_order(element.get(key), positive["data_samples"].get(key))
+                element.set_metainfo({key: views})
         return sample
 
     def _in_order(self, of_anchor: Sequence, of_positive: Sequence) -> list:

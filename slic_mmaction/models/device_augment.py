@@ -1,6 +1,6 @@
 """The changes after the crop, for all clips of a batch together, as tensor functions.
 
-They follow the 8-bit operations of ``slic_mmaction.transforms.color``: values are rounded
+They follow the 8-bit operations of ``slic_mmaction.transforms.clip_augment``: values are rounded
 to 0..255 after every step, so that a clip looks the same whether a worker or the device
 changed it. All functions but :func:`augment_clips` take float32 clips (M, 3, T, H, W) with
 whole values 0..255 and one factor (M,) per clip, and may return unrounded values.
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..transforms.clip_augment import LUMA
 from ..transforms.clip_draws import (
     BRIGHTNESS,
     CONTRAST,
@@ -22,11 +23,6 @@ from ..transforms.clip_draws import (
     Appearance,
     ClipDraws,
 )
-from ..transforms.color import LUMA
-
-
-def _each_clip(factors: Tensor) -> Tensor:
-    return factors.view(-1, 1, 1, 1, 1)
 
 
 def to_gray(clips: Tensor) -> Tensor:
@@ -42,25 +38,25 @@ def grayscale(clips: Tensor) -> Tensor:
 
 def adjust_brightness(clips: Tensor, factors: Tensor) -> Tensor:
     """Scale all values: ``factor * x``."""
-    return clips * _each_clip(factors)
+    return clips * factors.view(-1, 1, 1, 1, 1)
 
 
 def adjust_contrast(clips: Tensor, factors: Tensor) -> Tensor:
     """Blend each frame with its own mean luma: ``mean + factor * (x - mean)``."""
     means = to_gray(clips).mean(dim=(3, 4), keepdim=True).round_()
-    return torch.lerp(means, clips, _each_clip(factors))
+    return torch.lerp(means, clips, factors.view(-1, 1, 1, 1, 1))
 
 
 def adjust_saturation(clips: Tensor, factors: Tensor) -> Tensor:
     """Blend each pixel with its luma: ``gray + factor * (x - gray)``."""
-    return torch.lerp(to_gray(clips), clips, _each_clip(factors))
+    return torch.lerp(to_gray(clips), clips, factors.view(-1, 1, 1, 1, 1))
 
 
 def adjust_hue(clips: Tensor, shifts: Tensor) -> Tensor:
     """Rotate the hue by ``shift`` turns of the colour circle (-0.5..0.5).
 
     Smith's hexagonal HSV, but not rounded to 8 bits on the way there and back, which
-    takes half a grey level from the host's result on random colours.
+    takes half a grey level from the worker's result on random colours.
     """
     red, green, blue = clips.unbind(1)
     value = clips.amax(1)
@@ -71,7 +67,7 @@ def adjust_hue(clips: Tensor, shifts: Tensor) -> Tensor:
         green - blue,
         torch.where(value == green, blue - red + 2 * chroma, red - green + 4 * chroma),
     )
-    # The host turns by whole steps of 1/256.
+    # The worker turns by whole steps of 1/256.
     steps = (shifts * 256).round().view(-1, 1, 1, 1)
     hue = sixths / chroma.clamp(min=1) + steps * (6 / 256)
     falls = (torch.remainder(hue + offset, 6) for offset in (5, 3, 1))
@@ -87,12 +83,12 @@ def blur_matrix(side: int, kernel_size: int, sigma: float) -> Tensor:
     Rows are mirrored at their ends, the outermost pixel not repeated.
 
     Args:
-        side (int): Number of pixels in the row.
-        kernel_size (int): Odd number of taps.
-        sigma (float): Standard deviation in pixels.
+        side: Number of pixels in the row.
+        kernel_size: Odd number of taps.
+        sigma: Standard deviation in pixels.
 
     Returns:
-        Tensor: (side, side) float32; ``matrix @ row`` is the blurred row.
+        (side, side) float32 on the CPU; ``matrix @ row`` is the blurred row.
     """
     taps = torch.arange(kernel_size, dtype=torch.float64) - kernel_size // 2
     weights = torch.exp(-(taps**2) / (2 * sigma**2))
@@ -113,7 +109,7 @@ def gaussian_blur(clips: Tensor, kernel_size: int, sigma: float) -> Tensor:
     channel are slow.
     """
     rows, columns = (
-        blur_matrix(side, kernel_size, sigma).to(clips.device) for side in clips.shape[-2:]
+        _to_device(blur_matrix(side, kernel_size, sigma), clips) for side in clips.shape[-2:]
     )
     return rows @ (clips @ columns.T)
 
@@ -136,13 +132,13 @@ def augment_clips(
     no clip is computed that a round leaves alone.
 
     Args:
-        clips (Tensor): (M, 3, T, H, W) uint8, contiguous; changed in place.
-        draws (ClipDraws): Drawn parameters of the M clips.
-        appearance (Appearance): For the blur's kernel.
-        is_flow (np.ndarray): (M,) bool, clips whose values a flip negates.
+        clips: (M, 3, T, H, W) uint8, contiguous; changed in place.
+        draws: Drawn parameters of the M clips.
+        appearance: For the blur's kernel.
+        is_flow: (M,) bool, clips whose values a flip negates.
 
     Returns:
-        Tensor: ``clips``.
+        ``clips``.
     """
     flipped = _numbers(draws.flip, clips)
     clips[flipped] = clips[flipped].flip(-1)
@@ -151,15 +147,20 @@ def augment_clips(
     for place in range(len(ADJUST)):
         for operation, adjust in ADJUST.items():
             turn = (draws.order[:, place] == operation) & draws.changes[:, operation]
-            factors = torch.from_numpy(draws.factors[turn, operation]).float().to(clips.device)
+            factors = _to_device(torch.from_numpy(draws.factors[turn, operation]).float(), clips)
             _change(clips, turn, adjust, factors)
     _change(clips, draws.gray, grayscale)
     _change(clips, draws.blur, gaussian_blur, appearance.blur_kernel, appearance.blur_sigma)
     return clips
 
 
+def _to_device(small: Tensor, clips: Tensor) -> Tensor:
+    # Otherwise each of some 40 copies would wait for all that the device still has to do.
+    return small.to(clips.device, non_blocking=True)
+
+
 def _numbers(mask: np.ndarray, clips: Tensor) -> Tensor:
-    return torch.from_numpy(np.flatnonzero(mask)).to(clips.device)
+    return _to_device(torch.from_numpy(np.flatnonzero(mask)), clips)
 
 
 def _change(

@@ -16,7 +16,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
     MMAction2's backbones do in ``train()`` beyond the mode is not done again.
 
     Args:
-        model (nn.Module): Any network.
+        model: Any network.
     """
     modes = {module: module.training for module in model.modules()}
     model.eval()

@@ -1,12 +1,17 @@
-"""From whatever a backbone returns to one feature vector per clip."""
+"""From whatever a backbone returns to one feature vector per clip, and how wide that is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+
+from .evaluation_mode import evaluation_mode
+
+if TYPE_CHECKING:
+    from mmaction.models.recognizers.base import BaseRecognizer
 
 
 def pool_clips(features: Tensor | Sequence[Any], num_segments: int | None = None) -> Tensor:
@@ -22,13 +27,13 @@ def pool_clips(features: Tensor | Sequence[Any], num_segments: int | None = None
     | [map, class token] in a sequence | MViT | the class token, as in MMAction2's ``MViTHead`` |
 
     Args:
-        features (Tensor | Sequence): What the backbone returned.
-        num_segments (int, optional): Frames of a clip, if the backbone sees single frames
-            and returns them in the batch dimension (``Recognizer2D``), those of a clip in a
-            row. Defaults to None: a row is a clip.
+        features: What the backbone returned.
+        num_segments: Frames of a clip, if the backbone sees single frames and returns them in
+            the batch dimension (``Recognizer2D``), those of a clip in a row. None: a row is a
+            clip.
 
     Returns:
-        Tensor: (N, C), or (N, sum of C) of a sequence.
+        (N, C), or (N, sum of C) of a sequence.
 
     Raises:
         ValueError: If the output has another form, or does not go with ``num_segments``; the
@@ -48,7 +53,7 @@ def frames_per_clip(head: object) -> int | None:
     """Frames that a head counts as one clip, None if it gets whole clips.
 
     Args:
-        head (object): Of a recognizer; ``SLICHead`` and ``TSMHead`` have ``num_segments``.
+        head: Of a recognizer; ``SLICHead`` and ``TSMHead`` have ``num_segments``.
     """
     return getattr(head, "num_segments", None)
 
@@ -102,3 +107,47 @@ def _describe(features: object) -> str:
     if isinstance(features, (tuple, list)):
         return f"a {type(features).__name__} of ({', '.join(_describe(f) for f in features)})"
     return f"a {type(features).__name__}"
+
+
+# Frames and pixels of the clips to try, the cheapest first. Most networks take any; C3D takes
+# 112 pixels only, transformers with learned positions the size they were configured for.
+CLIPS = ((8, 64), (16, 112), (8, 224), (16, 224), (32, 224))
+
+
+def infer_width(recognizer: BaseRecognizer, num_segments: int | None) -> int:
+    """Channels of the pooled feature of a backbone (and neck).
+
+    One black clip goes through in evaluation mode. Neither weights nor BatchNorm statistics
+    nor torch's random numbers change.
+
+    Args:
+        recognizer: With its backbone.
+        num_segments: Frames of a clip of a 2D network.
+
+    Returns:
+        What ``cls_head.in_channels`` has to be.
+
+    Raises:
+        ValueError: If the backbone takes none of the clips tried, with what it said to each.
+    """
+    said = []
+    device = next(recognizer.parameters()).device
+    shapes = [
+        (3, frames, side, side) if num_segments is None else (num_segments, 3, side, side)
+        for frames, side in CLIPS
+    ]
+    for shape in dict.fromkeys(shapes):
+        clip = torch.zeros(1, *shape, device=device)
+        if num_segments is None:
+            clip = clip[None]
+        try:
+            with torch.no_grad(), evaluation_mode(recognizer), torch.random.fork_rng(devices=[]):
+                features, _ = recognizer.extract_feat(clip, stage="neck")
+        except Exception as error:  # Whatever foreign code raises at a size it does not take.
+            said.append(f"{shape}: {type(error).__name__}: {error}")
+        else:
+            return pool_clips(features, num_segments).shape[1]
+    raise ValueError(
+        f"in_channels='auto' found no clip that {type(recognizer.backbone).__name__} takes: set "
+        "cls_head.in_channels to the width of its pooled feature. Tried " + "; ".join(said)
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from torch import Tensor
 
-from ..transforms.clip_draws import FLOW, RGB, UNIFORMS, Appearance, ClipDraws, draw_clips
+from ..transforms.clip_draws import FLOW, RGB, Appearance, draw_clips
 from .device_augment import augment_clips
 
 
@@ -21,19 +20,15 @@ from .device_augment import augment_clips
 class SLICDataPreprocessor(ActionDataPreprocessor):
     """``ActionDataPreprocessor`` that augments training clips before it normalises them.
 
-    Workers decode, crop and resize (``ClipRandomResizedCrop``) and ship uint8; flip,
-    colour jitter, greyscale and blur happen here, for all clips of the batch together.
-    Only training batches are augmented: what is embedded, validated or tested is
-    normalised as by the stock preprocessor.
-
-    The draws of a clip are a function of its sample's ``draw_seed``, which
-    :class:`ClusterAwareDataset` derives from (seed, epoch, index), and of its view, so a
-    run depends neither on workers nor on ranks nor on what else is in the batch.
+    Workers decode, crop and resize (``ClipAugment(on_device=True)``) and ship uint8; flip,
+    colour jitter, greyscale and blur happen here, for all clips of the batch together, by what
+    the worker has drawn: clips are those of a ``ClipAugment`` that does all. Only training
+    batches are augmented: what is embedded, validated or tested is normalised as by the stock
+    preprocessor.
 
     Args:
-        augment (dict, optional): Fields of
-            :class:`slic_mmaction.transforms.clip_draws.Appearance` that depart from the
-            paper's values.
+        augment: Fields of :class:`slic_mmaction.transforms.clip_draws.Appearance` that depart
+            from the paper's values.
         **kwargs: Arguments of ``ActionDataPreprocessor`` (mean, std, ...), with
             ``format_shape='NCTHW'`` and RGB frames.
 
@@ -48,12 +43,6 @@ class SLICDataPreprocessor(ActionDataPreprocessor):
                 "SLICDataPreprocessor needs format_shape='NCTHW' and frames in RGB "
                 f"(to_rgb=False), but got {self.format_shape!r} and to_rgb={self.to_rgb}."
             )
-        known = inspect.signature(Appearance).parameters
-        if unknown := set(augment or {}) - set(known):
-            raise TypeError(
-                f"SLICDataPreprocessor's augment knows {', '.join(known)}, but got "
-                f"{', '.join(map(repr, sorted(map(str, unknown))))}."
-            )
         self.appearance = Appearance(**(augment or {}))
 
     def preprocess(
@@ -65,14 +54,17 @@ class SLICDataPreprocessor(ActionDataPreprocessor):
         """Augment, if training, then do what the stock preprocessor does.
 
         Args:
-            inputs (list[Tensor]): N samples (V, 3, T, H, W) uint8, all of one size when
-                training.
-            data_samples (Sequence[ActionDataSample]): Their metainfo has ``draw_seed``
-                when training and may have ``modalities``, one name for each view.
-            training (bool): Whether to augment.
+            inputs: N samples (V, 3, T, H, W) uint8, all of one size when training.
+            data_samples: Their metainfo has ``clip_draws`` (V, 12) when training, and may have
+                ``modalities``, one name for each view.
+            training: Whether to augment.
 
         Returns:
-            tuple: (N, V, 3, T, H, W) float32 and the data samples.
+            (N, V, 3, T, H, W) float32 and the data samples.
+
+        Raises:
+            ValueError: If training and the clips or their draws are not those of
+                ``ClipAugment(on_device=True)``.
         """
         if training:
             inputs = list(self._augment(inputs, data_samples))
@@ -80,61 +72,29 @@ class SLICDataPreprocessor(ActionDataPreprocessor):
 
     @torch.no_grad()
     def _augment(self, inputs: list[Tensor], data_samples: Sequence[ActionDataSample]) -> Tensor:
-        _check(inputs, data_samples)
+        if any("clip_draws" not in sample for sample in data_samples):
+            raise ValueError(
+                "SLICDataPreprocessor applies what ClipAugment(on_device=True) has drawn, but a "
+                "training sample has no clip_draws: use that transform and "
+                "PackActionInputs(meta_keys=('modalities', 'clip_draws'))."
+            )
+        shapes = {tuple(clips.shape) for clips in inputs}
+        dtypes = {clips.dtype for clips in inputs}
+        if len(shapes) > 1 or dtypes != {torch.uint8}:
+            raise ValueError(
+                "SLICDataPreprocessor needs uint8 clips of one size, but a training batch has "
+                f"{sorted(shapes)} of {sorted(map(str, dtypes))}; end the pipeline with "
+                "ClipAugment(on_device=True), FormatShape and PackActionInputs."
+            )
         batch = torch.stack(inputs)
-        draws = sample_draws(data_samples, batch.shape[1], self.appearance)
-        modalities = np.concatenate(
-            [sample.get("modalities", [RGB] * batch.shape[1]) for sample in data_samples]
-        )
+        all_rgb = [RGB] * batch.shape[1]
+        modalities = np.concatenate([s.get("modalities", all_rgb) for s in data_samples])
+        uniforms = np.concatenate([sample.clip_draws for sample in data_samples])
+        draws = draw_clips(uniforms, self.appearance).colors_only_on(modalities == RGB)
         clips = batch.flatten(0, 1).contiguous()
         # MMEngine preprocesses inside its autocast context, whose half precision would round
         # grey levels of the blur.
         with torch.autocast(clips.device.type, enabled=False):
-            augment_clips(
-                clips,
-                draws.colors_only_on(modalities == RGB),
-                self.appearance,
-                modalities == FLOW,
-            )
+            augment_clips(clips, draws, self.appearance, modalities == FLOW)
         # Into the memory layout that came, so that the network gets the one it gets elsewhere.
         return batch.copy_(clips.view_as(batch))
-
-
-def sample_draws(
-    data_samples: Sequence[ActionDataSample], views: int, appearance: Appearance
-) -> ClipDraws:
-    """Draw for all views of some samples, each from its own seed.
-
-    Args:
-        data_samples (Sequence[ActionDataSample]): N samples with ``draw_seed``.
-        views (int): Number V of clips in a sample.
-        appearance (Appearance): The distribution.
-
-    Returns:
-        ClipDraws: For N * V clips, the views of a sample in a row.
-    """
-    uniforms = [np.random.default_rng(s.draw_seed).random((views, UNIFORMS)) for s in data_samples]
-    return draw_clips(np.concatenate(uniforms), appearance)
-
-
-def _check(inputs: Sequence[Tensor], data_samples: Sequence[ActionDataSample]) -> None:
-    if any("draw_seed" not in sample for sample in data_samples):
-        raise ValueError(
-            "SLICDataPreprocessor draws from each sample's draw_seed, which ClusterAwareDataset "
-            "writes, but a training sample has none; use ActionDataPreprocessor here."
-        )
-    shapes = {tuple(clips.shape) for clips in inputs}
-    dtypes = {clips.dtype for clips in inputs}
-    if len(shapes) > 1 or dtypes != {torch.uint8}:
-        raise ValueError(
-            "SLICDataPreprocessor needs uint8 clips of one size, but a training batch has "
-            f"{sorted(shapes)} of {sorted(map(str, dtypes))}; end the pipeline with "
-            "ClipRandomResizedCrop, FormatShape and PackActionInputs."
-        )
-    views = inputs[0].shape[0]
-    named = {len(sample.get("modalities", [RGB] * views)) for sample in data_samples}
-    if named != {views}:
-        raise ValueError(
-            f"SLICDataPreprocessor needs one modality for each of a sample's {views} views, but "
-            f"a training batch has samples with {sorted(named)} modalities."
-        )

@@ -12,8 +12,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
-from .feature_width import infer_width
-from .pooling import pool_clips
+from .pooling import infer_width, pool_clips
 
 FEATURES = ("projection", "backbone")
 
@@ -23,25 +22,25 @@ class SLICHead(BaseModule):
     """Projection head of SLIC, in the place of a recognizer's ``cls_head``.
 
     Pooled feature -> Linear -> BatchNorm -> ReLU -> Linear, with no normalisation at
-    the end: distances are cosine (METHOD "Network"). The linear layers keep torch's
-    initialisation, as in the authors' code; Kaiming is for the convolutions.
+    the end: distances are cosine. The linear layers keep torch's initialisation, as in the
+    authors' code; Kaiming is for the convolutions.
 
     Args:
-        in_channels (int | str): Width of the pooled backbone feature; ``'auto'`` tries it out
+        in_channels: Width of the pooled backbone feature; ``'auto'`` tries it out
             when the head becomes the ``cls_head`` of a recognizer.
-        losses (Sequence[dict]): Configs of losses. Each is called with embeddings
+        losses: Configs of losses. Each is called with embeddings
             (N, V, D), pseudo-labels (N,) and a generator, and returns named scalars,
             of which those with ``loss`` in the name are summed.
-        hidden_channels (int): Width of the hidden layer. Defaults to 2048.
-        out_channels (int): Width D of the embedding. Defaults to 128.
-        feature (str): What :meth:`predict` returns: ``'projection'`` (D) or the pooled
-            ``'backbone'`` feature (in_channels). Defaults to ``'projection'``.
-        num_segments (int, optional): Frames of a clip, for ``Recognizer2D``, whose features of
-            a clip's frames are averaged. Defaults to None: the backbone sees whole clips.
-        init_cfg (dict, optional): Initialisation config of MMEngine.
+        hidden_channels: Width of the hidden layer.
+        out_channels: Width D of the embedding.
+        feature: What :meth:`predict` returns: ``'projection'`` (D) or the pooled
+            ``'backbone'`` feature (in_channels).
+        num_segments: Frames of a clip, for ``Recognizer2D``, whose features of
+            a clip's frames are averaged. None: the backbone sees whole clips.
+        init_cfg: Initialisation config of MMEngine.
 
     Raises:
-        ValueError: If the feature is unknown, or a width or num_segments is below 1.
+        ValueError: If the feature is unknown, or a width or num_segments is less than 1.
     """
 
     def __init__(
@@ -57,8 +56,11 @@ class SLICHead(BaseModule):
         super().__init__(init_cfg)
         if feature not in FEATURES:
             raise ValueError(f"SLICHead's feature is one of {FEATURES}, but got {feature!r}.")
-        widths = (hidden_channels, out_channels, *((in_channels,) if in_channels != "auto" else ()))
-        if min(widths) < 1 or (num_segments is not None and num_segments < 1):
+        if isinstance(in_channels, str) and in_channels != "auto":
+            raise ValueError(f"SLICHead's in_channels is a number or 'auto', not {in_channels!r}.")
+        widths = [hidden_channels, out_channels]
+        widths += [n for n in (in_channels, num_segments) if isinstance(n, int)]
+        if min(widths) < 1:
             raise ValueError(
                 "SLICHead needs widths and num_segments of at least 1, but got in_channels="
                 f"{in_channels}, hidden_channels={hidden_channels}, out_channels={out_channels}, "
@@ -88,11 +90,11 @@ class SLICHead(BaseModule):
         """Embed clips.
 
         Args:
-            feats (Tensor | Sequence[Any]): Output of the backbone for M clips.
+            feats: Output of the backbone for M clips.
             **kwargs: What recognizers pass to any head; not used.
 
         Returns:
-            Tensor: (M, D) embeddings.
+            (M, D) embeddings.
         """
         pooled = self._pool(feats)
         return self.projection(pooled)
@@ -109,14 +111,12 @@ class SLICHead(BaseModule):
         (seed, epoch, index) only and a resumed run mines the same negatives.
 
         Args:
-            feats (Tensor | Sequence[Any]): Backbone output of N * V clips, the views
-                of a sample in a row.
-            data_samples (Sequence[ActionDataSample]): N samples of
-                :class:`ClusterAwareDataset`.
+            feats: Backbone output of N * V clips, the views of a sample in a row.
+            data_samples: N samples of :class:`ClusterAwareDataset`.
             **kwargs: What recognizers pass to any head; not used.
 
         Returns:
-            dict[str, Tensor]: Scalars by name.
+            Scalars by name.
 
         Raises:
             ValueError: If there are more or fewer embeddings than views.
@@ -139,13 +139,12 @@ class SLICHead(BaseModule):
         """Write each video's embedding, the mean over its clips, on its data sample.
 
         Args:
-            feats (Tensor | Sequence[Any]): Backbone output of N * clips, the clips of
-                a video in a row.
-            data_samples (Sequence[ActionDataSample]): N samples.
+            feats: Backbone output of N * clips, the clips of a video in a row.
+            data_samples: N samples.
             **kwargs: What recognizers pass to any head; not used.
 
         Returns:
-            Sequence[ActionDataSample]: The samples with ``embedding`` (D,) float32 and
+            The samples with ``embedding`` (D,) float32 and
             the metainfo ``feature``.
         """
         clips = self(feats) if self.feature == "projection" else self._pool(feats)

@@ -26,15 +26,15 @@ class CachedVideo(OpenVideo):
     Keys are those of :class:`OpenVideo`; raw frames are not cached.
 
     Args:
-        path (str): Folder of the cache, on a local disk or in memory (``/dev/shm/...``);
+        path: Folder of the cache, on a local disk or in memory (``/dev/shm/...``);
             shared by all workers and ranks of the machine. To empty it, delete it.
-        max_bytes (int): Bound of its size.
-        short_side (int): Of the frames, in pixels. Defaults to 128.
-        decoder (str): See :class:`OpenVideo`. Defaults to ``'auto'``.
-        num_threads (int): See :class:`OpenVideo`. Defaults to 1.
+        max_bytes: Bound of its size.
+        short_side: Of the frames, in pixels.
+        decoder: See :class:`OpenVideo`.
+        num_threads: See :class:`OpenVideo`.
 
     Raises:
-        ValueError: If max_bytes or short_side is below 1, or raw frames are to be cached.
+        ValueError: If max_bytes or short_side is less than 1, or raw frames are to be cached.
     """
 
     def __init__(

@@ -1,8 +1,7 @@
-"""What is drawn for a clip's flip, colours and blur, apart from how it is applied.
+"""What is drawn for a clip's flip, colours and blur: once, for the worker and the device alike.
 
-The host transform :class:`ClipAugment` and :class:`SLICDataPreprocessor` on the device
-both turn uniform numbers into parameters here, so their distributions are the same by
-construction.
+:class:`ClipAugment` draws uniform numbers for each clip. Either it turns them into parameters
+here and applies them, or it hands the numbers to :class:`SLICDataPreprocessor`, which does.
 """
 
 from __future__ import annotations
@@ -10,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-
-from ..argument_types import typed
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 NEUTRAL = np.array([1.0, 1.0, 1.0, 0.0])
@@ -24,22 +21,21 @@ UNIFORMS = 12
 """Uniform numbers that the draws of one clip are made from."""
 
 
-@typed
 @dataclass(frozen=True)
 class Appearance:
-    """Probabilities and strengths of all changes after the crop (METHOD "Training sample").
+    """Probabilities and strengths of all changes after the crop; the paper's by default.
 
     Args:
-        flip_prob (float): Probability to mirror the clip left to right.
-        brightness (float): Factor uniform in ``[1 - b, 1 + b]``.
-        contrast (float): Likewise.
-        saturation (float): Likewise.
-        hue (float): Shift uniform in ``[-hue, hue]`` turns, at most 0.5.
-        jitter_prob (float): Probability to change the four above, in random order.
-        gray_prob (float): Probability to drop the colours.
-        blur_prob (float): Probability to blur.
-        blur_kernel (int): Odd side of the Gaussian kernel in pixels.
-        blur_sigma (float): Its standard deviation in pixels.
+        flip_prob: Probability to mirror the clip left to right.
+        brightness: Factor uniform in ``[1 - b, 1 + b]``.
+        contrast: Likewise.
+        saturation: Likewise.
+        hue: Shift uniform in ``[-hue, hue]`` turns, at most 0.5.
+        jitter_prob: Probability to change the four above, in random order.
+        gray_prob: Probability to drop the colours.
+        blur_prob: Probability to blur.
+        blur_kernel: Odd side of the Gaussian kernel in pixels.
+        blur_sigma: Its standard deviation in pixels.
 
     Raises:
         ValueError: If a value is out of its range.
@@ -61,9 +57,9 @@ class Appearance:
             high = 0.5 if name == "hue" else 1
             if name not in ("blur_kernel", "blur_sigma") and not 0 <= value <= high:
                 raise ValueError(f"Augmentation needs {name} in 0..{high}, but got {value}.")
-        if self.blur_kernel < 1 or self.blur_kernel % 2 == 0:
+        if self.blur_kernel < 1 or self.blur_kernel % 2 != 1:
             raise ValueError(f"Augmentation needs an odd blur_kernel, but got {self.blur_kernel}.")
-        if self.blur_sigma <= 0:
+        if not self.blur_sigma > 0:
             raise ValueError(f"Augmentation needs blur_sigma above 0, but got {self.blur_sigma}.")
 
 
@@ -72,13 +68,13 @@ class ClipDraws:
     """Drawn parameters of M clips.
 
     Args:
-        flip (np.ndarray): (M,) bool.
-        order (np.ndarray): (M, 4) int64, the numbers of the jitter operations in the order
-            in which the clip undergoes them.
-        factors (np.ndarray): (M, 4) float64, by number of the operation, not by place. An
-            operation whose factor is :data:`NEUTRAL` is left out.
-        gray (np.ndarray): (M,) bool.
-        blur (np.ndarray): (M,) bool.
+        flip: (M,) bool.
+        order: (M, 4) int64, the numbers of the jitter operations in the order in which the clip
+            undergoes them.
+        factors: (M, 4) float64, by number of the operation, not by place. An operation whose
+            factor is :data:`NEUTRAL` is left out.
+        gray: (M,) bool.
+        blur: (M,) bool.
     """
 
     flip: np.ndarray
@@ -93,11 +89,7 @@ class ClipDraws:
         return self.factors != NEUTRAL
 
     def colors_only_on(self, is_rgb: np.ndarray) -> ClipDraws:
-        """Leave out all but the flip for clips whose values are not colours.
-
-        Args:
-            is_rgb (np.ndarray): (M,) bool.
-        """
+        """Leave out all but the flip for clips whose values are not colours, given (M,) bool."""
         return replace(
             self,
             factors=np.where(is_rgb[:, None], self.factors, NEUTRAL),
@@ -113,21 +105,17 @@ def draw_clips(uniforms: np.ndarray, appearance: Appearance) -> ClipDraws:
     changed without changing the other draws of a run.
 
     Args:
-        uniforms (np.ndarray): (M, :data:`UNIFORMS`) float64 in [0, 1).
-        appearance (Appearance): The distribution.
+        uniforms: (M, :data:`UNIFORMS`) float64 in [0, 1).
+        appearance: The distribution.
 
     Returns:
-        ClipDraws: For M clips.
+        For M clips.
     """
-    flip, jitter, gray, blur = (uniforms[:, :4] < _probabilities(appearance)).T
-    strengths = np.array(
-        [appearance.brightness, appearance.contrast, appearance.saturation, appearance.hue]
-    )
+    a = appearance
+    probabilities = np.array([a.flip_prob, a.jitter_prob, a.gray_prob, a.blur_prob])
+    flip, jitter, gray, blur = (uniforms[:, :4] < probabilities).T
+    strengths = np.array([a.brightness, a.contrast, a.saturation, a.hue])
     factors = NEUTRAL + strengths * (2 * uniforms[:, 4:8] - 1)
     # Ranks of independent uniform numbers are a uniform permutation.
     order = np.argsort(uniforms[:, 8:12], axis=1)
     return ClipDraws(flip, order, np.where(jitter[:, None], factors, NEUTRAL), gray, blur)
-
-
-def _probabilities(a: Appearance) -> np.ndarray:
-    return np.array([a.flip_prob, a.jitter_prob, a.gray_prob, a.blur_prob])

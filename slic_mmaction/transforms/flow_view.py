@@ -1,14 +1,17 @@
-"""Optical flow as a second view of a clip (METHOD "Training sample")."""
+"""Second modalities: some views of a sample shown as optical flow or as frame difference."""
 
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
 from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
 
 from ..flow import (
     build_estimator,
@@ -18,13 +21,118 @@ from ..flow import (
     read_rawframes,
     relative_name,
     stored_path,
+    to_levels,
 )
 from ..flow.rawframes import check_template
-from .clip_draws import FLOW
-from .flow_second_view import REPLACEABLE, SecondModality
+from .clip_draws import FLOW, RGB
+from .view_frames import ANCHOR
 
+SECOND_ANCHOR = "second_anchor"
+REPLACEABLE = ("positive", SECOND_ANCHOR)
 ON_THE_FLY = ("dis", "farneback")
 SOURCES = ("files", "rawframes", *ON_THE_FLY)
+
+
+class SecondModality(BaseTransform):
+    """Replaces a clip by other images of the same frames, drawn for each clip.
+
+    The first anchor always stays RGB: it is what the other views are compared with.
+
+    Required Keys:
+
+    - imgs (Sequence of (H, W, 3) uint8 frames, clip after clip)
+    - clip_len
+    - frame_inds
+    - views (Sequence[str], optional): One for each clip, of :class:`ClusterAwareDataset`.
+      Absent, as in pipelines for embedding and evaluation, every clip may be replaced.
+    - modalities (Sequence[str], optional): One for each clip; absent means all
+      ``'rgb'``. A clip that is not RGB is left alone.
+
+    Modified Keys: imgs, modalities. Augmentations read the latter: values that are not
+    colours get the crop and the flip, but no change of colours.
+
+    Args:
+        prob: Probability for each clip; the paper's by default.
+        views: Which clips: ``'positive'`` and ``'second_anchor'``.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    modality: ClassVar[str]
+
+    def __init__(self, prob: float = 0.25, views: Sequence[str] = REPLACEABLE) -> None:
+        if not 0 <= prob <= 1:
+            raise ValueError(f"{type(self).__name__} needs prob in 0..1, but got {prob}.")
+        if not views or not set(views) <= set(REPLACEABLE):
+            raise ValueError(
+                f"{type(self).__name__} can replace the views {REPLACEABLE}, but got {views}."
+            )
+        self.prob = prob
+        self.views = tuple(views)
+
+    @abstractmethod
+    def images(self, results: dict, clip: slice) -> Sequence[np.ndarray]:
+        """One (h, w) uint8 image for each frame of ``clip``, of any size."""
+
+    def transform(self, results: dict) -> dict:
+        """Draw for each clip that may be replaced, and replace it."""
+        frames, clip_len = list(results["imgs"]), results["clip_len"]
+        views = list(results.get("views", [self.views[0]] * (len(frames) // clip_len)))
+        if views.count(ANCHOR) > 1:  # the second one must not be taken for the first
+            views[views.index(ANCHOR, views.index(ANCHOR) + 1)] = SECOND_ANCHOR
+        modalities = list(results.get("modalities", [RGB] * len(views)))
+        for number, view in enumerate(views):
+            if view not in self.views or np.random.random() >= self.prob:
+                continue
+            if modalities[number] != RGB:
+                continue
+            clip = slice(number * clip_len, (number + 1) * clip_len)
+            height, width = frames[clip.start].shape[:2]
+            frames[clip] = [_as_rgb(i, (width, height)) for i in self.images(results, clip)]
+            modalities[number] = self.modality
+        results["imgs"] = frames
+        results["modalities"] = modalities
+        return results
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
+        return f"{type(self).__name__}({fields})"
+
+
+def _as_rgb(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize a grey image to ``(width, height)`` and repeat it to three channels."""
+    if image.shape[::-1] != size:
+        shrinks = image.shape[1] > size[0]
+        image = cv2.resize(
+            image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        )
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
+
+
+@TRANSFORMS.register_module()
+class FrameDifference(SecondModality):
+    """Show some views as the signed difference of consecutive grey frames.
+
+    The cheap stand-in for :class:`FlowView`: what moves shows, but not whereto, and a
+    flip does not negate it. A difference d of luma is shown as ``round((d + 255) / 2)``.
+    Frames that nothing follows repeat the last difference.
+
+    Args:
+        prob: Probability for each clip.
+        views: Which clips, see :class:`SecondModality`.
+    """
+
+    modality = "difference"
+
+    def images(self, results: dict, clip: slice) -> list[np.ndarray]:
+        """Differences within the clip."""
+        gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in results["imgs"][clip]]
+        return forward_images(
+            gray,
+            results["frame_inds"][clip],
+            lambda a, b: to_levels(cv2.subtract(b, a, dtype=cv2.CV_16S), 255),
+        )
 
 
 @TRANSFORMS.register_module()
@@ -40,24 +148,24 @@ class FlowView(SecondModality):
     last image is repeated.
 
     Args:
-        source (str): ``'files'`` of ``tools/data/extract_flow.py``; ``'rawframes'`` of
+        source: ``'files'`` of ``tools/data/extract_flow.py``; ``'rawframes'`` of
             MMAction2 (``flow_x_00001.jpg``); or, without preparation, ``'dis'`` or
             ``'farneback'``.
-        prob (float): Probability for each clip. Defaults to 0.25, the paper's.
-        views (Sequence[str]): Which clips, see :class:`SecondModality`.
-        root (str, optional): Folder of flow files, or of the videos' folders of flow
+        prob: Probability for each clip; the paper's by default.
+        views: Which clips, see :class:`SecondModality`.
+        root: Folder of flow files, or of the videos' folders of flow
             frames. Without it flow frames are looked for in ``frame_dir``.
-        video_root (str): Folder that the videos' names below ``root`` are relative to: the
+        video_root: Folder that the videos' names in ``root`` are relative to: the
             dataset's ``data_prefix``.
-        bound (float): Clipping displacement of flow on the fly, in pixels of a 240-pixel
+        bound: Clipping displacement of flow on the fly, in pixels of a 240-pixel
             frame, see :func:`slic_mmaction.flow.flow_levels`. Files have theirs inside.
-        short_side (int): Short side in pixels that frames are scaled to (never up) for
+        short_side: Short side in pixels that frames are scaled to (never up) for
             flow on the fly.
-        filename_tmpl (str): Name of a raw flow frame.
+        filename_tmpl: Name of a raw flow frame.
 
     Raises:
         ValueError: If an argument is out of range; for a sample, if there is no folder
-            ``root`` or the video is not below ``video_root``.
+            ``root`` or the video is not in ``video_root``.
         OSError: For a sample, if its flow was not extracted or is damaged.
     """
 

@@ -18,18 +18,18 @@ FAST = 2
 def positive_start_range(num_frames: int, span: int, speed: int = 1) -> tuple[int, int]:
     """First and last 0-based frame at which a positive clip may start.
 
-    A positive starts at least one clip after the beginning, so that it does not
-    overlap the anchor (the first ``span`` frames), wherever the video is long
-    enough: uniform in ``[min(L - span, span), L - span]`` (METHOD "Training
-    sample"). A video no longer than a clip leaves one start, frame 0.
+    A positive starts at least one clip after the beginning, so that it does not overlap the
+    anchor (the first ``span`` frames), wherever the video is long enough: uniform in
+    ``[min(L - span, span), L - span]``, as the authors run it. A video no longer than a clip
+    leaves one start, frame 0.
 
     Args:
-        num_frames (int): Number of frames ``L`` of the video, at least 1.
-        span (int): Number of frames that an anchor stretches over.
-        speed (int): How many times as many the positive does. Defaults to 1.
+        num_frames: Number of frames ``L`` of the video, at least 1.
+        span: Number of frames that an anchor stretches over.
+        speed: How many times as many the positive does.
 
     Returns:
-        tuple[int, int]: Lowest and highest start, both inclusive.
+        Lowest and highest start, both inclusive.
     """
     last = max(num_frames - speed * span, 0)
     return min(last, span), last
@@ -39,13 +39,13 @@ def clip_frames(start: int, clip_len: int, frame_interval: int, num_frames: int)
     """Frame numbers of one clip; a video shorter than the clip is looped.
 
     Args:
-        start (int): 0-based first frame.
-        clip_len (int): Number of frames in the clip.
-        frame_interval (int): Distance between two frames of the clip.
-        num_frames (int): Number of frames of the video.
+        start: 0-based first frame.
+        clip_len: Number of frames in the clip.
+        frame_interval: Distance between two frames of the clip.
+        num_frames: Number of frames of the video.
 
     Returns:
-        np.ndarray: (clip_len,) int64, every entry in ``[0, num_frames)``.
+        (clip_len,) int64, every entry in ``[0, num_frames)``.
     """
     return (start + np.arange(clip_len) * frame_interval) % num_frames
 
@@ -69,11 +69,12 @@ class SampleViewFrames(BaseTransform):
     Added Keys: frame_inds (V * clip_len,), clip_len, frame_interval, num_clips.
 
     Args:
-        clip_len (int): Frames in a clip. Defaults to 16, as in the paper.
-        frame_interval (int): Distance between the frames. Defaults to 1.
+        clip_len: Frames in a clip; the paper's by default.
+        frame_interval: Distance between the frames.
 
     Raises:
-        ValueError: If a video has no frame, or a view has an unknown name.
+        ValueError: If an argument is less than 1, a video has no frame, or a view has an
+            unknown name.
     """
 
     def __init__(self, clip_len: int = 16, frame_interval: int = 1) -> None:

@@ -29,7 +29,7 @@ def test_a_loss_of_flow_and_rgb(recognizer, video_set: Path, family: str) -> Non
         dict(type="SampleViewFrames", clip_len=FRAMES),
         dict(type="DecodeFrames"),
         dict(type="FlowView", source="dis", prob=1.0),
-        dict(type="ClipRandomResizedCrop", size=SIDE),
+        dict(type="ClipAugment", size=SIDE, gray_prob=0),
         dict(type="FormatShape", input_format="NCHW" if in_2d else "NCTHW"),
         dict(type="PackActionInputs", meta_keys=("modalities",)),
     ]

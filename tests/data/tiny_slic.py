@@ -10,9 +10,7 @@ train_pipeline = [
     dict(type="OpenVideo"),
     dict(type="SampleViewFrames", clip_len=clip_len),
     dict(type="DecodeFrames"),
-    dict(type="ClipRandomResizedCrop", size=16),
-    dict(type="ClipFlip"),
-    dict(type="ClipColorJitter"),
+    dict(type="ClipAugment", size=16, gray_prob=0, blur_prob=0),
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs"),
 ]

@@ -23,8 +23,7 @@ CLIP = [
     dict(type="OpenVideo"),
     dict(type="SampleViewFrames", clip_len=4),
     dict(type="DecodeFrames"),
-    dict(type="ClipRandomResizedCrop", size=16),
-    dict(type="ClipColorJitter"),
+    dict(type="ClipAugment", size=16),
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs"),
 ]
@@ -32,7 +31,7 @@ EMBED = [
     CLIP[0],
     dict(type="SampleFrames", clip_len=4, num_clips=1, test_mode=True),
     CLIP[2],
-    *CLIP[5:],
+    *CLIP[4:],
 ]
 
 

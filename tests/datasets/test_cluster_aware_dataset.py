@@ -16,8 +16,7 @@ PIPELINE = [
     dict(type="OpenVideo"),
     dict(type="SampleViewFrames", clip_len=4),
     dict(type="DecodeFrames"),
-    dict(type="ClipRandomResizedCrop", size=16),
-    dict(type="ClipColorJitter"),
+    dict(type="ClipAugment", size=16),
     dict(type="Flip", flip_ratio=0.5),  # a stock transform draws reproducibly, too
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs"),

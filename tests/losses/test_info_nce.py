@@ -54,7 +54,7 @@ def test_loss_by_loops(labels, temperature, seed):
     st.integers(0, 99),
 )
 @settings(deadline=None, max_examples=30)
-def test_loss_with_more_negatives_by_loops(labels, count, seed):
+def test_loss_with_further_negatives_by_loops(labels, count, seed):
     x, more = random(len(labels), 3, seed=seed), random(count, 3, seed=seed + 100)
     negatives = random(len(labels), count, seed=seed + 200) > 0
     loss = pseudo_label_info_nce(x, torch.tensor(labels), 0.3, more, negatives)
@@ -156,5 +156,5 @@ def test_bad_input_is_named():
         PseudoLabelInfoNCELoss()(torch.randn(4, 2, 8), torch.arange(3))
     with pytest.raises(ValueError, match=r"embeddings \(M, D\) and labels"):
         pseudo_label_info_nce(torch.randn(4, 8), torch.arange(3))
-    with pytest.raises(ValueError, match=r"more_negatives of shape \(4, 3\).* but got None"):
-        pseudo_label_info_nce(torch.randn(4, 8), torch.arange(4), more=torch.randn(3, 8))
+    with pytest.raises(ValueError, match=r"negative_mask of shape \(4, 3\).* but got None"):
+        pseudo_label_info_nce(torch.randn(4, 8), torch.arange(4), negatives=torch.randn(3, 8))

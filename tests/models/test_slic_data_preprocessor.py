@@ -5,112 +5,92 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmaction.registry import DATASETS, MODELS
+from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
-from mmengine.dataset import DefaultSampler, pseudo_collate
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
+from mmengine.dataset import pseudo_collate
 from torch import nn
-from torch.utils.data import DataLoader
 
-from slic_mmaction.datasets.embedding_dataset import EmbeddingDataset
-from slic_mmaction.hooks.embedding import embed_videos
-from slic_mmaction.models import SLICDataPreprocessor, slic_data_preprocessor
+from slic_mmaction.datasets import ClusterAwareDataset
+from slic_mmaction.models import SLICDataPreprocessor
+from slic_mmaction.transforms.clip_draws import UNIFORMS
 
 NORMALISE = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], format_shape="NCTHW")
 VIEWS = (3, 3, 4, 16, 20)  # views, channels, frames, height, width
-
-
-@pytest.fixture(autouse=True)
-def scope() -> None:
-    init_default_scope("mmaction")
 
 
 def stock_preprocessor() -> nn.Module:
     return MODELS.build(dict(type="ActionDataPreprocessor", **NORMALISE))
 
 
-def sample(seed: int, **metainfo) -> ActionDataSample:
-    element = ActionDataSample()
-    element.set_metainfo(dict(draw_seed=seed, **metainfo))
-    return element
-
-
 def batch(seeds: list[int], **metainfo) -> dict:
-    inputs = [
-        torch.randint(256, VIEWS, dtype=torch.uint8, generator=torch.Generator().manual_seed(s))
-        for s in seeds
-    ]
-    return dict(inputs=inputs, data_samples=[sample(s, **metainfo) for s in seeds])
+    """``FormatShape`` hands out views on frames with the channels last."""
+    inputs, samples = [], []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        frames = rng.integers(0, 256, (3, 4, 16, 20, 3), dtype=np.uint8)
+        inputs.append(torch.from_numpy(frames).movedim(-1, 1))
+        draws = rng.random((3, UNIFORMS))
+        samples.append(ActionDataSample(metainfo=dict(clip_draws=draws, **metainfo)))
+    return dict(inputs=inputs, data_samples=samples)
 
 
-def test_evaluation_is_the_stock_preprocessor() -> None:
-    data = batch([1, 2])
-    ours = SLICDataPreprocessor(**NORMALISE)(data, training=False)["inputs"]
-    stock = stock_preprocessor()(data, training=False)["inputs"]
-    assert torch.equal(ours, stock)
+@pytest.mark.parametrize("p_same_video", [0.0, 1.0])
+def test_clips_are_those_of_a_worker_that_does_all(video_set: Path, p_same_video: float) -> None:
+    """For the same seed, epoch and index; also of flow, and of two videos in a sample."""
+    videos = dict(
+        type="VideoDataset",
+        ann_file=str(video_set / "train.txt"),
+        data_prefix=dict(video=str(video_set)),
+    )
+    appearance = dict(blur_kernel=5, gray_prob=0.4)
+
+    def samples(**options) -> list[dict]:
+        pipeline = [
+            dict(type="OpenVideo"),
+            dict(type="SampleViewFrames", clip_len=4),
+            dict(type="DecodeFrames"),
+            dict(type="FlowView", source="dis", prob=0.5),
+            dict(type="ClipAugment", size=24, **options),
+            dict(type="FormatShape", input_format="NCTHW"),
+            dict(type="PackActionInputs", meta_keys=("modalities", "clip_draws")),
+        ]
+        dataset = ClusterAwareDataset(videos, pipeline, p_same_video)
+        dataset.store.update(np.zeros(len(dataset), np.int64))
+        dataset.store.start_epoch(0, 0)
+        return [dataset[i] for i in range(len(dataset))]
+
+    worker = torch.stack([sample["inputs"] for sample in samples(**appearance)])
+    drawn = pseudo_collate(samples(on_device=True))
+    assert {len(set(sample.modalities)) for sample in drawn["data_samples"]} == {1, 2}
+    plain = SLICDataPreprocessor(appearance, format_shape="NCTHW")
+    device = plain(drawn, training=True)["inputs"]
+    difference = (device - worker).abs().mean(dim=(2, 3, 4, 5))
+    assert difference.max() <= 2
+    changed = (torch.stack(drawn["inputs"]) - device).abs().mean(dim=(2, 3, 4, 5)) > 2
+    assert changed.float().mean() > 0.5
 
 
-def test_training_changes_the_clips_and_not_the_loaders_tensors() -> None:
+def test_only_training_is_augmented_and_the_loaders_tensors_stay() -> None:
     data = batch([1, 2])
     before = [clips.clone() for clips in data["inputs"]]
-    plain = stock_preprocessor()(data, training=True)["inputs"]
-    ours = SLICDataPreprocessor(**NORMALISE)(data, training=True)["inputs"]
+    stock, preprocessor = stock_preprocessor(), SLICDataPreprocessor(**NORMALISE)
+    plain = stock(data, training=False)["inputs"]
+    assert torch.equal(preprocessor(data, training=False)["inputs"], plain)
+    ours = preprocessor(data, training=True)["inputs"]
     assert ours.shape == plain.shape == (2, *VIEWS) and ours.dtype == torch.float32
-    assert not torch.equal(ours, plain)
+    assert ours.stride() == plain.stride() and not torch.equal(ours, plain)
     assert all(torch.equal(a, b) for a, b in zip(before, data["inputs"]))
     nothing = dict(flip_prob=0, jitter_prob=0, gray_prob=0, blur_prob=0)
     off = SLICDataPreprocessor(augment=nothing, **NORMALISE)(data, training=True)["inputs"]
     assert torch.equal(off, plain)
 
 
-def test_a_sample_does_not_depend_on_its_batch() -> None:
-    preprocessor = SLICDataPreprocessor(**NORMALISE)
+def test_a_sample_depends_neither_on_its_batch_nor_on_autocast() -> None:
+    preprocessor = SLICDataPreprocessor(dict(blur_prob=1), **NORMALISE)
     together = preprocessor(batch([1, 2, 3, 4]), training=True)["inputs"]
-    backwards = preprocessor(batch([4, 3]), training=True)["inputs"]
-    assert torch.equal(together[2:].flip(0), backwards)
-    again = preprocessor(batch([1, 2, 3, 4]), training=True)["inputs"]
-    assert torch.equal(together, again)
-
-
-def test_views_of_a_sample_and_samples_have_draws_of_their_own() -> None:
-    data = batch(list(range(10)))
-    data["inputs"] = [data["inputs"][0][:1].repeat(3, 1, 1, 1, 1)] * 10
-    preprocessor = SLICDataPreprocessor(augment=dict(jitter_prob=1), **NORMALISE)
-    clips = preprocessor(data, training=True)["inputs"].flatten(0, 1)
-    assert len(torch.unique(clips, dim=0)) == 30
-
-
-def test_modalities_travel_with_the_sample() -> None:
-    data = batch([7, 8], modalities=["rgb", "flow", "difference"])
-    always = dict(flip_prob=1, jitter_prob=1)
-    ours = SLICDataPreprocessor(augment=always, format_shape="NCTHW")(data, training=True)
-    for clips, changed in zip(data["inputs"], ours["inputs"]):
-        mirrored = clips.flip(-1).float()
-        assert not torch.equal(changed[0], mirrored[0])
-        assert torch.equal(changed[1], 255 - mirrored[1])
-        assert torch.equal(changed[2], mirrored[2])
-
-
-def test_the_memory_layout_is_the_stock_one() -> None:
-    """``FormatShape`` hands out views on frames with the channels last."""
-    data = batch([1, 2])
-    data["inputs"] = [
-        clips.permute(0, 2, 3, 4, 1).contiguous().permute(0, 4, 1, 2, 3) for clips in data["inputs"]
-    ]
-    strided = SLICDataPreprocessor(**NORMALISE)(data, training=True)["inputs"]
-    stock = stock_preprocessor()(data, training=True)["inputs"]
-    assert strided.stride() == stock.stride()
-    contiguous = SLICDataPreprocessor(**NORMALISE)(batch([1, 2]), training=True)["inputs"]
-    assert torch.equal(strided, contiguous)
-
-
-def test_autocast_makes_no_difference() -> None:
-    preprocessor = SLICDataPreprocessor(augment=dict(blur_prob=1), **NORMALISE)
-    plain = preprocessor(batch([1, 2]), training=True)["inputs"]
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        cast = preprocessor(batch([1, 2]), training=True)["inputs"]
-    assert torch.equal(plain, cast)
+        backwards = preprocessor(batch([4, 3]), training=True)["inputs"]
+    assert torch.equal(together[2:].flip(0), backwards)
 
 
 def test_blending_still_works() -> None:
@@ -128,15 +108,11 @@ def test_blending_still_works() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda data: data["data_samples"][1].pop("draw_seed"), "draw_seed"),
+        (lambda data: data["data_samples"][1].pop("clip_draws"), "has no clip_draws: use that"),
         (lambda data: data["inputs"].__setitem__(0, data["inputs"][0][..., 1:]), "one size"),
         (lambda data: data["inputs"].__setitem__(0, data["inputs"][0].float()), "uint8"),
-        (
-            lambda data: data["data_samples"][0].set_metainfo(dict(modalities=["rgb"])),
-            "one modality for each",
-        ),
     ],
-    ids=["no seed", "sizes", "dtype", "modalities"],
+    ids=["no draws", "sizes", "dtype"],
 )
 def test_a_wrong_batch_is_named(change, message: str) -> None:
     data = batch([1, 2])
@@ -145,73 +121,9 @@ def test_a_wrong_batch_is_named(change, message: str) -> None:
         SLICDataPreprocessor(**NORMALISE)(data, training=True)
 
 
-@pytest.mark.parametrize("options", [dict(format_shape="NCHW"), dict(NORMALISE, to_rgb=True)])
-def test_settings_it_cannot_serve_are_refused(options: dict) -> None:
-    with pytest.raises(ValueError, match="NCTHW"):
-        SLICDataPreprocessor(**options)
-
-
-def test_an_unknown_augmentation_is_named() -> None:
-    with pytest.raises(TypeError, match=r"augment knows flip_prob, .*but got 'rotate', 'type'"):
-        SLICDataPreprocessor(**NORMALISE, augment=dict(type="ClipFlip", rotate=0.5))
-
-
-def device_config(tiny_config, work_dir: Path, workers: int = 0, epochs: int = 2):
-    cfg = tiny_config(work_dir)
-    cfg.model.data_preprocessor = dict(type="SLICDataPreprocessor", **NORMALISE)
-    pipeline = cfg.train_dataloader.dataset.pipeline
-    kept = [step for step in pipeline if step.type not in ("ClipFlip", "ClipColorJitter")]
-    cfg.train_dataloader.dataset.pipeline = kept
-    cfg.train_dataloader.update(num_workers=workers, persistent_workers=workers > 0)
-    cfg.train_cfg.max_epochs = epochs
-    return cfg
-
-
-def train(cfg) -> Runner:
-    runner = Runner.from_cfg(cfg)
-    runner.train()
-    return runner
-
-
-@pytest.mark.slow
-def test_pretraining_depends_neither_on_workers_nor_on_a_resume(tiny_config, tmp_path) -> None:
-    whole = train(device_config(tiny_config, tmp_path / "whole"))
-    train(device_config(tiny_config, tmp_path / "parts", workers=2, epochs=1))
-    cfg = device_config(tiny_config, tmp_path / "parts", workers=2)
-    cfg.resume = True
-    resumed = train(cfg).model.state_dict()
-    for name, weight in whole.model.state_dict().items():
-        assert torch.equal(weight, resumed[name]), name
-    # The augmentation is not a bystander: without it training ends elsewhere.
-    cfg = device_config(tiny_config, tmp_path / "stock")
-    cfg.model.data_preprocessor.type = "ActionDataPreprocessor"
-    stock = train(cfg).model.state_dict()
-    assert any(not torch.equal(weight, stock[name]) for name, weight in resumed.items())
-
-
-def test_videos_are_embedded_without_augmentation(
-    tiny_config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cfg = device_config(tiny_config, tmp_path)
-    (hook,) = cfg.custom_hooks
-    training_set = DATASETS.build(cfg.train_dataloader.dataset)
-    clips = EmbeddingDataset(training_set.videos, hook.pipeline)
-    loader = DataLoader(
-        clips, 4, sampler=DefaultSampler(clips, shuffle=False), collate_fn=pseudo_collate
-    )
-
-    def forbidden(*args):
-        raise AssertionError("augmented outside of training")
-
-    monkeypatch.setattr(slic_data_preprocessor, "augment_clips", forbidden)
-    embeddings = []
-    for kind in ("SLICDataPreprocessor", "ActionDataPreprocessor"):
-        cfg.model.data_preprocessor.type = kind
-        torch.manual_seed(0)
-        model = MODELS.build(cfg.model)
-        embeddings.append(embed_videos(model, loader, len(clips), 1 << 30, tmp_path))
-    np.testing.assert_array_equal(*embeddings)
-    cfg.model.data_preprocessor.type = "SLICDataPreprocessor"
-    data = next(iter(DataLoader(training_set, 2, collate_fn=pseudo_collate)))
-    with pytest.raises(AssertionError, match="outside of training"):
-        MODELS.build(cfg.model).data_preprocessor(data, True)
+def test_wrong_settings_are_named() -> None:
+    for options in (dict(format_shape="NCHW"), dict(NORMALISE, to_rgb=True)):
+        with pytest.raises(ValueError, match="NCTHW"):
+            SLICDataPreprocessor(**options)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'rotate'"):
+        SLICDataPreprocessor(**NORMALISE, augment=dict(rotate=0.5))

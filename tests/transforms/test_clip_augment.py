@@ -1,142 +1,166 @@
 from __future__ import annotations
 
+import itertools
 import random
 
-import cv2
 import numpy as np
 import pytest
+from mmaction.datasets.transforms import FormatShape, PackActionInputs, RandomResizedCrop
+from PIL import Image, ImageEnhance, ImageFilter
+from scipy.ndimage import correlate1d, map_coordinates
 
-from slic_mmaction.transforms import (
-    ClipColorJitter,
-    ClipFlip,
-    ClipGaussianBlur,
-    ClipGrayscale,
-    ClipRandomResizedCrop,
-)
+from slic_mmaction.transforms import ClipAugment, clip_augment
+from slic_mmaction.transforms.clip_augment import change_appearance
+from slic_mmaction.transforms.clip_draws import UNIFORMS, Appearance, ClipDraws, draw_clips
 
-PAPER = [
-    ClipRandomResizedCrop(size=24),
-    ClipFlip(),
-    ClipColorJitter(),
-    ClipGrayscale(),
-    ClipGaussianBlur(),
-]
+OPERATIONS = ("adjust_brightness", "adjust_contrast", "adjust_saturation", "adjust_hue")
 
 
-def seed(value: int) -> None:
-    random.seed(value)
-    np.random.seed(value)
+def pictures(frames: int, height: int = 48, width: int = 64) -> np.ndarray:
+    """Smooth colours, other ones in each frame."""
+    coarse = np.random.default_rng(0).integers(0, 256, (frames, 6, 8, 3), dtype=np.uint8)
+    images = [Image.fromarray(f).resize((width, height), Image.BICUBIC) for f in coarse]
+    return np.stack([np.asarray(image) for image in images])
 
 
-def picture(size: tuple[int, int] = (40, 32)) -> np.ndarray:
-    noise = np.random.default_rng(1).integers(0, 256, (6, 7, 3), dtype=np.uint8)
-    return cv2.resize(noise, size, interpolation=cv2.INTER_CUBIC)
+def rotated(image: Image.Image, shift: float) -> Image.Image:
+    hsv = np.array(image.convert("HSV"))
+    hsv[..., 0] += np.uint8(round(shift * 256) % 256)
+    return Image.merge("HSV", [Image.fromarray(band) for band in np.moveaxis(hsv, -1, 0)])
 
 
-def sample(num_clips: int, clip_len: int = 4) -> dict:
-    return dict(imgs=[picture() for _ in range(num_clips * clip_len)], clip_len=clip_len)
-
-
-@pytest.mark.parametrize("transform", [*PAPER, None], ids=lambda t: type(t).__name__)
-def test_one_draw_for_a_clip_and_another_for_the_next(transform) -> None:
-    """Equal frames stay equal within a clip; two clips of a sample differ."""
-    steps = PAPER if transform is None else [transform]
-    differed = False
-    for value in range(20):
-        seed(value)
-        results = sample(num_clips=2)
-        for step in steps:
-            results = step(results)
-        first, second = np.split(np.stack(results["imgs"]), 2)
-        assert (first == first[:1]).all() and (second == second[:1]).all()
-        assert first.dtype == np.uint8
-        differed |= not np.array_equal(first, second)
-    assert differed
+def luma(image: Image.Image, _: float = 0) -> Image.Image:
+    return image.convert("L")
 
 
 @pytest.mark.parametrize(
-    ("transform", "prob"),
+    ("name", "pillow", "factors", "tolerance"),
     [
-        (ClipFlip(), 0.5),
-        (ClipColorJitter(), 0.8),
-        (ClipGrayscale(), 0.2),
-        (ClipGaussianBlur(), 0.2),
+        ("adjust_brightness", lambda i, f: ImageEnhance.Brightness(i).enhance(f), (0, 0.5, 2), 1),
+        ("adjust_contrast", lambda i, f: ImageEnhance.Contrast(i).enhance(f), (0, 0.9, 1.5), 1),
+        ("adjust_saturation", lambda i, f: ImageEnhance.Color(i).enhance(f), (0, 1.3, 2), 1),
+        ("adjust_hue", rotated, (-0.5, -0.3, 0, 0.1, 0.25), 2),
     ],
-    ids=lambda v: type(v).__name__,
 )
-def test_applied_with_its_probability(transform, prob: float) -> None:
-    seed(0)
-    clips = 500
-    results = transform(sample(clips, clip_len=1))
-    changed = sum(not np.array_equal(img, picture()) for img in results["imgs"])
-    assert abs(changed / clips - prob) < 4 * np.sqrt(prob * (1 - prob) / clips)
+def test_colours_change_as_by_pillow(name: str, pillow, factors, tolerance: float) -> None:
+    """On which the paper's augmentation was built; each frame is changed on its own."""
+    clip = pictures(4)
+    for factor in factors:
+        ours = getattr(clip_augment, name)(clip, factor)
+        plain = [pillow(Image.fromarray(frame), factor).convert("RGB") for frame in clip]
+        difference = np.abs(ours.astype(int) - np.stack([np.array(i) for i in plain]).astype(int))
+        assert ours.dtype == np.uint8 and difference.mean() <= tolerance, factor
 
 
-def test_flip_mirrors_and_crop_sets_the_shape() -> None:
-    flipped = ClipFlip(prob=1)(sample(1))["imgs"]
-    np.testing.assert_array_equal(flipped[0], picture()[:, ::-1])
-    cropped = ClipRandomResizedCrop(size=20)(sample(2))
-    assert cropped["img_shape"] == (20, 20) and cropped["imgs"][0].shape == (20, 20, 3)
+def test_grey_and_blur() -> None:
+    clip = pictures(3)
+    gray = clip_augment.to_gray(clip)
+    plain = np.stack([np.asarray(Image.fromarray(frame).convert("L")) for frame in clip])
+    assert np.abs(gray.astype(int) - plain).max() <= 1
+    kernel = np.exp(-(np.arange(-7, 8) ** 2) / (2 * 2.0**2))
+    exact = clip.astype(float)
+    for axis in (1, 2):
+        exact = correlate1d(exact, kernel / kernel.sum(), axis=axis, mode="mirror")
+    blurred = clip_augment.gaussian_blur(clip, 15, 2.0)
+    assert np.abs(blurred - exact).max() < 0.6
+    pillow = [Image.fromarray(frame).filter(ImageFilter.GaussianBlur(2)) for frame in clip]
+    inner = (slice(None), slice(10, -10), slice(10, -10))
+    assert np.abs(blurred - np.stack([np.array(i) for i in pillow]).astype(int))[inner].mean() < 2
+    # A grey clip is blurred in one channel.
+    np.testing.assert_array_equal(
+        clip_augment.in_three_channels(clip_augment.gaussian_blur(gray, 15, 2.0)),
+        clip_augment.gaussian_blur(clip_augment.in_three_channels(gray), 15, 2.0),
+    )
 
 
-def test_crops_keep_to_area_and_ratio() -> None:
-    """A ramp in x and y tells from the corners which box was shown."""
-    height, width = 90, 120
-    ramp = np.zeros((height, width, 3), np.uint8)
-    ramp[..., 0], ramp[..., 1] = np.arange(width), np.arange(height)[:, None]
-    for value in range(100):
-        seed(value)
-        out = ClipRandomResizedCrop(size=64)(dict(imgs=[ramp], clip_len=1))["imgs"][0].astype(int)
-        crop_w = np.ptp(out[..., 0]) + 1
-        crop_h = np.ptp(out[..., 1]) + 1
-        assert 0.25 * 0.9 <= crop_w * crop_h / (height * width) <= 1.0
-        assert 0.75 * 0.93 <= crop_w / crop_h <= 4 / 3 * 1.07
+def one_by_one(
+    clip: np.ndarray, draws: ClipDraws, n: int, appearance: Appearance, modality: str = "rgb"
+) -> np.ndarray:
+    """The drawn changes in their order, spelled out."""
+    if draws.flip[n]:
+        clip = np.ascontiguousarray(clip[:, :, ::-1])
+        clip = 255 - clip if modality == "flow" else clip
+    if modality != "rgb":
+        return clip
+    for operation in draws.order[n]:
+        if draws.factors[n, operation] != (1, 1, 1, 0)[operation]:
+            clip = getattr(clip_augment, OPERATIONS[operation])(clip, draws.factors[n, operation])
+    if draws.gray[n]:
+        clip = clip_augment.in_three_channels(clip_augment.to_gray(clip))
+    if draws.blur[n]:
+        clip = clip_augment.gaussian_blur(clip, appearance.blur_kernel, appearance.blur_sigma)
+    return clip
 
 
-def test_jitter_order_and_strength_vary() -> None:
-    out = set()
-    for value in range(30):
-        seed(value)
-        out.add(ClipColorJitter(prob=1)(sample(1, 1))["imgs"][0].tobytes())
-    assert len(out) == 30
-    unchanged = ClipColorJitter(0, 0, 0, 0, prob=1)(sample(1))["imgs"]
-    np.testing.assert_array_equal(unchanged[0], picture())
+def test_every_order_of_operations() -> None:
+    orders = list(itertools.permutations(range(4)))
+    appearance = Appearance(jitter_prob=0.9, gray_prob=0.4, blur_prob=0.4)
+    uniforms = np.random.default_rng(1).random((48, UNIFORMS))
+    uniforms[:, 8:12] = np.argsort(orders * 2) / 4
+    draws = draw_clips(uniforms, appearance)
+    assert [tuple(order) for order in draws.order] == orders * 2
+    clip = pictures(2, 20, 24)
+    for n in range(48):
+        ours = change_appearance(clip, draws, n, appearance, is_flow=False)
+        np.testing.assert_array_equal(ours, one_by_one(clip, draws, n, appearance))
+
+
+def plain_crop(frame: np.ndarray, box: tuple[int, int, int, int], size: int) -> np.ndarray:
+    left, top, right, bottom = box
+    part = frame[top:bottom, left:right].astype(float)
+    y, x = ((np.arange(size) + 0.5) * side / size - 0.5 for side in part.shape[:2])
+    grid = np.meshgrid(y, x, indexing="ij")
+    bands = [map_coordinates(part[..., c], grid, order=1, mode="nearest") for c in range(3)]
+    return np.rint(np.stack(bands, axis=-1)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+@pytest.mark.parametrize("size", [(48, 64), (61, 37)], ids=["landscape", "odd portrait"])
+def test_the_whole_transform(size: tuple[int, int], on_device: bool) -> None:
+    """Numbers for all clips of a sample are drawn first, then their boxes."""
+    modalities, clip_len, side = ["rgb", "flow", "difference", "rgb"], 9, 32
+    imgs = list(pictures(4 * clip_len, *size))
+    before = np.stack(imgs)
+    options = {} if on_device else dict(blur_kernel=7, blur_prob=0.5)
+    transform = ClipAugment(side, on_device=on_device, **options)
+    for seed in range(4):
+        np.random.seed(seed)
+        random.seed(seed)
+        results = transform(dict(imgs=imgs, clip_len=clip_len, modalities=modalities, num_clips=4))
+        np.random.seed(seed)
+        random.seed(seed)
+        uniforms = np.random.random((4, UNIFORMS))
+        draws = draw_clips(uniforms, transform.appearance)
+        for n, modality in enumerate(modalities):
+            box = RandomResizedCrop.get_crop_bbox(size, (0.25, 1.0), (3 / 4, 4 / 3))
+            frames = slice(n * clip_len, (n + 1) * clip_len)
+            plain = np.stack([plain_crop(frame, box, side) for frame in imgs[frames]])
+            if not on_device:
+                plain = one_by_one(plain, draws, n, transform.appearance, modality)
+            difference = np.abs(results["imgs"][frames].astype(int) - plain)
+            assert difference.mean() <= (0.5 if on_device else 2)
+        assert results["img_shape"] == (side, side)
+        np.testing.assert_array_equal(np.stack(imgs), before)
+        pack = PackActionInputs(meta_keys=("modalities", "clip_draws"))
+        packed = pack(FormatShape("NCTHW")(results))
+        assert packed["inputs"].shape == (4, 3, clip_len, side, side)
+        assert ("clip_draws" in packed["data_samples"]) == on_device
+        if on_device:
+            np.testing.assert_array_equal(packed["data_samples"].clip_draws, uniforms)
 
 
 @pytest.mark.parametrize(
-    ("build", "message"),
+    ("options", "error", "message"),
     [
-        (lambda: ClipFlip(prob=1.5), "prob in 0..1"),
-        (lambda: ClipColorJitter(hue=0.7), "hue in 0..0.5"),
-        (lambda: ClipGaussianBlur(kernel_size=4), "odd kernel_size"),
+        (dict(size=0), ValueError, "a size of at least 1"),
+        (dict(area_range=(0.5, 0.2)), ValueError, "each from low to high"),
+        (dict(aspect_ratio_range=(0, 1)), ValueError, "aspect_ratio_range above 0"),
+        (dict(flip_prob=1.5), ValueError, "flip_prob in 0..1"),
+        (dict(on_device=True, hue=0.1), ValueError, "SLICDataPreprocessor's augment.* got hue"),
+        (dict(blurr_prob=0.1), TypeError, "blurr_prob"),
     ],
 )
-def test_bad_settings_are_named(build, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        build()
-
-
-@pytest.mark.parametrize("transform", PAPER, ids=lambda t: type(t).__name__)
-@pytest.mark.parametrize("modality", ["flow", "difference"])
-def test_only_crop_and_flip_touch_what_is_not_rgb(transform, modality: str) -> None:
-    """And the other clips get what they would have got."""
-    moved = isinstance(transform, (ClipRandomResizedCrop, ClipFlip))
-    changed = False
-    for value in range(20):
-        seed(value)
-        plain = np.split(np.stack(transform(sample(3))["imgs"]), 3)
-        seed(value)
-        mixed = dict(sample(3), modalities=["rgb", modality, "rgb"])
-        first, middle, last = np.split(np.stack(transform(mixed)["imgs"]), 3)
-        np.testing.assert_array_equal(first, plain[0])
-        if type(transform) is not ClipColorJitter:  # the jitter's strengths are drawn in turn
-            np.testing.assert_array_equal(last, plain[2])
-        changed |= not np.array_equal(middle, sample(1)["imgs"])
-    assert changed == moved
-
-
-def test_flip_negates_flow_alone() -> None:
-    for modality in ("rgb", "flow", "difference"):
-        flipped = ClipFlip(prob=1)(dict(sample(1), modalities=[modality]))["imgs"][0]
-        mirrored = picture()[:, ::-1]
-        np.testing.assert_array_equal(flipped, 255 - mirrored if modality == "flow" else mirrored)
+def test_bad_settings_are_named(options: dict, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        ClipAugment(**options)
+    assert "blur_prob=0.1" in repr(ClipAugment(blur_prob=0.1))

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from slic_mmaction.datasets import ClusterAwareDataset
 from slic_mmaction.flow import FlowSettings, to_levels, write_flow
-from slic_mmaction.transforms import ClipFlip, FlowView, FrameDifference
-from slic_mmaction.transforms.flow_second_view import told_apart
+from slic_mmaction.flow.extract import extract, listed_videos, plan
+from slic_mmaction.transforms import FlowView, FrameDifference
 
 NUM_FRAMES = 20
 CLIP_LEN = 4
@@ -79,50 +80,31 @@ def stored_level(number: int) -> int:
 
 
 @pytest.mark.parametrize("transform", [FlowView("dis", prob=1), FrameDifference(prob=1)])
-def test_without_names_of_views_every_clip_is_replaced(transform) -> None:
-    named = transform(sample(("positive", "positive")))
-    unnamed = sample(("positive", "positive"))
-    del unnamed["views"]  # as pipelines for embedding and evaluation have it
-    results = transform(unnamed)
-    assert all(map(np.array_equal, results["imgs"], named["imgs"]))
-    assert changed_clips(results, ("positive", "positive")) == [True, True]
-
-
-@pytest.mark.parametrize("transform", [FlowView("dis", prob=1), FrameDifference(prob=1)])
-@pytest.mark.parametrize(
-    ("views", "expected"),
-    [
+def test_which_clips_are_replaced(transform) -> None:
+    """The second anchor is told from the first; without names every clip may be replaced."""
+    for views, expected in (
         (VIEWS, [False, True, True]),
         (("anchor", "anchor"), [False, True]),  # the positive is another video's
         (("positive",), [True]),
         (("anchor",), [False]),
-    ],
-)
-def test_which_clips_are_replaced(transform, views, expected) -> None:
-    results = transform(sample(views))
-    assert changed_clips(results, views) == expected
-    assert results["modalities"] == [transform.modality if e else "rgb" for e in expected]
-    assert len(results["imgs"]) == len(views) * CLIP_LEN
+    ):
+        results = transform(sample(views))
+        assert changed_clips(results, views) == expected
+        assert results["modalities"] == [transform.modality if e else "rgb" for e in expected]
+    named, unnamed = sample(("positive", "positive")), sample(("positive", "positive"))
+    del unnamed["views"]  # as pipelines for embedding and evaluation have it
+    np.testing.assert_array_equal(transform(unnamed)["imgs"], transform(named)["imgs"])
 
 
-def test_only_the_named_views(files) -> None:
+def test_only_the_named_views_each_with_its_own_draw(files) -> None:
     assert changed_clips(files(prob=1, views=["positive"])(sample())) == [False, True, False]
     assert changed_clips(files(prob=1, views=["second_anchor"])(sample())) == [False, False, True]
-    assert changed_clips(files(prob=0)(sample())) == [False, False, False]
-
-
-def test_told_apart_touches_the_second_anchor_only() -> None:
-    assert told_apart(VIEWS) == ["anchor", "positive", "second_anchor"]
-    assert told_apart(("anchor",)) == ["anchor"] and told_apart(()) == []
-
-
-def test_a_quarter_of_clips_independently(files) -> None:
-    np.random.seed(0)
     view = files()
-    drawn = np.array([changed_clips(view(sample())) for _ in range(600)])[:, 1:]
-    rates = [*drawn.mean(axis=0), drawn.all(axis=1).mean()]
-    for rate, expected in zip(rates, (0.25, 0.25, 0.0625)):
-        assert abs(rate - expected) < 4 * np.sqrt(expected * (1 - expected) / 600)
+    for seed in range(12):
+        np.random.seed(seed)
+        expected = [False, *(np.random.random(2) < 0.25)]
+        np.random.seed(seed)
+        assert changed_clips(view(sample())) == expected
 
 
 def test_stored_flow_of_the_clips_own_frames(files) -> None:
@@ -133,22 +115,15 @@ def test_stored_flow_of_the_clips_own_frames(files) -> None:
     assert np.abs(grey(results) - expected).max() <= 1
 
 
-def test_frames_counted_from_one_or_an_offset_are_the_same(files) -> None:
+def test_the_same_file_however_frames_are_counted_and_named(files) -> None:
     plain = files(prob=1)(sample())
     numbers = sample()["frame_inds"]
     for keys in (
         dict(frame_inds=numbers + 1, start_index=1),
         dict(frame_inds=numbers + 1 - 5, start_index=1, offset=5),
+        dict(filename="unused", frame_dir="data/videos/Class/v.1"),
     ):
-        shifted = files(prob=1)(sample(**keys))
-        np.testing.assert_array_equal(shifted["imgs"], plain["imgs"])
-
-
-def test_a_dataset_of_frame_folders_finds_the_same_files(files) -> None:
-    keys = sample()
-    del keys["filename"]
-    keys["frame_dir"] = "data/videos/Class/v.1"
-    np.testing.assert_array_equal(files(prob=1)(keys)["imgs"], files(prob=1)(sample())["imgs"])
+        np.testing.assert_array_equal(files(prob=1)(sample(**keys))["imgs"], plain["imgs"])
 
 
 def test_missing_flow_names_the_file_and_the_command(files, tmp_path: Path) -> None:
@@ -157,7 +132,7 @@ def test_missing_flow_names_the_file_and_the_command(files, tmp_path: Path) -> N
     sentence = str(error.value)
     assert os.path.join("Class", "other.flow.zip") in sentence and "\n" not in sentence
     assert "python tools/data/extract_flow.py data/videos --out" in sentence
-    with pytest.raises(ValueError, match="not below the video root"):
+    with pytest.raises(ValueError, match="video root"):
         files(prob=1)(sample(filename="elsewhere/v.avi"))
     nowhere = FlowView(prob=1, root=str(tmp_path / "none"), video_root="data/videos")
     with pytest.raises(ValueError, match="extract_flow"):  # no bad video: nothing was extracted
@@ -171,21 +146,18 @@ def write_rawframes(folder: Path) -> None:
         cv2.imwrite(str(folder / f"flow_x_{number:05}.jpg"), image)
 
 
-@pytest.mark.parametrize("as_dataset", ["RawframeDataset", "VideoDataset"])
-def test_mmaction2s_raw_flow_frames(tmp_path: Path, as_dataset: str) -> None:
-    write_rawframes(tmp_path / "Class" / "v.1")
-    if as_dataset == "RawframeDataset":
-        view = FlowView("rawframes", prob=1)
-        numbers = sample()["frame_inds"]
-        keys = dict(
-            frame_dir=str(tmp_path / "Class" / "v.1"), start_index=1, frame_inds=numbers + 1
-        )
-    else:
-        view = FlowView("rawframes", prob=1, root=str(tmp_path), video_root="data/videos")
-        keys = {}
-    results = view(sample(**keys))
-    results["imgs"] = results["imgs"][CLIP_LEN:]
-    assert grey(results).tolist() == [[110, 120, 130, 140], [10, 20, 30, 40]]
+def test_mmaction2s_raw_flow_frames(tmp_path: Path) -> None:
+    """Of a RawframeDataset, in its own folder, and of a VideoDataset, in a folder of all."""
+    folder = tmp_path / "Class" / "v.1"
+    write_rawframes(folder)
+    own = dict(frame_dir=str(folder), start_index=1, frame_inds=sample()["frame_inds"] + 1)
+    for view, keys in (
+        (FlowView("rawframes", prob=1), own),
+        (FlowView("rawframes", prob=1, root=str(tmp_path), video_root="data/videos"), {}),
+    ):
+        results = view(sample(**keys))
+        results["imgs"] = results["imgs"][CLIP_LEN:]
+        assert grey(results).tolist() == [[110, 120, 130, 140], [10, 20, 30, 40]]
 
 
 @pytest.mark.parametrize("source", ["dis", "farneback"])
@@ -199,30 +171,23 @@ def test_computed_flow_points_to_the_right(source: str) -> None:
         assert abs(np.median(image) - expected) <= 6
 
 
-def test_computed_flow_of_every_other_frame_is_twice_as_large() -> None:
-    numbers = np.arange(CLIP_LEN) * 2
-    keys = dict(imgs=[frame(n) for n in numbers], frame_inds=numbers)
-    image = FlowView("dis", prob=1)(sample(("positive",), **keys))["imgs"][0]
-    assert abs(np.median(image) - to_levels(np.array([4.0]), 20 * 64 / 240)[0]) <= 6
-
-
-def test_computed_flow_does_not_cross_the_end_of_a_looped_video() -> None:
-    numbers = np.array([0, 1, 0, 1])
-    keys = dict(imgs=[frame(n) for n in numbers], frame_inds=numbers)
-    images = FlowView("dis", prob=1)(sample(("positive",), **keys))["imgs"]
+def test_computed_flow_leads_to_the_clips_next_frame() -> None:
+    """Twice as far to every other frame, and never past the end of a looped video."""
+    for numbers in ([0, 2, 4, 6], [0, 2, 0, 2]):
+        keys = dict(imgs=[frame(n) for n in numbers], frame_inds=np.array(numbers))
+        images = FlowView("dis", prob=1)(sample(("positive",), **keys))["imgs"]
+        assert abs(np.median(images[0]) - to_levels(np.array([4.0]), 20 * 64 / 240)[0]) <= 6
     for image in images[1:]:
         np.testing.assert_array_equal(image, images[0])
 
 
 def test_flow_of_the_mirrored_clip_is_the_mirrored_negated_flow() -> None:
-    view, flip = FlowView("dis", prob=1), ClipFlip(prob=1)
-    of_mirrored = view(dict(sample(), imgs=[f[:, ::-1].copy() for f in sample()["imgs"]]))
-    mirrored_flow = flip(view(sample()))
-    first, second = (
-        np.stack(r["imgs"])[CLIP_LEN:].astype(int) for r in (of_mirrored, mirrored_flow)
-    )
-    assert np.abs(first - second).mean() < 3
-    assert np.abs(np.median(first - second)) <= 1
+    """As ClipAugment flips it."""
+    view = FlowView("dis", prob=1)
+    of_mirrored = view(dict(sample(), imgs=[f[:, ::-1].copy() for f in sample()["imgs"]]))["imgs"]
+    flow = np.stack(view(sample())["imgs"])[CLIP_LEN:]
+    difference = np.stack(of_mirrored)[CLIP_LEN:].astype(int) - (255 - flow[:, :, ::-1])
+    assert np.abs(difference).mean() < 3 and np.abs(np.median(difference)) <= 1
 
 
 def test_difference_is_signed_and_grey_at_rest() -> None:
@@ -266,3 +231,34 @@ def test_shared_frames_of_two_views_are_not_written_to() -> None:
 def test_bad_settings_are_named(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FlowView(**options)
+
+
+def test_extracted_flow_reaches_the_samples(video_set: Path, tmp_path: Path) -> None:
+    """Of the same video and of another; video 0 is shorter than a clip."""
+    settings = FlowSettings(method="dis", short_side=24)
+    for job in plan(listed_videos(video_set / "train.txt", video_set), video_set, tmp_path):
+        assert extract(job, settings) is None
+    videos = dict(
+        type="VideoDataset",
+        ann_file=str(video_set / "train.txt"),
+        data_prefix=dict(video=str(video_set)),
+    )
+    pipeline = [
+        dict(type="OpenVideo"),
+        dict(type="SampleViewFrames", clip_len=8),
+        dict(type="DecodeFrames"),
+        dict(type="FlowView", prob=1.0, root=str(tmp_path), video_root=str(video_set)),
+        dict(type="ClipAugment", size=16, gray_prob=0),
+        dict(type="FormatShape", input_format="NCTHW"),
+        dict(type="PackActionInputs", meta_keys=("modalities",)),
+    ]
+    for p_same_video in (0.0, 1.0):
+        samples = ClusterAwareDataset(videos, pipeline, p_same_video)
+        samples.store.update(np.zeros(len(samples), np.int64))
+        for index in (0, 3):
+            sample = samples[index]
+            grey = [bool((clip == clip[:1]).all()) for clip in sample["inputs"]]
+            assert grey == [False, True, True]
+            assert sample["data_samples"].modalities == ["rgb", "flow", "flow"]
+            other = sample["data_samples"].video_indices[1].item() != index
+            assert other == (p_same_video == 0)
