@@ -28,7 +28,7 @@ from slic_mmaction.decoding import open_reader
 from slic_mmaction.decoding.choice import is_usable
 
 PIPELINES = ("host", "device", "cached")
-DECODERS = ("pyav", "opencv", "decord")
+DECODERS = ("pyav", "decord")
 CLIP = 16
 
 

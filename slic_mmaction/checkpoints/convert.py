@@ -29,15 +29,15 @@ def convert_checkpoint(
     """Convert a checkpoint as it was read from a file.
 
     Args:
-        checkpoint (Any): A dict with the weights under ``state_dict`` or, as VideoMAE's,
+        checkpoint: A dict with the weights under ``state_dict`` or, as VideoMAE's,
             ``model``, or the weights alone.
-        target (str): One of :data:`~slic_mmaction.checkpoints.FORMATS`. A checkpoint of the
+        target: One of :data:`~slic_mmaction.checkpoints.FORMATS`. A checkpoint of the
             authors gets ``module.`` before its names, as theirs have, and ``epoch`` and
             ``best_prec1``, which their loader asks for; one of torchvision is the weights alone.
-        backbone_only (bool): Whether the head is left out. Defaults to False.
+        backbone_only: Whether the head is left out. Defaults to False.
 
     Returns:
-        tuple[dict[str, Any], dict[str, str]]: The checkpoint to be saved, and the new name of
+        The checkpoint to be saved, and the new name of
         each old one. Optimizer state and other contents are left behind.
 
     Raises:

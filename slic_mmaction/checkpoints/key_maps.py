@@ -88,10 +88,10 @@ def detect_format(names: Iterable[str]) -> str | None:
     """Whose names these are.
 
     Args:
-        names (Iterable[str]): Of all parameters and buffers, with or without ``module.``.
+        names: Of all parameters and buffers, with or without ``module.``.
 
     Returns:
-        str | None: One of :data:`FORMATS` or :data:`VIDEOMAE`; None for an unknown network.
+        One of :data:`FORMATS` or :data:`VIDEOMAE`; None for an unknown network.
     """
     known = {unwrapped(name) for name in names}
     if any(name.startswith("backbone.") for name in known):
@@ -105,14 +105,14 @@ def convert_keys(
     """Rename all parameters of a network; the tensors stay the same objects.
 
     Args:
-        state (Mapping[str, Tensor]): Parameters and buffers by name.
-        source (str): Whose names they have, as :func:`detect_format` says.
-        target (str): Whose names they are to get.
-        backbone_only (bool): Whether to leave out the head, and with it all names that are
+        state: Parameters and buffers by name.
+        source: Whose names they have, as :func:`detect_format` says.
+        target: Whose names they are to get.
+        backbone_only: Whether to leave out the head, and with it all names that are
             not known: only the backbone's must be. Defaults to False.
 
     Returns:
-        tuple[dict[str, Tensor], dict[str, str]]: The renamed state, and the new name of each
+        The renamed state, and the new name of each
         old one, in the order of ``state``.
 
     Raises:

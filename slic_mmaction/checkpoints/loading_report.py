@@ -59,9 +59,9 @@ def compare_states(checkpoint: Mapping[str, Tensor], model: Mapping[str, Tensor]
     """Compare a checkpoint's weights with a model's by name and shape.
 
     Args:
-        checkpoint (Mapping[str, Tensor]): Weights; ``module.`` before a name is ignored, as
+        checkpoint: Weights; ``module.`` before a name is ignored, as
             MMEngine does.
-        model (Mapping[str, Tensor]): ``state_dict()`` of the model.
+        model: ``state_dict()`` of the model.
     """
     offered = {unwrapped(name): name for name in checkpoint}
     in_both = [name for name in model if name in offered]
@@ -82,11 +82,11 @@ def report_table(report: LoadingReport, title: str) -> str:
     """One table of all names by part of the model and kind, as text.
 
     Args:
-        report (LoadingReport): What was compared.
-        title (str): What is loaded into what.
+        report: What was compared.
+        title: What is loaded into what.
 
     Returns:
-        str: Lines; of each kind the number of names, of values, and the first names.
+        Lines; of each kind the number of names, of values, and the first names.
     """
     table = Table("part", "kind", "names", "values", "which", title=title, title_justify="left")
     for column in table.columns[2:4]:

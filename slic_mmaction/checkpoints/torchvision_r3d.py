@@ -17,8 +17,8 @@ def check_r3d18(state: Mapping[str, Tensor], width: int = WIDTH) -> None:
     7x7x7 (torchvision/models/video/resnet.py).
 
     Args:
-        state (Mapping[str, Tensor]): Parameters by torchvision's names.
-        width (int): Channels of the first stage. Defaults to torchvision's 64.
+        state: Parameters by torchvision's names.
+        width: Channels of the first stage. Defaults to torchvision's 64.
 
     Raises:
         ValueError: If a convolution is missing, has another shape, or is one too many.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -20,14 +20,14 @@ class VideoReader(ABC):
     ``i``; however a reader gets there, it returns that picture.
 
     Args:
-        name (str): The video's path, for messages.
+        name: The video's path, for messages.
 
     Attributes:
-        num_frames (int): Number of frames. Where a decoder only knows what a header promises,
+        num_frames: Number of frames. Where a decoder only knows what a header promises,
             set right as soon as :meth:`read` has run past the end.
-        promised_frames (int): Number of frames by the file's header; more than
+        promised_frames: Number of frames by the file's header; more than
             ``num_frames`` if the file was cut off.
-        avg_fps (float): Mean frames per second; 0 where a source has no clock.
+        avg_fps: Mean frames per second; 0 where a source has no clock.
     """
 
     def __init__(self, name: str) -> None:
@@ -44,12 +44,26 @@ class VideoReader(ABC):
             indices (Sequence[int]): Frame numbers, ascending, each once.
 
         Returns:
-            dict[int, np.ndarray]: (H, W, 3) uint8, RGB, upright, all of one size. Frames that
-            do not exist are left out, and then ``num_frames`` is what does exist.
+            (H, W, 3) uint8, RGB, upright, all of one size, by number. Frames that do not exist
+            are left out, and then ``num_frames`` is what does exist.
 
         Raises:
             UnreadableVideoError: If the decoder gives up.
         """
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Every frame once, in order, in one pass; at the end ``num_frames`` is their number.
+
+        Yields:
+            As in :meth:`read`.
+
+        Raises:
+            UnreadableVideoError: If the decoder gives up.
+        """
+        number = 0
+        while number < self.num_frames:
+            yield from self.read([number]).values()
+            number += 1
 
     def close(self) -> None:  # noqa: B027 - most readers hold nothing that must be closed
         """Let go of the file."""
@@ -64,7 +78,7 @@ class VideoReader(ABC):
             indices (Iterable[int]): Frame numbers in any order, repeats allowed.
 
         Returns:
-            list[np.ndarray]: One array for each index; repeats are the same read-only array.
+            One array for each index; repeats are the same read-only array.
 
         Raises:
             UnreadableVideoError: If not a single frame can be decoded.

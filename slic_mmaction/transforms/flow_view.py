@@ -6,20 +6,20 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
 from ..flow import (
     build_estimator,
+    check_template,
     flow_levels,
     forward_images,
     read_flow,
     read_rawframes,
     relative_name,
+    shrunk_gray,
     stored_path,
 )
-from ..flow.rawframes import check_template
 from .clip_draws import FLOW
 from .flow_second_view import REPLACEABLE, SecondModality
 
@@ -122,17 +122,7 @@ class FlowView(SecondModality):
 
     def _computed(self, frames: Sequence[np.ndarray], numbers: Sequence[int]) -> list[np.ndarray]:
         estimate = build_estimator(self.source)
-        factor = min(self.short_side / min(frames[0].shape[:2]), 1.0)
-        gray = [
-            cv2.resize(
-                cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY),
-                None,
-                fx=factor,
-                fy=factor,
-                interpolation=cv2.INTER_AREA,
-            )
-            for frame in frames
-        ]
+        gray = [shrunk_gray(frame, self.short_side) for frame in frames]
         return forward_images(
             gray, numbers, lambda a, b: flow_levels(estimate(a, b)[..., 0], self.bound)
         )

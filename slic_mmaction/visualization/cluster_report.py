@@ -23,12 +23,12 @@ def size_report(labels: np.ndarray, out_path: str | Path, title: str = "") -> Pa
     one huge cluster and a thousand pairs looks balanced by number of clusters.
 
     Args:
-        labels (np.ndarray): (N,) integers, N >= 1; < 0 is noise.
-        out_path (str | Path): The PNG.
-        title (str): First line above the picture; counts of points, clusters and noise follow.
+        labels: (N,) integers, N >= 1; < 0 is noise.
+        out_path: The PNG.
+        title: First line above the picture; counts of points, clusters and noise follow.
 
     Returns:
-        Path: The PNG.
+        The PNG.
 
     Raises:
         ValueError: If there are no labels.

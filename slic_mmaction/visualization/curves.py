@@ -36,12 +36,12 @@ def training_curves(runs: Mapping[str, str | Path], out_path: str | Path) -> Pat
     """Draw loss, clusters, their quality and R@1 over epochs, runs on top of each other.
 
     Args:
-        runs (Mapping[str, str | Path]): For each run's name its ``scalars.json`` or work
+        runs: For each run's name its ``scalars.json`` or work
             directory.
-        out_path (str | Path): The PNG.
+        out_path: The PNG.
 
     Returns:
-        Path: The PNG.
+        The PNG.
 
     Raises:
         ValueError: If no run is given or none logged any of these scalars.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
+import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..decoding import open_reader
 from .figure_file import save_figure
-from .strips import video_strip
 
 # Okabe and Ito's green and vermilion, which colour-blind readers tell apart.
 _HIT, _MISS, _QUERY = "#009E73", "#D55E00", "#333333"
@@ -33,22 +35,23 @@ def retrieval_gallery(
     a neighbour, and the sign below, say whether it is of the query's class.
 
     Args:
-        query_paths (Sequence[str]): Q video files or frame folders.
-        neighbor_paths (Sequence[Sequence[str]]): Q rows of k, nearest first.
-        hits (np.ndarray): (Q, k) bool, whether of the same class.
-        similarities (np.ndarray): (Q, k) float, written below each neighbour.
-        out_path (str | Path): The PNG.
-        title (str): Above the picture. Defaults to none.
-        query_names (Sequence[str], optional): Q class names. Defaults to file names.
-        neighbor_names (Sequence[Sequence[str]], optional): Q rows of k class names.
+        query_paths: Q video files or frame folders.
+        neighbor_paths: Q rows of k, nearest first.
+        hits: (Q, k) bool, whether of the same class.
+        similarities: (Q, k) float, written below each neighbour.
+        out_path: The PNG.
+        title: Above the picture. Defaults to none.
+        query_names: Q class names. Defaults to file names.
+        neighbor_names: Q rows of k class names.
             Defaults to file names.
-        num_frames (int): Frames of a strip. Defaults to 3.
+        num_frames: Frames of a strip. Defaults to 3.
 
     Returns:
-        Path: The PNG.
+        The PNG.
 
     Raises:
-        ValueError: If there is no query, shapes do not agree, or a video cannot be read.
+        ValueError: If there is no query, or shapes do not agree.
+        UnreadableVideoError: If a video cannot be read.
     """
     shape = (len(query_paths), len(neighbor_paths[0]) if len(neighbor_paths) else 0)
     given = (np.shape(neighbor_paths), np.shape(hits), np.shape(similarities))
@@ -85,3 +88,37 @@ def _draw(axis: Axes, path: str, num_frames: int, colour: str, name: str, note: 
     longest = 10 * num_frames - len(note)
     short = name if len(name) <= longest else f"{name[: longest - 1]}…"
     axis.set_xlabel(note + short, fontsize=9, color=colour, labelpad=4)
+
+
+def video_strip(
+    path: str | Path, num_frames: int = 3, tile: tuple[int, int] = (112, 84)
+) -> np.ndarray:
+    """Frames from the beginning, middle and end of a video, for a glimpse of its motion.
+
+    Args:
+        path: A video file, or a folder of its frames as images.
+        num_frames: Number of frames, evenly spaced. Defaults to 3.
+        tile: Width and height in pixels into which each frame is fitted, with its aspect
+            ratio. Defaults to (112, 84).
+
+    Returns:
+        (height, num_frames * width, 3) uint8, RGB.
+
+    Raises:
+        UnreadableVideoError: If no frame can be read.
+    """
+    with closing(open_reader(str(path))) as reader:
+        # Middles of equal parts: first and last frames are often black.
+        chosen = (np.arange(num_frames) + 0.5) * reader.num_frames / num_frames
+        return np.hstack([_fit(frame, tile) for frame in reader.frames(chosen)])
+
+
+def _fit(frame: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
+    height, width = frame.shape[:2]
+    scale = min(tile[0] / width, tile[1] / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    left, top = (tile[0] - size[0]) // 2, (tile[1] - size[1]) // 2
+    fitted = np.full((tile[1], tile[0], 3), 255, dtype=np.uint8)
+    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    fitted[top : top + size[1], left : left + size[0]] = small
+    return fitted

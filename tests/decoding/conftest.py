@@ -53,15 +53,22 @@ def write(
     options: dict[str, str] | None = None,
     pix_fmt: str = "yuv420p",
     container_options: dict[str, str] | None = None,
+    matrix: tuple[int, int, int, int] | None = None,
     **settings: Any,
 ) -> Path:
-    """Encode numbered pictures; ``settings`` are set on the codec context."""
+    """Encode numbered pictures, to be shown by a display matrix of (a, b, c, d).
+
+    ``settings`` are set on the codec context.
+    """
     av = pytest.importorskip("av", minversion="17")
     with av.open(str(path), "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=RATE, options=options or {})
         stream.width, stream.height = size
         stream.pix_fmt = pix_fmt
         stream.codec_context.time_base = Fraction(1, RATE)
+        if matrix is not None:
+            a, b, c, d = (value << 16 for value in matrix)
+            stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
         for name, value in settings.items():
             setattr(stream.codec_context, name, value)
         for i in range(num_frames):
@@ -83,6 +90,35 @@ def write_audio(path: Path) -> Path:
             frame.sample_rate, frame.pts = 16000, begin
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    return path
+
+
+def write_streams(path: Path, marks: list[str], attached: bool = False) -> Path:
+    """Put several videos of 5 frames into one file: the pictures of stream i show 100 i + frame.
+
+    Args:
+        path: The file.
+        marks: The disposition of each stream.
+        attached: Whether the first is a single picture.
+    """
+    av = pytest.importorskip("av", minversion="17")
+    with av.open(str(path), "w") as container:
+        streams = []
+        for i, mark in enumerate(marks):
+            cover = attached and i == 0
+            streams.append(container.add_stream("png" if cover else "mpeg4", rate=RATE))
+            streams[-1].width, streams[-1].height = 80, 48
+            streams[-1].pix_fmt = "rgb24" if cover else "yuv420p"
+            streams[-1].disposition = av.stream.Disposition[mark] if mark else 0
+        for i, stream in enumerate(streams):
+            packets = []
+            for number in range(1 if attached and i == 0 else 5):
+                picture = numbered(100 * i + number, (80, 48))
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, RATE)
+                packets += stream.encode(frame)
+            for packet in packets + stream.encode():
+                container.mux(packet)
     return path
 
 
@@ -148,28 +184,15 @@ def join(parts: list[Path], path: Path) -> Path:
     return path
 
 
-def rotate(path: Path, degrees: int) -> Path:
-    """Set the display matrix of an MP4 file, as a phone does that is held upright."""
-    one, turn = 1 << 16, {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[degrees]
-    matrix = np.array(
-        [turn[0] * one, turn[1] * one, 0, turn[2] * one, turn[3] * one, 0, 0, 0, 1 << 30], ">i4"
-    )
-    content = bytearray(path.read_bytes())
-    box = content.index(b"tkhd") + 4  # version 0: the matrix begins 40 bytes after the name
-    content[box + 40 : box + 76] = matrix.tobytes()
-    path.write_bytes(content)
-    return path
-
-
 @pytest.fixture(scope="session")
 def make() -> SimpleNamespace:
     """The writers above, for tests, which cannot import this file."""
     return SimpleNamespace(
         video=write,
         audio=write_audio,
+        streams=write_streams,
         packed=write_packed,
         join=join,
-        rotate=rotate,
         numbers=numbers_of,
         picture=numbered,
     )

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slic_mmaction.decoding.packet_index import MIN_JUMP, PacketIndex
+from slic_mmaction.decoding.pyav_reader import MIN_JUMP, PacketIndex
 
 
 @st.composite
