@@ -17,7 +17,6 @@ from .key_maps import (
     detect_format,
     unwrapped,
 )
-from .torchvision_r3d import check_r3d18
 
 KEPT = ("epoch", "best_prec1")
 """Entries beside the weights that the authors' loader asks for."""
@@ -58,14 +57,13 @@ def convert_checkpoint(
     if target == TORCHVISION:
         check_r3d18(converted)
         return converted, renamed
-    meta = _meta(checkpoint)
+    entries = {**checkpoint, **checkpoint.get("meta", {})}
+    meta = {name: entries[name] for name in KEPT if isinstance(entries.get(name), (int, float))}
     if target == AUTHORS:
         # Their loader stops without these; 0 and 0.0 are what a new run of theirs starts from.
-        entries: dict[str, Any] = {"epoch": 0, "best_prec1": 0.0, **meta}
         weights = {WRAPPER + name: tensor for name, tensor in converted.items()}
-        return {**entries, "state_dict": weights}, {
-            old: WRAPPER + new for old, new in renamed.items()
-        }
+        names = {old: WRAPPER + new for old, new in renamed.items()}
+        return {"epoch": 0, "best_prec1": 0.0, **meta, "state_dict": weights}, names
     assert target == OURS
     return {"meta": {**meta, "converted_from": source}, "state_dict": converted}, renamed
 
@@ -96,7 +94,42 @@ def weights_of(checkpoint: Any) -> dict[str, Tensor]:
     return dict(state)
 
 
-def _meta(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Epoch and the authors' best result, from where either project keeps them."""
-    entries = {**checkpoint, **checkpoint.get("meta", {})}
-    return {name: entries[name] for name in KEPT if isinstance(entries.get(name), (int, float))}
+def check_r3d18(state: Mapping[str, Tensor], width: int = 64) -> None:
+    """Refuse weights that torchvision's ``r3d_18`` has no room for.
+
+    It is the network of SLIC but for its stem, whose kernel is 3x7x7 where SLIC's is
+    7x7x7 (torchvision/models/video/resnet.py).
+
+    Args:
+        state: Parameters by torchvision's names.
+        width: Channels of the first stage. Defaults to torchvision's 64.
+
+    Raises:
+        ValueError: If a convolution is missing, has another shape, or is one too many.
+    """
+    expected: dict[str, tuple[int, ...]] = {"stem.0.weight": (width, 3, 3, 7, 7)}
+    channels = width
+    for stage in range(1, 5):
+        out = width * 2 ** (stage - 1)
+        for block in range(2):
+            name = f"layer{stage}.{block}"
+            expected[f"{name}.conv1.0.weight"] = (out, channels, 3, 3, 3)
+            expected[f"{name}.conv2.0.weight"] = (out, out, 3, 3, 3)
+            if channels != out:
+                expected[f"{name}.downsample.0.weight"] = (out, channels, 1, 1, 1)
+            channels = out
+    for name, shape in expected.items():
+        found = tuple(state[name].shape) if name in state else None
+        if found != shape:
+            what = "is missing" if found is None else f"has the shape {found}"
+            raise ValueError(
+                f"torchvision's r3d_18 needs {name} of shape {shape}, but in this checkpoint it "
+                f"{what}: only an R3D-18 of width {width} whose stem is 3x7x7 "
+                "(backbone.conv1_kernel=(3, 7, 7)) fits."
+            )
+    extra = [name for name in state if state[name].ndim == 5 and name not in expected]
+    if extra:
+        raise ValueError(
+            f"torchvision's r3d_18 has no convolution {extra[0]}: the network is deeper than "
+            "R3D-18."
+        )

@@ -30,13 +30,7 @@ def is_usable(decoder: str) -> bool:
 
 
 def choose_decoder(decoder: str) -> str:
-    """Resolve ``'auto'`` and check a decoder by name.
-
-    Args:
-        decoder: ``'auto'``, ``'pyav'``, ``'decord'`` or ``'rawframes'``.
-
-    Returns:
-        The decoder's name; for ``'auto'`` ``'pyav'``, or ``'decord'`` where PyAV is too old.
+    """Check a decoder by name; ``'auto'`` is PyAV, or decord where PyAV is too old.
 
     Raises:
         ValueError: If there is no such decoder.
@@ -44,14 +38,12 @@ def choose_decoder(decoder: str) -> str:
     """
     if decoder == "auto":
         decoder = "decord" if is_usable("decord") and not is_usable("pyav") else "pyav"
-    if decoder == RAW_FRAMES:
-        return decoder
-    if decoder not in DECODERS:
+    if decoder not in (*DECODERS, RAW_FRAMES):
         raise ValueError(
             f"There is no decoder {decoder!r}; there are 'auto', {RAW_FRAMES!r} and "
             f"{', '.join(map(repr, DECODERS))}."
         )
-    if not is_usable(decoder):
+    if decoder in DECODERS and not is_usable(decoder):
         wanted = f"'av>={MIN_PYAV}'" if decoder == "pyav" else "av decord"
         raise ImportError(f"Decoder {decoder!r} is not installed: pip install {wanted}.")
     return decoder
@@ -64,15 +56,12 @@ def open_reader(
 
     Args:
         filename: Path or URI.
-        decoder: See :func:`choose_decoder`. ``'rawframes'`` reads the images in the folder that
-            is named as the file without its suffix; a path that is a folder is read as one,
-            whatever is set.
+        decoder: ``'auto'``, ``'pyav'``, ``'decord'``, or ``'rawframes'`` for the images in the
+            folder that is named as the file without its suffix. A path that is a folder is read
+            as one, whatever is set.
         num_threads: Decoding threads.
         backend_args: Of ``mmengine.fileio``; a local file is read by the decoder itself, any
             other is fetched first.
-
-    Returns:
-        The open video.
 
     Raises:
         UnreadableVideoError: If the file does not exist or holds no video.
@@ -81,12 +70,10 @@ def open_reader(
     if decoder == RAW_FRAMES:
         return FrameFolder(os.path.splitext(filename)[0], backend_args=backend_args)
     storage = get_file_backend(filename, backend_args=backend_args)
-    source: str | bytes = filename
-    if isinstance(storage, LocalBackend):
-        if os.path.isdir(filename):
-            return FrameFolder(filename, backend_args=backend_args)
-        if not os.path.isfile(filename):
-            raise UnreadableVideoError(f"The video {filename} does not exist.")
-    else:
-        source = storage.get(filename)
-    return DECODERS[decoder](filename, source, num_threads)
+    if not isinstance(storage, LocalBackend):
+        return DECODERS[decoder](filename, storage.get(filename), num_threads)
+    if os.path.isdir(filename):
+        return FrameFolder(filename, backend_args=backend_args)
+    if not os.path.isfile(filename):
+        raise UnreadableVideoError(f"The video {filename} does not exist.")
+    return DECODERS[decoder](filename, filename, num_threads)

@@ -13,9 +13,9 @@ from .reader import UnreadableVideoError
 def open_container(name: str, source: str | bytes) -> tuple[Any, Any]:
     """Open a file and choose its video stream.
 
-    That is the one marked as default, else the best (the one whose first frames are known, then
-    the one of the highest bit rate, as FFmpeg's own player chooses), never an attached picture
-    such as the cover of a sound file.
+    That is the one marked as default, else the one that FFmpeg's own player takes (which is known
+    to move, then the one of the highest bit rate), never an attached picture such as the cover of
+    a sound file.
 
     Args:
         name: Path, for messages.
@@ -37,18 +37,18 @@ def open_container(name: str, source: str | bytes) -> tuple[Any, Any]:
             f"The video {name} cannot be opened ({error.strerror})."
         ) from error
     streams = video_streams(container)
-    best = container.streams.best("video")
-    if best not in streams:
+    chosen = container.streams.best("video")
+    if chosen not in streams:
         default = av.stream.Disposition.default
-        best = max(streams, key=lambda s: bool(s.disposition & default), default=None)
-    if best is None or best.codec_context is None:
+        chosen = max(streams, key=lambda s: bool(s.disposition & default), default=None)
+    if chosen is None or chosen.codec_context is None:
         container.close()
         raise UnreadableVideoError(
             f"The file {name} has no video stream."
-            if best is None
+            if chosen is None
             else f"The video {name} has a codec that the installed FFmpeg does not know."
         )
-    return container, best
+    return container, chosen
 
 
 def video_streams(container: Any) -> list[Any]:
@@ -59,10 +59,7 @@ def video_streams(container: Any) -> list[Any]:
 
 
 def display_matrix(frame: Any) -> tuple[int, int, int, int]:
-    """How a decoded ``av.VideoFrame`` is to be shown.
-
-    Args:
-        frame: The frame, or None if there is none.
+    """How a decoded ``av.VideoFrame`` (or None) is to be shown.
 
     Returns:
         (a, b, c, d): the stored pixel (x, y) is shown at (a x + c y, b x + d y), up to a shift
@@ -76,15 +73,9 @@ def display_matrix(frame: Any) -> tuple[int, int, int, int]:
 
 
 def upright(picture: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
-    """Turn and mirror a stored picture as it is to be shown.
+    """Turn and mirror a stored (H, W, 3) picture as :func:`display_matrix` says.
 
-    Args:
-        picture: (H, W, 3).
-        matrix: Of :func:`display_matrix`; its scale is ignored, and an angle in between
-            becomes the nearest multiple of 90 degrees.
-
-    Returns:
-        (H, W, 3) or (W, H, 3), contiguous.
+    The matrix's scale is ignored; an angle in between becomes the nearest multiple of 90 degrees.
     """
     a, b, c, d = matrix
     if abs(b) > abs(a):

@@ -20,16 +20,13 @@ class DecordReader(VideoReader):
     default) and in files of a variable rate: they return neighbouring frames then (upstream
     issues 54 and 365). The price is that decord converts every picture on the way to RGB.
 
-    What decord does not tell, the number of video streams and the orientation, PyAV reads once.
+    What decord does not tell, PyAV reads once: the orientation, and whether the file is of a kind
+    of which decord shows other frames than asked for, which is refused.
 
     Args:
         name: Path, for messages.
         source: The path, or the file's content.
         num_threads: Decoding threads.
-
-    Raises:
-        UnreadableVideoError: If it cannot be opened or has no video frames, or has several
-            video streams.
     """
 
     def __init__(self, name: str, source: str | bytes, num_threads: int = 1) -> None:
@@ -70,15 +67,14 @@ class DecordReader(VideoReader):
 
         container, stream = open_container(self.name, self._source)
         with container:
-            if container.format.name == "mpegts":
+            several = len(video_streams(container)) > 1
+            if several or container.format.name == "mpegts":
                 raise UnreadableVideoError(
-                    f"The video {self.name} is an MPEG transport stream, of which decord loses the "
-                    "first frames; use decoder 'pyav'."
-                )
-            if len(video_streams(container)) > 1:
-                raise UnreadableVideoError(
-                    f"The file {self.name} has several video streams, and decord cannot be told "
-                    "to take the default one; use decoder 'pyav'."
+                    f"The file {self.name} has several video streams, of which decord cannot be "
+                    "told to take the default one; use decoder 'pyav'."
+                    if several
+                    else f"The video {self.name} is an MPEG transport stream, of which decord "
+                    "loses the first frames; use decoder 'pyav'."
                 )
             try:
                 frame = next(container.decode(stream), None)

@@ -131,7 +131,6 @@ class PyAVReader(VideoReader):
         return found
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """See :meth:`VideoReader.__iter__`."""
         try:
             with closing(self._from_the_beginning()) as frames:
                 for frame in frames:

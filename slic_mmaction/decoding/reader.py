@@ -13,20 +13,20 @@ class UnreadableVideoError(RuntimeError):
 
 
 class VideoReader(ABC):
-    """One open video.
+    """One open video. Iterating over it decodes every frame once, in order, in one pass.
 
-    Frame ``i`` is the i-th picture of the video, from 0, in the order in which it is shown.
-    In a sound file that is what decoding from the beginning to the end hands out as number
-    ``i``; however a reader gets there, it returns that picture.
+    Frame ``i`` is the i-th picture of the video, from 0, in the order in which it is shown,
+    wherever the video's clock begins. In a sound file that is what decoding from the beginning to
+    the end hands out as number ``i``; however a reader gets there, it returns that picture.
 
     Args:
         name: The video's path, for messages.
 
     Attributes:
-        num_frames: Number of frames. Where a decoder only knows what a header promises,
-            set right as soon as :meth:`read` has run past the end.
-        promised_frames: Number of frames by the file's header; more than
-            ``num_frames`` if the file was cut off.
+        num_frames: Number of frames. Where a decoder only knows what a header promises, set
+            right as soon as :meth:`read` or iterating has run past the end.
+        promised_frames: Number of frames by the file's header; more than ``num_frames`` if the
+            file was cut off.
         avg_fps: Mean frames per second; 0 where a source has no clock.
     """
 
@@ -41,7 +41,7 @@ class VideoReader(ABC):
         """Decode frames.
 
         Args:
-            indices (Sequence[int]): Frame numbers, ascending, each once.
+            indices: Frame numbers, ascending, each once.
 
         Returns:
             (H, W, 3) uint8, RGB, upright, all of one size, by number. Frames that do not exist
@@ -52,14 +52,6 @@ class VideoReader(ABC):
         """
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Every frame once, in order, in one pass; at the end ``num_frames`` is their number.
-
-        Yields:
-            As in :meth:`read`.
-
-        Raises:
-            UnreadableVideoError: If the decoder gives up.
-        """
         number = 0
         while number < self.num_frames:
             yield from self.read([number]).values()
@@ -75,7 +67,7 @@ class VideoReader(ABC):
         looped as short videos are: frame ``i`` becomes ``i mod L``.
 
         Args:
-            indices (Iterable[int]): Frame numbers in any order, repeats allowed.
+            indices: Frame numbers in any order, repeats allowed.
 
         Returns:
             One array for each index; repeats are the same read-only array.

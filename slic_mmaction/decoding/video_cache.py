@@ -24,10 +24,6 @@ class ShrunkReader(VideoReader):
     """Another reader's frames, resized to a short side with their aspect ratio kept.
 
     The pixels are those of MMAction2's ``Resize(scale=(-1, short_side))``.
-
-    Args:
-        reader: The open video.
-        short_side: In pixels.
     """
 
     def __init__(self, reader: VideoReader, short_side: int) -> None:
@@ -48,10 +44,7 @@ class ShrunkReader(VideoReader):
         return {index: self._shrink(frame) for index, frame in found.items()}
 
     def read_all(self) -> np.ndarray:
-        """Every frame.
-
-        Returns:
-            np.ndarray: (L, H, W, 3) uint8.
+        """Every frame, (L, H, W, 3) uint8.
 
         Raises:
             UnreadableVideoError: If no frame can be decoded.
@@ -83,7 +76,7 @@ class ArrayReader(VideoReader):
     """
 
     def __init__(
-        self, name: str, frames: np.ndarray, avg_fps: float, promised_frames: int | None = None
+        self, name: str, frames: np.ndarray, avg_fps: float, promised_frames: int = 0
     ) -> None:
         super().__init__(name)
         self._frames = frames
@@ -134,15 +127,7 @@ class VideoCache:
 
     @staticmethod
     def key(path: str, **settings: Any) -> str:
-        """Name of a video under some settings; another one once the file has changed.
-
-        Args:
-            path (str): A local file.
-            settings (Any): Whatever else decides on the pixels.
-
-        Returns:
-            str: Hexadecimal digits.
-        """
+        """Name of a local file under settings that decide on the pixels; new once it changes."""
         stat = os.stat(path)
         identity = [os.path.abspath(path), stat.st_size, stat.st_mtime_ns, settings]
         return sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:40]
@@ -161,12 +146,8 @@ class VideoCache:
     def put(self, key: str, video: CachedFrames) -> bool:
         """Keep a video, unless it does not fit into ``max_bytes`` or onto the disk.
 
-        Args:
-            key (str): From :meth:`key`.
-            video (CachedFrames): The video.
-
         Returns:
-            bool: Whether the video is in the cache now.
+            Whether the video is in the cache now.
         """
         target = self._path(key)
         size = video.frames.nbytes + HEADER * 8

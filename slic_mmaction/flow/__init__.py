@@ -3,8 +3,8 @@
 Arrays and files only: the transforms that show it are in ``slic_mmaction.transforms``.
 """
 
-from .estimate import METHODS, FlowEstimator, build_estimator, sampled_flow, shrunk_gray, video_flow
-from .images import REFERENCE_SIDE, flow_levels, forward_images, to_levels
+from .estimate import METHODS, build_estimator, sampled_flow, shrunk_gray, video_flow
+from .images import flow_levels, forward_images, to_levels
 from .motion_boundaries import motion_boundary_histograms
 from .store import (
     FlowSettings,
@@ -19,8 +19,6 @@ from .store import (
 
 __all__ = [
     "METHODS",
-    "REFERENCE_SIDE",
-    "FlowEstimator",
     "FlowSettings",
     "build_estimator",
     "check_template",

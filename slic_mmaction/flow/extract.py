@@ -23,12 +23,7 @@ _LABELS = re.compile(r"(?:[\s,;]+-?\d+)*\s*$")
 
 
 def add_video_arguments(parser: argparse.ArgumentParser, out: str) -> None:
-    """Add the videos, where the result goes, and how many processes work on it.
-
-    Args:
-        parser: To be extended.
-        out: Help for ``--out``.
-    """
+    """Add the videos, where the result goes (``out`` is the help), and the number of processes."""
     parser.add_argument("videos", type=Path, help="annotation file, or folder of videos")
     parser.add_argument("--out", type=Path, required=True, help=out)
     parser.add_argument(
@@ -76,7 +71,7 @@ def listed_videos(annotation: Path, video_root: Path) -> list[Path]:
         video_root: Folder that its paths are relative to.
 
     Returns:
-        In the order of the file, each once.
+        Each video once, in the order of the file.
 
     Raises:
         ValueError: If it lists none.
@@ -143,10 +138,6 @@ def remaining(jobs: Iterable[FlowJob], settings: FlowSettings) -> list[FlowJob]:
 
 def extract(job: FlowJob, settings: FlowSettings) -> str | None:
     """Make one flow file with one thread; work is parallel over videos.
-
-    Args:
-        job: The video and the file.
-        settings: How.
 
     Returns:
         What is wrong with the video, or None if all went well.

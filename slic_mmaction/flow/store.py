@@ -15,7 +15,6 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from string import Formatter
 
 import cv2
 import numpy as np
@@ -48,14 +47,7 @@ class FlowSettings:
 
 
 def relative_name(video: str | Path, video_root: str | Path) -> str:
-    """Name of a video below the folder of all videos.
-
-    Args:
-        video: Path of the video, or of the folder of its frames.
-        video_root: Folder of all videos; ``''`` is the current one.
-
-    Returns:
-        Relative path.
+    """Path of a video (or of the folder of its frames) below the folder of all videos.
 
     Raises:
         ValueError: If the video lies elsewhere.
@@ -98,17 +90,10 @@ def write_flow(path: Path, flow: Iterable[np.ndarray], settings: FlowSettings) -
 
 
 def read_settings(path: Path) -> FlowSettings | None:
-    """Settings of a flow file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        None if there is no file, or none that is whole.
-    """
+    """Settings of a flow file; None if there is no file, or none that is whole."""
     try:
         with zipfile.ZipFile(path) as file:
-            header = _header(file)
+            header = json.loads(file.read(HEADER))
     except (FileNotFoundError, zipfile.BadZipFile, KeyError):
         return None
     header.pop("frames")
@@ -119,7 +104,7 @@ def read_flow(path: Path, frames: Sequence[int]) -> list[np.ndarray]:
     """Horizontal flow of some frames of a video.
 
     Decoders differ by a few frames in how long a video is: frames up to
-    :data:`FRAME_COUNT_TOLERANCE` beyond the end get the last flow.
+    ``FRAME_COUNT_TOLERANCE`` beyond the end get the last flow.
 
     Args:
         path: A file of :func:`write_flow`.
@@ -135,7 +120,7 @@ def read_flow(path: Path, frames: Sequence[int]) -> list[np.ndarray]:
     """
     try:
         with zipfile.ZipFile(path) as file:
-            length = _header(file)["frames"]
+            length = json.loads(file.read(HEADER))["frames"]
             if max(frames) >= length + FRAME_COUNT_TOLERANCE:
                 raise ValueError(
                     f"{path} has the flow of {length} frames, but frame {max(frames) + 1} is "
@@ -148,16 +133,24 @@ def read_flow(path: Path, frames: Sequence[int]) -> list[np.ndarray]:
     return [images[k] for k in kept]
 
 
-def check_template(template: str) -> None:
-    """Require a file name with a number, and maybe the component before it.
+def _entry(component: str, number: int) -> str:
+    return f"flow_{component}_{number:05}.jpg"
 
-    Args:
-        template: ``'flow_{}_{:05}.jpg'`` as in MMAction2, or with the number alone.
+
+def _decode(jpeg: bytes) -> np.ndarray:
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        raise zipfile.BadZipFile("an image in it does not decode")
+    return image
+
+
+def check_template(template: str) -> None:
+    """Require a name of raw frames: ``'flow_{}_{:05}.jpg'``, or with the number alone.
 
     Raises:
-        ValueError: If it has no field or more than two.
+        ValueError: If the template has no field or more than two.
     """
-    if _num_fields(template) not in (1, 2):
+    if template.count("{") not in (1, 2):
         raise ValueError(
             f"filename_tmpl {template!r} needs a field for the frame's number, and may have one "
             "for the component before it, as in 'flow_{}_{:05}.jpg'."
@@ -185,47 +178,21 @@ def read_rawframes(
         FileNotFoundError: If an image is missing.
         OSError: If one cannot be decoded.
     """
+    axis = ["x"] * (template.count("{") - 1)
     images: dict[int, np.ndarray] = {}
     for frame in {int(frame) for frame in frames}:
         near_end = frame >= total_frames - 1 - FRAME_COUNT_TOLERANCE
-        path = _existing(folder, template, frame + 1, FRAME_COUNT_TOLERANCE if near_end else 0)
+        earliest = max(frame - FRAME_COUNT_TOLERANCE, 0) if near_end else frame
+        paths = [folder / template.format(*axis, i + 1) for i in range(frame, earliest - 1, -1)]
+        path = next((path for path in paths if path.exists()), None)
+        if path is None:
+            raise FileNotFoundError(
+                f"There is no flow image {paths[0]}: extract MMAction2's raw flow frames, or use "
+                "FlowView(source='files') with tools/data/extract_flow.py, or source='dis', which "
+                "needs no files."
+            )
         image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         if image is None:
             raise OSError(f"The flow image {path} cannot be decoded; extract it again.")
         images[frame] = image
     return [images[int(frame)] for frame in frames]
-
-
-def _entry(component: str, number: int) -> str:
-    return f"flow_{component}_{number:05}.jpg"
-
-
-def _header(file: zipfile.ZipFile) -> dict:
-    return json.loads(file.read(HEADER))
-
-
-def _decode(jpeg: bytes) -> np.ndarray:
-    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if image is None:
-        raise zipfile.BadZipFile("an image in it does not decode")
-    return image
-
-
-def _num_fields(template: str) -> int:
-    return sum(field is not None for _, field, _, _ in Formatter().parse(template))
-
-
-def _name(template: str, number: int) -> str:
-    return template.format("x", number) if _num_fields(template) == 2 else template.format(number)
-
-
-def _existing(folder: Path, template: str, number: int, steps_back: int) -> Path:
-    for earlier in range(number, max(number - steps_back, 1) - 1, -1):
-        path = folder / _name(template, earlier)
-        if path.exists():
-            return path
-    raise FileNotFoundError(
-        f"There is no flow image {folder / _name(template, number)}: extract MMAction2's raw "
-        "flow frames, or use FlowView(source='files') with tools/data/extract_flow.py, or "
-        "source='dis', which needs no files."
-    )

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
@@ -17,7 +18,6 @@ from ..flow import (
     read_flow,
     read_rawframes,
     relative_name,
-    shrunk_gray,
     stored_path,
 )
 from .clip_draws import FLOW
@@ -122,7 +122,17 @@ class FlowView(SecondModality):
 
     def _computed(self, frames: Sequence[np.ndarray], numbers: Sequence[int]) -> list[np.ndarray]:
         estimate = build_estimator(self.source)
-        gray = [shrunk_gray(frame, self.short_side) for frame in frames]
+        factor = min(self.short_side / min(frames[0].shape[:2]), 1.0)
+        gray = [
+            cv2.resize(
+                cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY),
+                None,
+                fx=factor,
+                fy=factor,
+                interpolation=cv2.INTER_AREA,
+            )
+            for frame in frames
+        ]
         return forward_images(
             gray, numbers, lambda a, b: flow_levels(estimate(a, b)[..., 0], self.bound)
         )
