@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import closing
 
 import numpy as np
 
-from .container import display_matrix, open_container, upright, video_streams
+from .container import display_matrix, upright, video_streams
+from .pyav_reader import PyAVReader
 from .reader import UnreadableVideoError, VideoReader
 
 
@@ -20,8 +22,8 @@ class DecordReader(VideoReader):
     default) and in files of a variable rate: they return neighbouring frames then (upstream
     issues 54 and 365). The price is that decord converts every picture on the way to RGB.
 
-    What decord does not tell, PyAV reads once: the orientation, and whether the file is of a kind
-    of which decord shows other frames than asked for, which is refused.
+    What decord does not tell, PyAV reads once: the number of frames, the orientation, and whether
+    the file is of a kind of which decord shows other frames than asked for, which is refused.
 
     Args:
         name: Path, for messages.
@@ -38,12 +40,8 @@ class DecordReader(VideoReader):
         self._errors = (decord.DECORDError, RuntimeError)
         self._source = source
         self._threads = num_threads
-        self._inspect()
+        self._ask_pyav()
         self._open()
-        self.num_frames = self.promised_frames = len(self._video)
-        if self.num_frames < 1:
-            raise UnreadableVideoError(f"The video {name} has no frames.")
-        self.avg_fps = float(self._video.get_avg_fps())
 
     def read(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
         """See :meth:`VideoReader.read`."""
@@ -62,13 +60,13 @@ class DecordReader(VideoReader):
             raise self._failure("decoded", error) from error
         return found
 
-    def _inspect(self) -> None:
+    def _ask_pyav(self) -> None:
         import av
 
-        container, stream = open_container(self.name, self._source)
-        with container:
-            several = len(video_streams(container)) > 1
-            if several or container.format.name == "mpegts":
+        with closing(PyAVReader(self.name, self._source)) as reader:
+            kind = reader.container.format.name
+            several = len(video_streams(reader.container)) > 1
+            if several or kind == "mpegts":
                 raise UnreadableVideoError(
                     f"The file {self.name} has several video streams, of which decord cannot be "
                     "told to take the default one; use decoder 'pyav'."
@@ -76,14 +74,15 @@ class DecordReader(VideoReader):
                     else f"The video {self.name} is an MPEG transport stream, of which decord "
                     "loses the first frames; use decoder 'pyav'."
                 )
+            self.avg_fps = reader.avg_fps
+            self.num_frames, self.promised_frames = reader.num_frames, reader.promised_frames
             try:
-                frame = next(container.decode(stream), None)
+                frame = next(reader.decoded(), None)
             except av.FFmpegError:
                 frame = None  # damaged: decord may still find something
-            self._matrix = display_matrix(frame)
-            # decord's own FFmpeg knows the matrix of MP4 alone. It turns, but does not mirror.
-            known = "mov" in container.format.name
-            self._turns = round(frame.rotation / 90) if frame and known else 0
+        self._matrix = display_matrix(frame)
+        # decord's own FFmpeg knows the matrix of MP4 alone. It turns, but does not mirror.
+        self._turns = round(frame.rotation / 90) if frame and "mov" in kind else 0
 
     def _upright(self, picture: np.ndarray) -> np.ndarray:
         height, width, channels = picture.shape

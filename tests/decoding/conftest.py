@@ -122,6 +122,52 @@ def write_streams(path: Path, marks: list[str], attached: bool = False) -> Path:
     return path
 
 
+def write_fields(path: Path, num_frames: int = 20) -> Path:
+    """Write H.264 whose frames are two field pictures, as camcorders do and x264 cannot.
+
+    Frame i is 64x64 of the grey 30 + 8 i, uncompressed (ITU-T H.264: I_PCM macroblocks).
+    """
+    av = pytest.importorskip("av", minversion="17")
+
+    def ue(value: int) -> str:  # Exp-Golomb code, 9.1
+        bits = f"{value + 1:b}"
+        return "0" * (len(bits) - 1) + bits
+
+    def unit(header: int, bits: str) -> bytes:  # 7.3.1
+        bits += "1"
+        data = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+        return b"\0\0\1" + bytes([header]) + data
+
+    # Main profile, order of output as of decoding, 4 x 2 macroblocks in a field; then the picture
+    # parameters.
+    sequence = unit(
+        0x67, f"{77:08b}{0:08b}{30:08b}" + ue(0) * 2 + ue(2) + ue(1) + "0" + ue(3) + ue(1) + "00100"
+    )
+    picture = unit(0x68, ue(0) * 2 + "00" + ue(0) * 3 + "000" + ue(0) * 3 + "000")
+
+    def field(number: int, bottom: int) -> bytes:
+        key = number == 0 and not bottom
+        slice_header = ue(0) + ue(7) + ue(0) + f"{number % 16:04b}1{bottom}"
+        slice_header += ue(0) + "00" if key else "0"
+        bits = slice_header + ue(0)
+        for _ in range(8):
+            bits += ue(25)
+            bits += "0" * (-len(bits) % 8) + f"{30 + 8 * number:08b}" * 256 + f"{128:08b}" * 128
+        return unit(0x65 if key else 0x61, bits)
+
+    fields = b"".join(field(i, bottom) for i in range(num_frames) for bottom in (0, 1))
+    raw = path.with_suffix(".h264")
+    raw.write_bytes(sequence + picture + fields)
+    with av.open(str(raw)) as source, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        packets = (packet for packet in source.demux(video=0) if packet.size)
+        for i, packet in enumerate(packets):
+            packet.stream, packet.time_base = stream, Fraction(1, 2 * RATE)
+            packet.pts = packet.dts = i
+            container.mux(packet)
+    return path
+
+
 def write_packed(path: Path, num_frames: int = 31) -> Path:
     """Write MPEG-4 as old DivX and Xvid did: P- and B-frame in one packet, then an empty one.
 
@@ -191,6 +237,7 @@ def make() -> SimpleNamespace:
         video=write,
         audio=write_audio,
         streams=write_streams,
+        fields=write_fields,
         packed=write_packed,
         join=join,
         numbers=numbers_of,

@@ -109,6 +109,20 @@ def test_frames_show_the_numbers_asked_for(make, tmp_path: Path, kind: str) -> N
             assert whole._index.timed == (kind not in COUNTED)
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
+def test_two_fields_are_one_frame(make, tmp_path: Path, suffix: str) -> None:
+    path = str(make.fields(tmp_path / f"camcorder.{suffix}", num_frames=20))
+    with av.open(path) as container:
+        assert sum(packet.size > 0 for packet in container.demux(video=0)) == 40
+    for decoder in DECODERS:
+        reader = open_reader(path, decoder)
+        assert reader.num_frames == reader.promised_frames == 20
+        luma = np.array([frame.mean() for frame in reader.frames([3, 19, 4])])
+        # From the limited range, 16 to 235, to 0 to 255.
+        assert np.allclose(luma, (np.array([54, 182, 62]) - 16) * 255 / 219, atol=1.5)
+        assert len(list(open_reader(path, decoder))) == 20
+
+
 def test_b_frames_packed_into_one_packet(make, tmp_path: Path) -> None:
     path = str(make.packed(tmp_path / "packed.avi", num_frames=31))
     for decoder in DECODERS:
