@@ -10,7 +10,6 @@ from torch import Tensor
 from .key_maps import (
     AUTHORS,
     FORMATS,
-    OURS,
     TORCHVISION,
     WRAPPER,
     convert_keys,
@@ -18,8 +17,8 @@ from .key_maps import (
     unwrapped,
 )
 
+#: Entries beside the weights that the authors' loader asks for.
 KEPT = ("epoch", "best_prec1")
-"""Entries beside the weights that the authors' loader asks for."""
 
 
 def convert_checkpoint(
@@ -28,16 +27,16 @@ def convert_checkpoint(
     """Convert a checkpoint as it was read from a file.
 
     Args:
-        checkpoint: A dict with the weights under ``state_dict`` or, as VideoMAE's,
-            ``model``, or the weights alone.
-        target: One of :data:`~slic_mmaction.checkpoints.FORMATS`. A checkpoint of the
-            authors gets ``module.`` before its names, as theirs have, and ``epoch`` and
-            ``best_prec1``, which their loader asks for; one of torchvision is the weights alone.
-        backbone_only: Whether the head is left out. Defaults to False.
+        checkpoint: A dict with the weights under ``state_dict`` or, as VideoMAE's, ``model``,
+            or the weights alone.
+        target: One of ``FORMATS``. A checkpoint of the authors gets ``module.`` before its
+            names, as theirs have, and ``epoch`` and ``best_prec1``, which their loader asks for;
+            one of torchvision is the weights alone.
+        backbone_only: Whether the head is left out.
 
     Returns:
-        The checkpoint to be saved, and the new name of
-        each old one. Optimizer state and other contents are left behind.
+        The checkpoint to be saved, and the new name of each old one. Optimizer state and other
+        contents are left behind.
 
     Raises:
         ValueError: If there are no weights, their names are not known, or the network does not
@@ -64,7 +63,6 @@ def convert_checkpoint(
         weights = {WRAPPER + name: tensor for name, tensor in converted.items()}
         names = {old: WRAPPER + new for old, new in renamed.items()}
         return {"epoch": 0, "best_prec1": 0.0, **meta, "state_dict": weights}, names
-    assert target == OURS
     return {"meta": {**meta, "converted_from": source}, "state_dict": converted}, renamed
 
 
@@ -102,7 +100,7 @@ def check_r3d18(state: Mapping[str, Tensor], width: int = 64) -> None:
 
     Args:
         state: Parameters by torchvision's names.
-        width: Channels of the first stage. Defaults to torchvision's 64.
+        width: Channels of the first stage.
 
     Raises:
         ValueError: If a convolution is missing, has another shape, or is one too many.

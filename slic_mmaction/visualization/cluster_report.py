@@ -24,11 +24,8 @@ def size_report(labels: np.ndarray, out_path: str | Path, title: str = "") -> Pa
 
     Args:
         labels: (N,) integers, N >= 1; < 0 is noise.
-        out_path: The PNG.
+        out_path: The PNG, which is returned.
         title: First line above the picture; counts of points, clusters and noise follow.
-
-    Returns:
-        The PNG.
 
     Raises:
         ValueError: If there are no labels.

@@ -10,18 +10,9 @@ from matplotlib.figure import Figure
 from ..durable_file import durable_file
 
 
-def save_figure(figure: Figure, path: str | Path, dpi: int = 120) -> Path:
-    """Write a figure as PNG, without a display; the file appears whole or not at all.
-
-    Args:
-        figure: Made without pyplot, so that nothing lingers in memory.
-        path: Where to; folders are made.
-        dpi: Pixels per inch. Defaults to 120.
-
-    Returns:
-        The file.
-    """
+def save_figure(figure: Figure, path: str | Path) -> Path:
+    """Write a figure, made without pyplot, as PNG without a display; whole or not at all."""
     FigureCanvasAgg(figure)
     with durable_file(path) as file:
-        figure.savefig(file, format="png", dpi=dpi)
+        figure.savefig(file, format="png", dpi=120)
     return Path(path)
