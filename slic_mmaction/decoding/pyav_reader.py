@@ -108,16 +108,14 @@ class PyAVReader(VideoReader):
         try:
             self._open()
             self._index = self._index_of_avi() or self._walk()
+            self.num_frames = len(self._index.shown)
+            if self._may_split_fields():
+                self.num_frames = sum(1 for _ in self.decoded())
+                self._index.timed &= self.num_frames == len(self._index.shown)
         except av.FFmpegError as error:
-            raise UnreadableVideoError(
-                f"The video {name} cannot be opened ({error.strerror})."
-            ) from error
-        if not self._index.shown:
+            raise self._failure("opened", error) from error
+        if not self.num_frames:
             raise UnreadableVideoError(f"The video {name} has no frames.")
-        self.num_frames = len(self._index.shown)
-        if self._may_split_fields():
-            self.num_frames = sum(1 for _ in self.decoded())
-            self._index.timed &= self.num_frames == len(self._index.shown)
         self.promised_frames = self.num_frames + self._lost
 
     def close(self) -> None:
@@ -132,7 +130,7 @@ class PyAVReader(VideoReader):
             if len(found) < len(wanted):
                 found = self._read_counted(wanted)
         except self._av.FFmpegError as error:
-            raise self._undecodable(error) from error
+            raise self._failure("decoded", error) from error
         return found
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -141,10 +139,10 @@ class PyAVReader(VideoReader):
                 for frame in frames:
                     yield self._picture(frame)
         except self._av.FFmpegError as error:
-            raise self._undecodable(error) from error
+            raise self._failure("decoded", error) from error
 
-    def _undecodable(self, error: Any) -> UnreadableVideoError:
-        return UnreadableVideoError(f"The video {self.name} cannot be decoded ({error.strerror}).")
+    def _failure(self, what: str, error: Any) -> UnreadableVideoError:
+        return UnreadableVideoError(f"The video {self.name} cannot be {what} ({error.strerror}).")
 
     def _open(self) -> None:
         self.container, self._stream = open_container(self.name, self._source)

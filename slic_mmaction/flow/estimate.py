@@ -56,15 +56,7 @@ def build_estimator(method: str) -> FlowEstimator:
 
 
 def shrunk_gray(frame: np.ndarray, short_side: int) -> np.ndarray:
-    """A frame as flow is estimated on it: grey, scaled to a short side, never up.
-
-    Args:
-        frame: (H, W, 3) uint8, RGB.
-        short_side: In pixels.
-
-    Returns:
-        (h, w) uint8.
-    """
+    """An RGB frame (H, W, 3) as flow is estimated on it: grey, scaled to a short side, never up."""
     height, width = frame.shape[:2]
     factor = min(short_side / min(height, width), 1.0)
     size = round(width * factor), round(height * factor)
@@ -73,20 +65,7 @@ def shrunk_gray(frame: np.ndarray, short_side: int) -> np.ndarray:
 
 
 def sampled_flow(path: Path, method: str, short_side: int, step: int) -> Iterator[np.ndarray]:
-    """Flow from every ``step``-th frame of a video to the frame after it.
-
-    Args:
-        path: Video file, or folder of its frames.
-        method: See :func:`build_estimator`.
-        short_side: Short side in pixels at which flow is estimated.
-        step: Frames from one field to the next.
-
-    Yields:
-        (H, W, 2) float32, in pixels of the scaled frame.
-
-    Raises:
-        UnreadableVideoError: See :func:`video_flow`.
-    """
+    """Flow from every ``step``-th frame to the frame after it; more in :func:`video_flow`."""
     estimate = build_estimator(method)
     previous: np.ndarray | None = None
     for number, frame in enumerate(_gray_frames(path, short_side)):

@@ -35,14 +35,11 @@ def add_video_arguments(parser: argparse.ArgumentParser, out: str) -> None:
 
 
 def videos_asked_for(videos: Path, video_root: Path | None) -> tuple[list[Path], Path]:
-    """What the command line of an extraction names.
+    """What the command line of an extraction names: its videos, and the root of their names.
 
     Args:
         videos: Annotation file, or folder of videos (those in folders below it count).
         video_root: Folder that names are relative to; needed for a file.
-
-    Returns:
-        The videos and that folder.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
@@ -64,14 +61,7 @@ def videos_asked_for(videos: Path, video_root: Path | None) -> tuple[list[Path],
 
 
 def listed_videos(annotation: Path, video_root: Path) -> list[Path]:
-    """Videos of an MMAction2 annotation file (lines ``path``, ``path label [label ...]``).
-
-    Args:
-        annotation: The file.
-        video_root: Folder that its paths are relative to.
-
-    Returns:
-        Each video once, in the order of the file.
+    """Videos of an MMAction2 annotation file (lines ``path [label ...]``), each once, in order.
 
     Raises:
         ValueError: If it lists none.
@@ -137,14 +127,7 @@ def remaining(jobs: Iterable[FlowJob], settings: FlowSettings) -> list[FlowJob]:
 
 
 def extract(job: FlowJob, settings: FlowSettings) -> str | None:
-    """Make one flow file with one thread; work is parallel over videos.
-
-    Returns:
-        What is wrong with the video, or None if all went well.
-
-    Raises:
-        OSError: If the file cannot be written.
-    """
+    """Make one flow file with one thread; returns what is wrong with the video, or None."""
     cv2.setNumThreads(1)
     try:
         flow = video_flow(job.video, settings.method, settings.short_side)
@@ -162,9 +145,6 @@ def conclude(broken: Sequence[str], tried: int, before: int, report: Path) -> in
         tried: Videos of this run, the broken ones included.
         before: Videos that an earlier run had done.
         report: The list; removed if no video is broken.
-
-    Returns:
-        1 if some are broken, else 0.
     """
     if broken:
         with durable_file(report) as file:

@@ -31,17 +31,10 @@ _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95)
 
 @dataclass(frozen=True)
 class FlowSettings:
-    """How flow was made.
-
-    Args:
-        method: See :func:`build_estimator`.
-        component: ``'x'``, which is all that SLIC shows, or ``'xy'``.
-        bound: See :func:`flow_levels`.
-        short_side: Short side in pixels of the frames that flow was estimated on.
-    """
+    """How flow was made: see :func:`video_flow` and :func:`flow_levels`."""
 
     method: str = "tvl1"
-    component: str = "x"
+    component: str = "x"  # all that SLIC shows; or "xy"
     bound: float = 20.0
     short_side: int = 128
 
@@ -77,7 +70,7 @@ def write_flow(path: Path, flow: Iterable[np.ndarray], settings: FlowSettings) -
     Args:
         path: Where to; folders are made.
         flow: (H, W, 2) displacements in pixels.
-        settings: Goes into the file; decides components and bound.
+        settings: Go into the file; decide components and bound.
     """
     with durable_file(path) as raw, zipfile.ZipFile(raw, "w") as file:
         frames = 0
