@@ -9,6 +9,9 @@ import numpy as np
 
 from .reader import UnreadableVideoError
 
+# FFmpeg's AVFieldOrder.
+PROGRESSIVE = 1
+
 
 def open_container(name: str, source: str | bytes) -> tuple[Any, Any]:
     """Open a file and choose its video stream.
@@ -56,6 +59,13 @@ def video_streams(container: Any) -> list[Any]:
     from av.stream import Disposition
 
     return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+
+
+def may_split_fields(stream: Any) -> bool:
+    """Whether a packet may be half a frame: interlaced H.264, as camcorders write it."""
+    context = stream.codec_context
+    order = getattr(context, "field_order", PROGRESSIVE)  # new in PyAV 18
+    return context.name == "h264" and order != PROGRESSIVE
 
 
 def display_matrix(frame: Any) -> tuple[int, int, int, int]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from contextlib import closing
 
 import numpy as np
 
-from .container import display_matrix, upright, video_streams
+from .container import (
+    display_matrix,
+    may_split_fields,
+    open_container,
+    upright,
+    video_streams,
+)
 from .pyav_reader import PyAVReader
 from .reader import UnreadableVideoError, VideoReader
 
@@ -22,8 +27,8 @@ class DecordReader(VideoReader):
     default) and in files of a variable rate: they return neighbouring frames then (upstream
     issues 54 and 365). The price is that decord converts every picture on the way to RGB.
 
-    What decord does not tell, PyAV reads once: the number of frames, the orientation, and whether
-    the file is of a kind of which decord shows other frames than asked for, which is refused.
+    What decord does not tell, PyAV reads once: the orientation, whether two packets are one frame,
+    and whether the file is of a kind of which decord shows wrong frames, which is refused.
 
     Args:
         name: Path, for messages.
@@ -40,8 +45,12 @@ class DecordReader(VideoReader):
         self._errors = (decord.DECORDError, RuntimeError)
         self._source = source
         self._threads = num_threads
-        self._ask_pyav()
+        frames = self._ask_pyav()
         self._open()
+        self.avg_fps = float(self._video.get_avg_fps())
+        self.num_frames = self.promised_frames = frames or len(self._video)
+        if self.num_frames < 1:
+            raise UnreadableVideoError(f"The video {name} has no frames.")
 
     def read(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
         """See :meth:`VideoReader.read`."""
@@ -60,29 +69,32 @@ class DecordReader(VideoReader):
             raise self._failure("decoded", error) from error
         return found
 
-    def _ask_pyav(self) -> None:
+    def _ask_pyav(self) -> int:
+        """The orientation; returns the number of frames where decord would count packets."""
         import av
 
-        with closing(PyAVReader(self.name, self._source)) as reader:
-            kind = reader.container.format.name
-            several = len(video_streams(reader.container)) > 1
-            if several or kind == "mpegts":
-                raise UnreadableVideoError(
-                    f"The file {self.name} has several video streams, of which decord cannot be "
-                    "told to take the default one; use decoder 'pyav'."
-                    if several
-                    else f"The video {self.name} is an MPEG transport stream, of which decord "
-                    "loses the first frames; use decoder 'pyav'."
-                )
-            self.avg_fps = reader.avg_fps
-            self.num_frames, self.promised_frames = reader.num_frames, reader.promised_frames
+        container, stream = open_container(self.name, self._source)
+        with container:
+            kind = container.format.name
+            several = len(video_streams(container)) > 1
+            stream.thread_type = "NONE"
             try:
-                frame = next(reader.decoded(), None)
+                frame = next(container.decode(stream), None)
             except av.FFmpegError:
                 frame = None  # damaged: decord may still find something
+            split = may_split_fields(stream)
+        if several or kind == "mpegts":
+            raise UnreadableVideoError(
+                f"The file {self.name} has several video streams, of which decord cannot be told "
+                "to take the default one; use decoder 'pyav'."
+                if several
+                else f"The video {self.name} is an MPEG transport stream, of which decord loses "
+                "the first frames; use decoder 'pyav'."
+            )
         self._matrix = display_matrix(frame)
         # decord's own FFmpeg knows the matrix of MP4 alone. It turns, but does not mirror.
         self._turns = round(frame.rotation / 90) if frame and "mov" in kind else 0
+        return PyAVReader(self.name, self._source).num_frames if split else 0
 
     def _upright(self, picture: np.ndarray) -> np.ndarray:
         height, width, channels = picture.shape

@@ -11,14 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from .container import display_matrix, open_container, upright
+from .container import display_matrix, may_split_fields, open_container, upright
 from .reader import UnreadableVideoError, VideoReader
 
 # Containers that store when each frame is shown. Others (AVI above all) store only the order
 # of decoding, and FFmpeg guesses: in UCF101's Xvid files with B-frames it guesses wrong.
 TIMED_CONTAINERS = ("mov", "mp4", "matroska", "webm")
-# FFmpeg's AVFieldOrder.
-PROGRESSIVE = 1
 # Fewer frames than this are decoded rather than jumped over: a jump to a key frame costs as much
 # as decoding one or two frames (0.10 ms in an Xvid file of 320x240, 0.16 in an MP4 of 170x128).
 MIN_JUMP = 3
@@ -109,8 +107,8 @@ class PyAVReader(VideoReader):
             self._open()
             self._index = self._index_of_avi() or self._walk()
             self.num_frames = len(self._index.shown)
-            if self._may_split_fields():
-                self.num_frames = sum(1 for _ in self.decoded())
+            if may_split_fields(self._stream):
+                self.num_frames = sum(1 for _ in self._decoded())
                 self._index.timed &= self.num_frames == len(self._index.shown)
         except av.FFmpegError as error:
             raise self._failure("opened", error) from error
@@ -120,7 +118,7 @@ class PyAVReader(VideoReader):
 
     def close(self) -> None:
         """Close the file; left to the garbage collector it is closed late (PyAV issue 1117)."""
-        self.container.close()
+        self._container.close()
 
     def read(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
         """See :meth:`VideoReader.read`."""
@@ -135,7 +133,7 @@ class PyAVReader(VideoReader):
 
     def __iter__(self) -> Iterator[np.ndarray]:
         try:
-            with closing(self.decoded()) as frames:
+            with closing(self._decoded()) as frames:
                 for frame in frames:
                     yield self._picture(frame)
         except self._av.FFmpegError as error:
@@ -145,16 +143,16 @@ class PyAVReader(VideoReader):
         return UnreadableVideoError(f"The video {self.name} cannot be {what} ({error.strerror}).")
 
     def _open(self) -> None:
-        self.container, self._stream = open_container(self.name, self._source)
+        self._container, self._stream = open_container(self.name, self._source)
         self._stream.thread_type = "NONE" if self._threads == 1 else "AUTO"
         self._stream.codec_context.thread_count = self._threads
         self.avg_fps = float(self._stream.average_rate or 0)
-        names = self.container.format.name.split(",")
+        names = self._container.format.name.split(",")
         self._stores_times = any(name in TIMED_CONTAINERS for name in names)
 
     def _index_of_avi(self) -> PacketIndex | None:
         """AVI ends with a list of all packets: reading that takes a tenth of walking."""
-        if self.container.format.name != "avi":
+        if self._container.format.name != "avi":
             return None
         entries = list(self._stream.index_entries)
         # Its timestamps are positions, and count what a recorder dropped; the header does, too.
@@ -169,8 +167,8 @@ class PyAVReader(VideoReader):
     def _walk(self) -> PacketIndex:
         shown, keys, reordered, edited = [], [], False, False
         walked = 0
-        for packet in self.container.demux(self._stream):
-            if self.container.format.name == "avi" and packet.dts is not None:
+        for packet in self._container.demux(self._stream):
+            if self._container.format.name == "avi" and packet.dts is not None:
                 walked = packet.dts + 1  # see _index_of_avi
             else:
                 walked += packet.size > 0 or packet.dts is not None
@@ -187,16 +185,10 @@ class PyAVReader(VideoReader):
         self._lost = 0 if edited else max(self._stream.frames - walked, 0)
         return PacketIndex(shown, keys, guessed=reordered and not self._stores_times)
 
-    def _may_split_fields(self) -> bool:
-        """Whether a packet may be half a frame: interlaced H.264, as camcorders write it."""
-        context: Any = self._stream.codec_context
-        order = getattr(context, "field_order", PROGRESSIVE)  # new in PyAV 18
-        return context.name == "h264" and order != PROGRESSIVE
-
     def _packets(self) -> Iterator[Any]:
         """Packets that hold something: AVI marks a dropped frame by an empty one."""
         # Closed by hand: PyAV 18 loses 290 bytes for each that is left unfinished.
-        with closing(self.container.demux(self._stream)) as packets:
+        with closing(self._container.demux(self._stream)) as packets:
             for packet in packets:
                 if packet.size:
                     yield packet
@@ -206,7 +198,7 @@ class PyAVReader(VideoReader):
         context: Any = self._stream.codec_context
         b_frame = self._av.video.frame.PictureType.B
         for key, run in self._index.runs(indices):
-            self.container.seek(key, stream=self._stream, backward=True)
+            self._container.seek(key, stream=self._stream, backward=True)
             skip = context.skip_frame = "DEFAULT"
             for packet in self._packets_with(set(run)):
                 if self._stores_times and packet is not None:
@@ -234,7 +226,7 @@ class PyAVReader(VideoReader):
     def _read_counted(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
         found: dict[int, np.ndarray] = {}
         wanted = set(indices)
-        with closing(self.decoded()) as frames:
+        with closing(self._decoded()) as frames:
             for number, frame in enumerate(frames):
                 if number in wanted:
                     found[number] = self._picture(frame)
@@ -242,7 +234,7 @@ class PyAVReader(VideoReader):
                     break
         return found
 
-    def decoded(self) -> Generator[Any, None, None]:
+    def _decoded(self) -> Generator[Any, None, None]:
         """Every ``av.VideoFrame`` from the beginning; at the end their number is known."""
         # A fresh start: not every container can be rewound exactly.
         self.close()
