@@ -33,6 +33,8 @@ REQUIRED = [
     "pebble",
     # The fastest of the decoders (docs/decoding.md); before 17 it starts a thread for each core.
     'av>=17; python_version >= "3.10"',
+    # Older ones leave decoding to decord, which asks PyAV what it does not tell itself.
+    'av; python_version < "3.10"',
     # Locks the cache of decoded videos.
     "filelock",
     # mmaction2 asks for decord everywhere, but it has no wheel for other machines.

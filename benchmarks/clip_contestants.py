@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import av
-import cv2
 import decord
 import numpy as np
 from av.video.reformatter import VideoReformatter
@@ -44,14 +43,6 @@ def pillow_clip(files: list[Path]) -> np.ndarray:
             image = image.filter(ImageFilter.GaussianBlur(2))
         out.append(np.asarray(image))
     return np.ascontiguousarray(np.stack(out).transpose(3, 0, 1, 2))
-
-
-def bare_opencv(path: Path, frames: range) -> Frames:
-    """Forwards from the beginning, one thread."""
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-    for _ in range(frames.start):
-        capture.grab()
-    return [cv2.cvtColor(capture.read()[1], cv2.COLOR_BGR2RGB) for _ in frames]
 
 
 def bare_pyav(path: Path, frames: range) -> Frames:

@@ -34,7 +34,7 @@ import cv2
 import decord
 import numpy as np
 import torch
-from clip_contestants import SIDE, bare_decord, bare_opencv, bare_pyav, read
+from clip_contestants import SIDE, bare_decord, bare_pyav, read
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
@@ -105,10 +105,10 @@ def measure(videos: Videos, rounds: int, cache: Path, name: str) -> dict[str, fl
         "stock": in_three_pipelines(STOCK),
         "pillow": videos.pillow,
     }
-    for decoder in ("pyav", "opencv", "decord"):
+    for decoder in ("pyav", "decord"):
         contestants[f"read {decoder}"] = partial(videos.decode, partial(read, decoder))
     contestants["read rawframes"] = partial(videos.decode, videos.read_jpegs)
-    for bare in (bare_pyav, bare_opencv, bare_decord):
+    for bare in (bare_pyav, bare_decord):
         label = bare.__name__.replace("_", " ")
         contestants[label] = partial(videos.decode, bare)
     times: dict[str, list[float]] = {label: [] for label in contestants}

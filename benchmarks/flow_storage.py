@@ -21,11 +21,13 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from slic_mmaction.decoding import open_reader
 from slic_mmaction.flow import (
     METHODS,
     FlowSettings,
@@ -34,6 +36,7 @@ from slic_mmaction.flow import (
     forward_images,
     read_flow,
     read_rawframes,
+    shrunk_gray,
     video_flow,
     write_flow,
 )
@@ -132,11 +135,7 @@ def computed(video: Path, method: str) -> Reader:
 
     def read(frames: Sequence[int]) -> list[np.ndarray]:
         estimate = build_estimator(method)
-        gray = [cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for frame in decoded(frames)]
-        scale = 128 / min(gray[0].shape)
-        small = [
-            cv2.resize(g, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for g in gray
-        ]
+        small = [shrunk_gray(frame, 128) for frame in decoded(frames)]
         return forward_images(small, frames, lambda a, b: flow_levels(estimate(a, b)[..., 0]))
 
     return read
@@ -146,11 +145,8 @@ def rgb(video: Path) -> Reader:
     """For comparison: open the video and decode the same RGB frames."""
 
     def read(frames: Sequence[int]) -> list[np.ndarray]:
-        capture = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG)
-        capture.set(cv2.CAP_PROP_POS_FRAMES, frames[0])
-        images = [capture.read()[1] for _ in frames]
-        capture.release()
-        return images
+        with closing(open_reader(str(video))) as reader:
+            return reader.frames(frames)
 
     return read
 

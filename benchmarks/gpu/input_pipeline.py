@@ -29,7 +29,7 @@ from slic_mmaction.decoding.choice import is_usable
 from slic_mmaction.transforms.clip_draws import UNIFORMS
 
 PIPELINES = ("host", "device", "cached")
-DECODERS = ("pyav", "opencv", "decord")
+DECODERS = ("pyav", "decord")
 CLIP = 16
 
 

@@ -1,9 +1,8 @@
 """Checkpoints of other projects, and what of a checkpoint fits a model."""
 
-from .convert import convert_checkpoint
+from .convert import check_r3d18, convert_checkpoint
 from .key_maps import FORMATS, convert_keys, detect_format
 from .loading_report import LoadingReport, compare_states, report_table
-from .torchvision_r3d import check_r3d18
 
 __all__ = [
     "FORMATS",

@@ -10,17 +10,15 @@ from torch import Tensor
 from .key_maps import (
     AUTHORS,
     FORMATS,
-    OURS,
     TORCHVISION,
     WRAPPER,
     convert_keys,
     detect_format,
     unwrapped,
 )
-from .torchvision_r3d import check_r3d18
 
+#: Entries beside the weights that the authors' loader asks for.
 KEPT = ("epoch", "best_prec1")
-"""Entries beside the weights that the authors' loader asks for."""
 
 
 def convert_checkpoint(
@@ -29,16 +27,16 @@ def convert_checkpoint(
     """Convert a checkpoint as it was read from a file.
 
     Args:
-        checkpoint (Any): A dict with the weights under ``state_dict`` or, as VideoMAE's,
-            ``model``, or the weights alone.
-        target (str): One of :data:`~slic_mmaction.checkpoints.FORMATS`. A checkpoint of the
-            authors gets ``module.`` before its names, as theirs have, and ``epoch`` and
-            ``best_prec1``, which their loader asks for; one of torchvision is the weights alone.
-        backbone_only (bool): Whether the head is left out. Defaults to False.
+        checkpoint: A dict with the weights under ``state_dict`` or, as VideoMAE's, ``model``,
+            or the weights alone.
+        target: One of ``FORMATS``. A checkpoint of the authors gets ``module.`` before its
+            names, as theirs have, and ``epoch`` and ``best_prec1``, which their loader asks for;
+            one of torchvision is the weights alone.
+        backbone_only: Whether the head is left out.
 
     Returns:
-        tuple[dict[str, Any], dict[str, str]]: The checkpoint to be saved, and the new name of
-        each old one. Optimizer state and other contents are left behind.
+        The checkpoint to be saved, and the new name of each old one. Optimizer state and other
+        contents are left behind.
 
     Raises:
         ValueError: If there are no weights, their names are not known, or the network does not
@@ -58,15 +56,13 @@ def convert_checkpoint(
     if target == TORCHVISION:
         check_r3d18(converted)
         return converted, renamed
-    meta = _meta(checkpoint)
+    entries = {**checkpoint, **checkpoint.get("meta", {})}
+    meta = {name: entries[name] for name in KEPT if isinstance(entries.get(name), (int, float))}
     if target == AUTHORS:
         # Their loader stops without these; 0 and 0.0 are what a new run of theirs starts from.
-        entries: dict[str, Any] = {"epoch": 0, "best_prec1": 0.0, **meta}
         weights = {WRAPPER + name: tensor for name, tensor in converted.items()}
-        return {**entries, "state_dict": weights}, {
-            old: WRAPPER + new for old, new in renamed.items()
-        }
-    assert target == OURS
+        names = {old: WRAPPER + new for old, new in renamed.items()}
+        return {"epoch": 0, "best_prec1": 0.0, **meta, "state_dict": weights}, names
     return {"meta": {**meta, "converted_from": source}, "state_dict": converted}, renamed
 
 
@@ -96,7 +92,42 @@ def weights_of(checkpoint: Any) -> dict[str, Tensor]:
     return dict(state)
 
 
-def _meta(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Epoch and the authors' best result, from where either project keeps them."""
-    entries = {**checkpoint, **checkpoint.get("meta", {})}
-    return {name: entries[name] for name in KEPT if isinstance(entries.get(name), (int, float))}
+def check_r3d18(state: Mapping[str, Tensor], width: int = 64) -> None:
+    """Refuse weights that torchvision's ``r3d_18`` has no room for.
+
+    It is the network of SLIC but for its stem, whose kernel is 3x7x7 where SLIC's is
+    7x7x7 (torchvision/models/video/resnet.py).
+
+    Args:
+        state: Parameters by torchvision's names.
+        width: Channels of the first stage.
+
+    Raises:
+        ValueError: If a convolution is missing, has another shape, or is one too many.
+    """
+    expected: dict[str, tuple[int, ...]] = {"stem.0.weight": (width, 3, 3, 7, 7)}
+    channels = width
+    for stage in range(1, 5):
+        out = width * 2 ** (stage - 1)
+        for block in range(2):
+            name = f"layer{stage}.{block}"
+            expected[f"{name}.conv1.0.weight"] = (out, channels, 3, 3, 3)
+            expected[f"{name}.conv2.0.weight"] = (out, out, 3, 3, 3)
+            if channels != out:
+                expected[f"{name}.downsample.0.weight"] = (out, channels, 1, 1, 1)
+            channels = out
+    for name, shape in expected.items():
+        found = tuple(state[name].shape) if name in state else None
+        if found != shape:
+            what = "is missing" if found is None else f"has the shape {found}"
+            raise ValueError(
+                f"torchvision's r3d_18 needs {name} of shape {shape}, but in this checkpoint it "
+                f"{what}: only an R3D-18 of width {width} whose stem is 3x7x7 "
+                "(backbone.conv1_kernel=(3, 7, 7)) fits."
+            )
+    extra = [name for name in state if state[name].ndim == 5 and name not in expected]
+    if extra:
+        raise ValueError(
+            f"torchvision's r3d_18 has no convolution {extra[0]}: the network is deeper than "
+            "R3D-18."
+        )

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 
 from torch import Tensor
 
@@ -25,40 +24,38 @@ _DOWNSAMPLE = [
     (f"{_BLOCK}.downsample.0.weight", f"backbone.{_BLOCK}.downsample.conv.weight"),
     (f"{_BLOCK}.downsample.1.{{p}}", f"backbone.{_BLOCK}.downsample.bn.{{p}}"),
 ]
-_RULES: Mapping[str, list[tuple[str, str]]] = MappingProxyType(
-    {
-        # rvl-lab-utoronto/video_similarity_search, names as in the golden record r3d18.npz.
-        AUTHORS: [
-            ("conv1.weight", "backbone.conv1.conv.weight"),
-            ("bn1.{p}", "backbone.conv1.bn.{p}"),
-            (f"{_BLOCK}.conv{{k}}.weight", f"backbone.{_BLOCK}.conv{{k}}.conv.weight"),
-            (f"{_BLOCK}.bn{{k}}.{{p}}", f"backbone.{_BLOCK}.conv{{k}}.bn.{{p}}"),
-            *_DOWNSAMPLE,
-            ("fc1.{p}", "cls_head.projection.0.{p}"),
-            ("bn_proj.{p}", "cls_head.projection.1.{p}"),
-            ("fc2.{p}", "cls_head.projection.3.{p}"),
-        ],
-        # torchvision.models.video.r3d_18.
-        TORCHVISION: [
-            ("stem.0.weight", "backbone.conv1.conv.weight"),
-            ("stem.1.{p}", "backbone.conv1.bn.{p}"),
-            (f"{_BLOCK}.conv{{k}}.0.weight", f"backbone.{_BLOCK}.conv{{k}}.conv.weight"),
-            (f"{_BLOCK}.conv{{k}}.1.{{p}}", f"backbone.{_BLOCK}.conv{{k}}.bn.{{p}}"),
-            *_DOWNSAMPLE,
-            ("fc.{p}", "cls_head.fc_cls.{p}"),
-        ],
-        # MCG-NJU/VideoMAE, PretrainVisionTransformer. Its decoder has no counterpart, nor has the
-        # norm after the encoder, which VideoMAE drops for finetuning, too: there, as in
-        # MMAction2, a new one follows the mean over the tokens.
-        VIDEOMAE: [
-            ("encoder.patch_embed.proj.{p}", "backbone.patch_embed.projection.{p}"),
-            ("encoder.blocks.{b}.norm{k}.{p}", "backbone.blocks.{b}.norm{k}.{p}"),
-            ("encoder.blocks.{b}.attn.{a}", "backbone.blocks.{b}.attn.{a}"),
-            ("encoder.blocks.{b}.mlp.fc1.{p}", "backbone.blocks.{b}.mlp.layers.0.0.{p}"),
-            ("encoder.blocks.{b}.mlp.fc2.{p}", "backbone.blocks.{b}.mlp.layers.1.{p}"),
-        ],
-    }
-)
+_RULES: dict[str, list[tuple[str, str]]] = {
+    # rvl-lab-utoronto/video_similarity_search, names as in the golden record r3d18.npz.
+    AUTHORS: [
+        ("conv1.weight", "backbone.conv1.conv.weight"),
+        ("bn1.{p}", "backbone.conv1.bn.{p}"),
+        (f"{_BLOCK}.conv{{k}}.weight", f"backbone.{_BLOCK}.conv{{k}}.conv.weight"),
+        (f"{_BLOCK}.bn{{k}}.{{p}}", f"backbone.{_BLOCK}.conv{{k}}.bn.{{p}}"),
+        *_DOWNSAMPLE,
+        ("fc1.{p}", "cls_head.projection.0.{p}"),
+        ("bn_proj.{p}", "cls_head.projection.1.{p}"),
+        ("fc2.{p}", "cls_head.projection.3.{p}"),
+    ],
+    # torchvision.models.video.r3d_18.
+    TORCHVISION: [
+        ("stem.0.weight", "backbone.conv1.conv.weight"),
+        ("stem.1.{p}", "backbone.conv1.bn.{p}"),
+        (f"{_BLOCK}.conv{{k}}.0.weight", f"backbone.{_BLOCK}.conv{{k}}.conv.weight"),
+        (f"{_BLOCK}.conv{{k}}.1.{{p}}", f"backbone.{_BLOCK}.conv{{k}}.bn.{{p}}"),
+        *_DOWNSAMPLE,
+        ("fc.{p}", "cls_head.fc_cls.{p}"),
+    ],
+    # MCG-NJU/VideoMAE, PretrainVisionTransformer. Its decoder has no counterpart, nor has the
+    # norm after the encoder, which VideoMAE drops for finetuning, too: there, as in
+    # MMAction2, a new one follows the mean over the tokens.
+    VIDEOMAE: [
+        ("encoder.patch_embed.proj.{p}", "backbone.patch_embed.projection.{p}"),
+        ("encoder.blocks.{b}.norm{k}.{p}", "backbone.blocks.{b}.norm{k}.{p}"),
+        ("encoder.blocks.{b}.attn.{a}", "backbone.blocks.{b}.attn.{a}"),
+        ("encoder.blocks.{b}.mlp.fc1.{p}", "backbone.blocks.{b}.mlp.layers.0.0.{p}"),
+        ("encoder.blocks.{b}.mlp.fc2.{p}", "backbone.blocks.{b}.mlp.layers.1.{p}"),
+    ],
+}
 _FIELDS = {
     "i": r"[1-4]",
     "b": r"\d+",
@@ -73,10 +70,11 @@ _STEMS = {
     "encoder.patch_embed.proj.weight": VIDEOMAE,
 }
 
+#: Projects that a checkpoint can be converted for; from VideoMAE there is no way back.
 FORMATS = (OURS, AUTHORS, TORCHVISION)
-"""Projects that a checkpoint can be converted for; from :data:`VIDEOMAE` there is no way back."""
+#: What torch's data-parallel wrappers put before every name.
 WRAPPER = "module."
-"""What torch's data-parallel wrappers put before every name."""
+_OF_A_BACKBONE = re.compile(r"backbone\.|layer\d|stem\.|conv1\.|bn1\.")
 
 
 def unwrapped(name: str) -> str:
@@ -85,14 +83,7 @@ def unwrapped(name: str) -> str:
 
 
 def detect_format(names: Iterable[str]) -> str | None:
-    """Whose names these are.
-
-    Args:
-        names (Iterable[str]): Of all parameters and buffers, with or without ``module.``.
-
-    Returns:
-        str | None: One of :data:`FORMATS` or :data:`VIDEOMAE`; None for an unknown network.
-    """
+    """Whose names these are: one of ``FORMATS``, ``VIDEOMAE``, or None for an unknown network."""
     known = {unwrapped(name) for name in names}
     if any(name.startswith("backbone.") for name in known):
         return OURS
@@ -105,15 +96,14 @@ def convert_keys(
     """Rename all parameters of a network; the tensors stay the same objects.
 
     Args:
-        state (Mapping[str, Tensor]): Parameters and buffers by name.
-        source (str): Whose names they have, as :func:`detect_format` says.
-        target (str): Whose names they are to get.
-        backbone_only (bool): Whether to leave out the head, and with it all names that are
-            not known: only the backbone's must be. Defaults to False.
+        state: Parameters and buffers by name.
+        source: Whose names they have, as :func:`detect_format` says.
+        target: Whose names they are to get.
+        backbone_only: Whether to leave out the head, and with it all names that are not
+            known: only the backbone's must be.
 
     Returns:
-        tuple[dict[str, Tensor], dict[str, str]]: The renamed state, and the new name of each
-        old one, in the order of ``state``.
+        The renamed state, and the new name of each old one, in the order of ``state``.
 
     Raises:
         ValueError: If a name has no counterpart.
@@ -125,7 +115,7 @@ def convert_keys(
         bare = unwrapped(name)
         ours = bare if source == OURS else _translate(bare, source, to_ours=True)
         in_backbone = ours is not None and ours.startswith("backbone.")
-        if backbone_only and not in_backbone and not _of_a_block(bare):
+        if backbone_only and not in_backbone and not _OF_A_BACKBONE.match(bare):
             continue
         new = ours if ours is None or target == OURS else _translate(ours, target, to_ours=False)
         if new is None:
@@ -134,39 +124,25 @@ def convert_keys(
         converted[new] = tensor
         renamed[name] = new
     if unknown:
-        raise ValueError(_no_counterpart(unknown, len(state), source, target, backbone_only))
+        only_head = not any(_OF_A_BACKBONE.match(unwrapped(name)) for name in unknown)
+        hint = "it is not the 3D ResNet (R3D) that SLIC uses"
+        if only_head and not backbone_only:
+            hint = "leave the head out with --backbone-only"
+        some = ", ".join(unknown[:3]) + (", ..." if len(unknown) > 3 else "")
+        raise ValueError(
+            f"{len(unknown)} of {len(state)} names of the {source} checkpoint have no counterpart "
+            f"among {target} names ({some}): {hint}."
+        )
     return converted, renamed
 
 
 def _translate(name: str, form: str, to_ours: bool) -> str | None:
     for theirs, ours in _RULES[form]:
         old, new = (theirs, ours) if to_ours else (ours, theirs)
-        match = re.fullmatch(_pattern(old), name)
+        pattern = re.escape(old)
+        for field, choices in _FIELDS.items():
+            pattern = pattern.replace(re.escape(f"{{{field}}}"), f"(?P<{field}>{choices})")
+        match = re.fullmatch(pattern, name)
         if match:
             return new.format(**match.groupdict())
     return None
-
-
-def _pattern(template: str) -> str:
-    pattern = re.escape(template)
-    for field, choices in _FIELDS.items():
-        pattern = pattern.replace(re.escape(f"{{{field}}}"), f"(?P<{field}>{choices})")
-    return pattern
-
-
-def _of_a_block(name: str) -> bool:
-    """Whether a name says that it belongs to a backbone, in any project."""
-    return re.match(r"(backbone\.|layer\d|stem\.|conv1\.|bn1\.)", name) is not None
-
-
-def _no_counterpart(
-    unknown: list[str], total: int, source: str, target: str, backbone_only: bool
-) -> str:
-    some = ", ".join(unknown[:3]) + (", ..." if len(unknown) > 3 else "")
-    hint = "it is not the 3D ResNet (R3D) that SLIC uses"
-    if not backbone_only and not any(_of_a_block(unwrapped(name)) for name in unknown):
-        hint = "leave the head out with --backbone-only"
-    return (
-        f"{len(unknown)} of {total} names of the {source} checkpoint have no counterpart among "
-        f"{target} names ({some}): {hint}."
-    )

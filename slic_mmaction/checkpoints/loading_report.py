@@ -12,9 +12,8 @@ from torch import Tensor
 
 from .key_maps import unwrapped
 
+#: Names shown of each kind.
 SHOWN = 3
-"""Names shown of each kind."""
-_WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,9 @@ def part_of(name: str) -> str:
 
 
 def compare_states(checkpoint: Mapping[str, Tensor], model: Mapping[str, Tensor]) -> LoadingReport:
-    """Compare a checkpoint's weights with a model's by name and shape.
+    """Compare a checkpoint's weights with a model's ``state_dict()`` by name and shape.
 
-    Args:
-        checkpoint (Mapping[str, Tensor]): Weights; ``module.`` before a name is ignored, as
-            MMEngine does.
-        model (Mapping[str, Tensor]): ``state_dict()`` of the model.
+    ``module.`` before a name of the checkpoint is ignored, as MMEngine does.
     """
     offered = {unwrapped(name): name for name in checkpoint}
     in_both = [name for name in model if name in offered]
@@ -79,15 +75,7 @@ def compare_states(checkpoint: Mapping[str, Tensor], model: Mapping[str, Tensor]
 
 
 def report_table(report: LoadingReport, title: str) -> str:
-    """One table of all names by part of the model and kind, as text.
-
-    Args:
-        report (LoadingReport): What was compared.
-        title (str): What is loaded into what.
-
-    Returns:
-        str: Lines; of each kind the number of names, of values, and the first names.
-    """
+    """One table, as text: by part of the model and kind the numbers of names and of values."""
     table = Table("part", "kind", "names", "values", "which", title=title, title_justify="left")
     for column in table.columns[2:4]:
         column.justify = "right"
@@ -108,5 +96,5 @@ def report_table(report: LoadingReport, title: str) -> str:
             table.add_row(part, kind, f"{len(of_part)}", f"{values:,}", which)
         table.add_section()
     text = StringIO()
-    Console(file=text, width=_WIDTH).print(table)
+    Console(file=text, width=110).print(table)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

@@ -1,4 +1,4 @@
-"""Opening videos and decoding frames by number, with any of four decoders."""
+"""Opening videos and decoding frames by number, with PyAV, decord or from raw frames."""
 
 from .choice import choose_decoder, open_reader
 from .frame_folder import FrameFolder

@@ -7,6 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .container import (
+    display_matrix,
+    may_split_fields,
+    open_container,
+    upright,
+    video_streams,
+)
+from .pyav_reader import PyAVReader
 from .reader import UnreadableVideoError, VideoReader
 
 
@@ -19,13 +27,13 @@ class DecordReader(VideoReader):
     default) and in files of a variable rate: they return neighbouring frames then (upstream
     issues 54 and 365). The price is that decord converts every picture on the way to RGB.
 
-    Args:
-        name (str): Path, for messages.
-        source (str | bytes): The path, or the file's content.
-        num_threads (int): Decoding threads.
+    What decord does not tell, PyAV reads once: the orientation, whether two packets are one frame,
+    and whether the file is of a kind of which decord shows wrong frames, which is refused.
 
-    Raises:
-        UnreadableVideoError: If it cannot be opened or has no video frames.
+    Args:
+        name: Path, for messages.
+        source: The path, or the file's content.
+        num_threads: Decoding threads.
     """
 
     def __init__(self, name: str, source: str | bytes, num_threads: int = 1) -> None:
@@ -37,11 +45,12 @@ class DecordReader(VideoReader):
         self._errors = (decord.DECORDError, RuntimeError)
         self._source = source
         self._threads = num_threads
+        frames = self._ask_pyav()
         self._open()
-        self.num_frames = self.promised_frames = len(self._video)
+        self.avg_fps = float(self._video.get_avg_fps())
+        self.num_frames = self.promised_frames = frames or len(self._video)
         if self.num_frames < 1:
             raise UnreadableVideoError(f"The video {name} has no frames.")
-        self.avg_fps = float(self._video.get_avg_fps())
 
     def read(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
         """See :meth:`VideoReader.read`."""
@@ -53,26 +62,58 @@ class DecordReader(VideoReader):
                 while self._next <= index:
                     frame = self._video.next()
                     self._next += 1
-                found[index] = frame.asnumpy()
+                found[index] = self._upright(frame.asnumpy())
         except StopIteration:
             self.num_frames = self._next
         except self._errors as error:
-            raise UnreadableVideoError(
-                f"The video {self.name} cannot be decoded by decord ({_first_line(error)})."
-            ) from error
+            raise self._failure("decoded", error) from error
         return found
+
+    def _ask_pyav(self) -> int:
+        """The orientation; returns the number of frames where decord would count packets."""
+        import av
+
+        container, stream = open_container(self.name, self._source)
+        with container:
+            kind = container.format.name
+            several = len(video_streams(container)) > 1
+            stream.thread_type = "NONE"
+            try:
+                frame = next(container.decode(stream), None)
+            except av.FFmpegError:
+                frame = None  # damaged: decord may still find something
+            split = may_split_fields(stream)
+        if several or kind == "mpegts":
+            raise UnreadableVideoError(
+                f"The file {self.name} has several video streams, of which decord cannot be told "
+                "to take the default one; use decoder 'pyav'."
+                if several
+                else f"The video {self.name} is an MPEG transport stream, of which decord loses "
+                "the first frames; use decoder 'pyav'."
+            )
+        self._matrix = display_matrix(frame)
+        # decord's own FFmpeg knows the matrix of MP4 alone. It turns, but does not mirror.
+        self._turns = round(frame.rotation / 90) if frame and "mov" in kind else 0
+        return PyAVReader(self.name, self._source).num_frames if split else 0
+
+    def _upright(self, picture: np.ndarray) -> np.ndarray:
+        height, width, channels = picture.shape
+        if channels != 3:
+            # It takes the padding of a narrow picture's rows for a channel.
+            picture = picture.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3)
+        return upright(np.rot90(picture, -self._turns), self._matrix)
 
     def _open(self) -> None:
         source = io.BytesIO(self._source) if isinstance(self._source, bytes) else self._source
         try:
             self._video = self._decord.VideoReader(source, num_threads=self._threads)
         except self._errors as error:
-            raise UnreadableVideoError(
-                f"The video {self.name} cannot be opened by decord ({_first_line(error)})."
-            ) from error
+            raise self._failure("opened", error) from error
         self._next = 0
 
-
-def _first_line(error: Exception) -> str:
-    """Its message without decord's stack trace in C++."""
-    return str(error).strip().split("\n")[0]
+    def _failure(self, what: str, error: Exception) -> UnreadableVideoError:
+        reason = str(error).strip().split("\n")[0]  # without decord's stack trace in C++
+        return UnreadableVideoError(
+            f"The video {self.name} cannot be {what} by decord ({reason}); decoder 'pyav' knows "
+            "more formats."
+        )

@@ -12,49 +12,53 @@ from mmengine.fileio import get, list_dir_or_file
 
 from .reader import UnreadableVideoError, VideoReader
 
-# The name that MMAction2's extraction scripts give.
-TEMPLATE = "img_{:05}.jpg"
+# The names that MMAction2's extraction scripts give: img_00001.jpg, img_00002.jpg, ...
+_MMACTION2 = re.compile(r"img_\d+\.jpg")
+_IMAGE = re.compile(r"[^.].*\.(jpe?g|png)", re.IGNORECASE)
 
 
 class FrameFolder(VideoReader):
-    """Reads the numbered images in a folder.
+    """Reads the images in a folder.
 
     Args:
-        folder (str): The folder.
-        template (str): Name of an image, for ``str.format`` with its number.
-        first (int): Number of the image that is frame 0. Defaults to 1.
-        num_frames (int, optional): Number of frames. Defaults to what the folder holds.
-        backend_args (dict, optional): Of ``mmengine.fileio``.
+        folder: The folder.
+        template: Name of an image, for ``str.format`` with its number. Without it frames are
+            the images that MMAction2's scripts have made, if there are any (flow may lie beside
+            them), else all images, in the order of the numbers in their names.
+        first: With a template, the number of the image that is frame 0.
+        num_frames: With a template, the number of frames.
+        backend_args: Of ``mmengine.fileio``.
 
     Raises:
-        UnreadableVideoError: If the folder holds no such image.
+        UnreadableVideoError: If the folder holds no image.
     """
 
     def __init__(
         self,
         folder: str,
-        template: str = TEMPLATE,
+        template: str | None = None,
         first: int = 1,
-        num_frames: int | None = None,
+        num_frames: int = 0,
         backend_args: dict | None = None,
     ) -> None:
         super().__init__(folder)
-        self._template = template
-        self._first = first
         self._backend_args = backend_args
-        self.num_frames = self._count() if num_frames is None else num_frames
-        if self.num_frames < 1:
+        if template is None:
+            self._names = self._images()
+        else:
+            self._names = [template.format(first + i) for i in range(num_frames)]
+        self.num_frames = self.promised_frames = len(self._names)
+        if not self._names:
             raise UnreadableVideoError(
-                f"The folder {folder} has no frame named like {template.format(first)}."
+                f"The folder {folder} has no frame named like img_00001.jpg, nor any other image."
             )
-        self.promised_frames = self.num_frames
 
     def read(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
         """See :meth:`VideoReader.read`; a missing image is an error, not an early end."""
-        return {index: self._image(index) for index in indices}
+        return {index: self._image(self._names[index]) for index in indices}
 
-    def _image(self, index: int) -> np.ndarray:
-        path = osp.join(self.name, self._template.format(self._first + index))
+    def _image(self, name: str) -> np.ndarray:
+        path = osp.join(self.name, name)
         try:
             content = get(path, backend_args=self._backend_args)
         except FileNotFoundError as error:
@@ -66,13 +70,17 @@ class FrameFolder(VideoReader):
             raise UnreadableVideoError(f"The frame {path} is no readable image.")
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
-    def _count(self) -> int:
-        before, _, after = re.split(r"(\{[^}]*\})", self._template)
-        name = re.compile(re.escape(before) + r"\d+" + re.escape(after))
+    def _images(self) -> list[str]:
         try:
-            files = list_dir_or_file(
-                self.name, list_dir=False, recursive=False, backend_args=self._backend_args
+            files = list(
+                list_dir_or_file(
+                    self.name, list_dir=False, recursive=False, backend_args=self._backend_args
+                )
             )
-            return sum(name.fullmatch(file) is not None for file in files)
         except FileNotFoundError as error:
             raise UnreadableVideoError(f"The folder {self.name} does not exist.") from error
+        for pattern in (_MMACTION2, _IMAGE):
+            names = [file for file in files if pattern.fullmatch(file)]
+            if names:
+                break
+        return sorted(names, key=lambda name: [int(n) for n in re.findall(r"\d+", name)])

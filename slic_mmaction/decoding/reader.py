@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -13,21 +13,21 @@ class UnreadableVideoError(RuntimeError):
 
 
 class VideoReader(ABC):
-    """One open video.
+    """One open video. Iterating over it decodes every frame once, in order, in one pass.
 
-    Frame ``i`` is the i-th picture of the video, from 0, in the order in which it is shown.
-    In a sound file that is what decoding from the beginning to the end hands out as number
-    ``i``; however a reader gets there, it returns that picture.
+    Frame ``i`` is the i-th picture of the video, from 0, in the order in which it is shown,
+    wherever the video's clock begins. In a sound file that is what decoding from the beginning to
+    the end hands out as number ``i``; however a reader gets there, it returns that picture.
 
     Args:
-        name (str): The video's path, for messages.
+        name: The video's path, for messages.
 
     Attributes:
-        num_frames (int): Number of frames. Where a decoder only knows what a header promises,
-            set right as soon as :meth:`read` has run past the end.
-        promised_frames (int): Number of frames by the file's header; more than
-            ``num_frames`` if the file was cut off.
-        avg_fps (float): Mean frames per second; 0 where a source has no clock.
+        num_frames: Number of frames. Where a decoder only knows what a header promises, set
+            right as soon as :meth:`read` or iterating has run past the end.
+        promised_frames: Number of frames by the file's header; more than ``num_frames`` if the
+            file was cut off.
+        avg_fps: Mean frames per second; 0 where a source has no clock.
     """
 
     def __init__(self, name: str) -> None:
@@ -41,15 +41,21 @@ class VideoReader(ABC):
         """Decode frames.
 
         Args:
-            indices (Sequence[int]): Frame numbers, ascending, each once.
+            indices: Frame numbers, ascending, each once.
 
         Returns:
-            dict[int, np.ndarray]: (H, W, 3) uint8, RGB, upright, all of one size. Frames that
-            do not exist are left out, and then ``num_frames`` is what does exist.
+            (H, W, 3) uint8, RGB, upright, all of one size, by number. Frames that do not exist
+            are left out, and then ``num_frames`` is what does exist.
 
         Raises:
             UnreadableVideoError: If the decoder gives up.
         """
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        number = 0
+        while number < self.num_frames:
+            yield from self.read([number]).values()
+            number += 1
 
     def close(self) -> None:  # noqa: B027 - most readers hold nothing that must be closed
         """Let go of the file."""
@@ -61,10 +67,10 @@ class VideoReader(ABC):
         looped as short videos are: frame ``i`` becomes ``i mod L``.
 
         Args:
-            indices (Iterable[int]): Frame numbers in any order, repeats allowed.
+            indices: Frame numbers in any order, repeats allowed.
 
         Returns:
-            list[np.ndarray]: One array for each index; repeats are the same read-only array.
+            One array for each index; repeats are the same read-only array.
 
         Raises:
             UnreadableVideoError: If not a single frame can be decoded.

@@ -3,28 +3,25 @@
 Arrays and files only: the transforms that show it are in ``slic_mmaction.transforms``.
 """
 
-from .estimate import METHODS, FlowEstimator, build_estimator
-from .levels import REFERENCE_SIDE, flow_levels, to_levels
+from .estimate import METHODS, build_estimator, sampled_flow, shrunk_gray, video_flow
+from .images import flow_levels, forward_images, to_levels
 from .motion_boundaries import motion_boundary_histograms
-from .pairs import forward_images
-from .rawframes import read_rawframes
 from .store import (
     FlowSettings,
+    check_template,
     read_flow,
+    read_rawframes,
     read_settings,
     relative_name,
     stored_path,
     write_flow,
 )
-from .videos import BrokenVideoError, sampled_flow, video_flow
 
 __all__ = [
     "METHODS",
-    "REFERENCE_SIDE",
-    "BrokenVideoError",
-    "FlowEstimator",
     "FlowSettings",
     "build_estimator",
+    "check_template",
     "flow_levels",
     "forward_images",
     "motion_boundary_histograms",
@@ -33,6 +30,7 @@ __all__ = [
     "read_settings",
     "relative_name",
     "sampled_flow",
+    "shrunk_gray",
     "stored_path",
     "to_levels",
     "video_flow",

@@ -1,40 +1,67 @@
-"""From videos to flow files: what is to be done, and doing it for one of them."""
+"""Extracting from many videos: what is asked for, what is left to do, and what came of it."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 
+from ..decoding import UnreadableVideoError
+from ..durable_file import durable_file
+from ..preparation.options import positive_int
 from ..preparation.video_files import find_videos
+from .estimate import video_flow
 from .store import FlowSettings, read_settings, relative_name, stored_path, write_flow
-from .videos import BrokenVideoError, video_flow
 
 # What follows the path in a line of an annotation file: labels, or nothing.
 _LABELS = re.compile(r"(?:[\s,;]+-?\d+)*\s*$")
 
 
-@dataclass(frozen=True)
-class FlowJob:
-    """A video and the flow file that it should have."""
+def add_video_arguments(parser: argparse.ArgumentParser, out: str) -> None:
+    """Add the videos, where the result goes (``out`` is the help), and the number of processes."""
+    parser.add_argument("videos", type=Path, help="annotation file, or folder of videos")
+    parser.add_argument("--out", type=Path, required=True, help=out)
+    parser.add_argument(
+        "--video-root",
+        type=Path,
+        help="folder that an annotation file's paths are relative to (a dataset's data_prefix)",
+    )
+    parser.add_argument("--workers", type=positive_int, default=1, help="processes (default: 1)")
 
-    video: Path
-    target: Path
+
+def videos_asked_for(videos: Path, video_root: Path | None) -> tuple[list[Path], Path]:
+    """What the command line of an extraction names: its videos, and the root of their names.
+
+    Args:
+        videos: Annotation file, or folder of videos (those in folders below it count).
+        video_root: Folder that names are relative to; needed for a file.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder.
+        ValueError: If the root is needed, or there is no video.
+    """
+    if videos.is_dir():
+        found = [videos / name for name in find_videos(videos)]
+        if not found:
+            raise ValueError(f"There is no video in {videos} or below it.")
+        return found, video_root or videos
+    if not videos.is_file():
+        raise FileNotFoundError(f"There is no annotation file or folder {videos}.")
+    if video_root is None:
+        raise ValueError(
+            f"{videos} is an annotation file: name the folder that its paths are relative "
+            "to with --video-root."
+        )
+    return listed_videos(videos, video_root), video_root
 
 
 def listed_videos(annotation: Path, video_root: Path) -> list[Path]:
-    """Videos of an MMAction2 annotation file (lines ``path``, ``path label [label ...]``).
-
-    Args:
-        annotation (Path): The file.
-        video_root (Path): Folder that its paths are relative to.
-
-    Returns:
-        list[Path]: In the order of the file, each once.
+    """Videos of an MMAction2 annotation file (lines ``path [label ...]``), each once, in order.
 
     Raises:
         ValueError: If it lists none.
@@ -47,42 +74,12 @@ def listed_videos(annotation: Path, video_root: Path) -> list[Path]:
     return videos
 
 
-def videos_below(folder: Path) -> list[Path]:
-    """All videos in a folder and those below it.
+@dataclass(frozen=True)
+class FlowJob:
+    """A video and the flow file that it should have."""
 
-    Raises:
-        ValueError: If there is none.
-    """
-    videos = [folder / name for name in find_videos(folder)]
-    if not videos:
-        raise ValueError(f"There is no video in {folder} or below it.")
-    return videos
-
-
-def videos_asked_for(videos: Path, video_root: Path | None) -> tuple[list[Path], Path]:
-    """What the command line of an extraction names.
-
-    Args:
-        videos (Path): Annotation file, or folder of videos.
-        video_root (Path, optional): Folder that names are relative to; needed for a file.
-
-    Returns:
-        tuple[list[Path], Path]: The videos and that folder.
-
-    Raises:
-        FileNotFoundError: If there is no such file or folder.
-        ValueError: If the root is needed, or there is no video.
-    """
-    if videos.is_dir():
-        return videos_below(videos), video_root or videos
-    if not videos.is_file():
-        raise FileNotFoundError(f"There is no annotation file or folder {videos}.")
-    if video_root is None:
-        raise ValueError(
-            f"{videos} is an annotation file: name the folder that its paths are relative "
-            "to with --video-root."
-        )
-    return listed_videos(videos, video_root), video_root
+    video: Path
+    target: Path
 
 
 def plan(videos: Iterable[Path], video_root: Path, out: Path) -> list[FlowJob]:
@@ -116,40 +113,46 @@ def remaining(jobs: Iterable[FlowJob], settings: FlowSettings) -> list[FlowJob]:
         if present is None:
             todo.append(job)
         elif present != settings:
+            wanted = vars(settings)
+            difference = " and ".join(
+                f"{name.replace('_', ' ')} {value} instead of {wanted[name]}"
+                for name, value in vars(present).items()
+                if value != wanted[name]
+            )
             raise ValueError(
-                f"{job.target} was made with {_difference(present, settings)}: "
-                "choose another --out, or delete that folder."
+                f"{job.target} was made with {difference}: choose another --out, or delete "
+                "that folder."
             )
     return todo
 
 
 def extract(job: FlowJob, settings: FlowSettings) -> str | None:
-    """Make one flow file with one thread; work is parallel over videos.
-
-    Args:
-        job (FlowJob): The video and the file.
-        settings (FlowSettings): How.
-
-    Returns:
-        str | None: What is wrong with the video, or None if all went well.
-
-    Raises:
-        OSError: If the file cannot be written.
-    """
+    """Make one flow file with one thread; returns what is wrong with the video, or None."""
     cv2.setNumThreads(1)
     try:
         flow = video_flow(job.video, settings.method, settings.short_side)
         write_flow(job.target, flow, settings)
-    except BrokenVideoError as error:
+    except UnreadableVideoError as error:
         return str(error)
     return None
 
 
-def _difference(present: FlowSettings, wanted: FlowSettings) -> str:
-    values = vars(wanted)
-    fields = [
-        f"{name.replace('_', ' ')} {value} instead of {values[name]}"
-        for name, value in vars(present).items()
-        if value != values[name]
-    ]
-    return " and ".join(fields)
+def conclude(broken: Sequence[str], tried: int, before: int, report: Path) -> int:
+    """List the broken videos, say what was done, and give the exit code.
+
+    Args:
+        broken: A line ``path<TAB>reason`` for each video without a result.
+        tried: Videos of this run, the broken ones included.
+        before: Videos that an earlier run had done.
+        report: The list; removed if no video is broken.
+    """
+    if broken:
+        with durable_file(report) as file:
+            file.write("".join(f"{line}\n" for line in sorted(broken)).encode())
+    else:
+        report.unlink(missing_ok=True)
+    print(
+        f"{tried - len(broken)} videos done now, {before} before, {len(broken)} broken"
+        + (f" ({report})" if broken else "")
+    )
+    return 1 if broken else 0

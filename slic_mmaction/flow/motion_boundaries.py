@@ -24,10 +24,10 @@ def motion_boundary_histograms(flow: Iterable[np.ndarray]) -> np.ndarray:
     kernel, and neither their length nor their resolution counts.
 
     Args:
-        flow (Iterable[np.ndarray]): (H, W, 2) float32 displacements, one after the other.
+        flow: (H, W, 2) float32 displacements, one after the other.
 
     Returns:
-        np.ndarray: (DIMENSIONS,) float32 of length 1, or all zero if nothing moves.
+        (DIMENSIONS,) float32 of length 1, or all zero if nothing moves.
     """
     votes = np.zeros(DIMENSIONS)
     for field in flow:

@@ -1,9 +1,10 @@
-"""The flow of a video in one file: a zip of JPEG images under MMAction2's names.
+"""Stored flow: one file for each video, or MMAction2's folders of raw flow frames.
 
-``v_X_g01_c01.flow.zip`` holds ``flow_x_00001.jpg``, ``flow_x_00002.jpg``, ... (and
-``flow_y_*`` if asked for), one for each frame of the video, and ``flow.json`` with the
-settings. Unzipped it is a folder of MMAction2's raw flow frames. The index at the end of a
-zip gives every frame at once, so 16 frames are read without those before them.
+The file is a zip of JPEG images under MMAction2's names: ``v_X_g01_c01.flow.zip`` holds
+``flow_x_00001.jpg``, ``flow_x_00002.jpg``, ... (and ``flow_y_*`` if asked for), one for each
+frame of the video, and ``flow.json`` with the settings. Unzipped it is a folder of MMAction2's
+raw flow frames. The index at the end of a zip gives every frame at once, so 16 frames are read
+without those before them.
 """
 
 from __future__ import annotations
@@ -18,42 +19,28 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .levels import flow_levels
+from ..durable_file import durable_file
+from .estimate import FRAME_COUNT_TOLERANCE
+from .images import flow_levels
 
 SUFFIX = ".flow.zip"
 HEADER = "flow.json"
-#: By how many frames decoders may differ in the length of a video.
-FRAME_COUNT_TOLERANCE = 8
 # Quality 95 errs by 0.1 grey levels on average and takes half the room of PNG (docs/flow.md).
 _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95)
 
 
 @dataclass(frozen=True)
 class FlowSettings:
-    """How flow was made.
-
-    Args:
-        method (str): See :func:`build_estimator`.
-        component (str): ``'x'``, which is all that SLIC shows, or ``'xy'``.
-        bound (float): See :func:`flow_levels`.
-        short_side (int): Short side in pixels of the frames that flow was estimated on.
-    """
+    """How flow was made: see :func:`video_flow` and :func:`flow_levels`."""
 
     method: str = "tvl1"
-    component: str = "x"
+    component: str = "x"  # all that SLIC shows; or "xy"
     bound: float = 20.0
     short_side: int = 128
 
 
 def relative_name(video: str | Path, video_root: str | Path) -> str:
-    """Name of a video below the folder of all videos.
-
-    Args:
-        video (str | Path): Path of the video, or of the folder of its frames.
-        video_root (str | Path): Folder of all videos; ``''`` is the current one.
-
-    Returns:
-        str: Relative path.
+    """Path of a video (or of the folder of its frames) below the folder of all videos.
 
     Raises:
         ValueError: If the video lies elsewhere.
@@ -75,50 +62,31 @@ def stored_path(root: str | Path, name: str) -> Path:
     return Path(root, name + SUFFIX)
 
 
-def write_flow(path: Path, flow: Iterable[np.ndarray], settings: FlowSettings) -> int:
+def write_flow(path: Path, flow: Iterable[np.ndarray], settings: FlowSettings) -> None:
     """Write the flow of a video, frame by frame as it comes.
 
     The file appears whole or not at all, also if ``flow`` raises.
 
     Args:
-        path (Path): Where to; folders are made.
-        flow (Iterable[np.ndarray]): (H, W, 2) displacements in pixels.
-        settings (FlowSettings): Goes into the file; decides components and bound.
-
-    Returns:
-        int: Number of frames.
+        path: Where to; folders are made.
+        flow: (H, W, 2) displacements in pixels.
+        settings: Go into the file; decide components and bound.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The same name in every run, so that what a killed one left is overwritten.
-    temporary = path.with_name(f".{path.name}.part")
-    frames = 0
-    try:
-        with zipfile.ZipFile(temporary, "w") as file:
-            for frames, field in enumerate(flow, start=1):
-                for axis, name in enumerate(settings.component):
-                    image = flow_levels(field[..., axis], settings.bound)
-                    _, jpeg = cv2.imencode(".jpg", image, _JPEG)
-                    file.writestr(_entry(name, frames), jpeg.tobytes())
-            header = {**asdict(settings), "frames": frames}
-            file.writestr(HEADER, json.dumps(header))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return frames
+    with durable_file(path) as raw, zipfile.ZipFile(raw, "w") as file:
+        frames = 0
+        for frames, field in enumerate(flow, start=1):
+            for axis, name in enumerate(settings.component):
+                image = flow_levels(field[..., axis], settings.bound)
+                _, jpeg = cv2.imencode(".jpg", image, _JPEG)
+                file.writestr(_entry(name, frames), jpeg.tobytes())
+        file.writestr(HEADER, json.dumps({**asdict(settings), "frames": frames}))
 
 
 def read_settings(path: Path) -> FlowSettings | None:
-    """Settings of a flow file.
-
-    Args:
-        path (Path): The file.
-
-    Returns:
-        FlowSettings | None: None if there is no file, or none that is whole.
-    """
+    """Settings of a flow file; None if there is no file, or none that is whole."""
     try:
         with zipfile.ZipFile(path) as file:
-            header = _header(file)
+            header = json.loads(file.read(HEADER))
     except (FileNotFoundError, zipfile.BadZipFile, KeyError):
         return None
     header.pop("frames")
@@ -129,14 +97,14 @@ def read_flow(path: Path, frames: Sequence[int]) -> list[np.ndarray]:
     """Horizontal flow of some frames of a video.
 
     Decoders differ by a few frames in how long a video is: frames up to
-    :data:`FRAME_COUNT_TOLERANCE` beyond the end get the last flow.
+    ``FRAME_COUNT_TOLERANCE`` beyond the end get the last flow.
 
     Args:
-        path (Path): A file of :func:`write_flow`.
-        frames (Sequence[int]): 0-based frame numbers; each is decoded once.
+        path: A file of :func:`write_flow`.
+        frames: 0-based frame numbers; each is decoded once.
 
     Returns:
-        list[np.ndarray]: (H, W) uint8 for each frame, see :func:`flow_levels`.
+        (H, W) uint8 for each frame, see :func:`flow_levels`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -145,7 +113,7 @@ def read_flow(path: Path, frames: Sequence[int]) -> list[np.ndarray]:
     """
     try:
         with zipfile.ZipFile(path) as file:
-            length = _header(file)["frames"]
+            length = json.loads(file.read(HEADER))["frames"]
             if max(frames) >= length + FRAME_COUNT_TOLERANCE:
                 raise ValueError(
                     f"{path} has the flow of {length} frames, but frame {max(frames) + 1} is "
@@ -162,12 +130,62 @@ def _entry(component: str, number: int) -> str:
     return f"flow_{component}_{number:05}.jpg"
 
 
-def _header(file: zipfile.ZipFile) -> dict:
-    return json.loads(file.read(HEADER))
-
-
 def _decode(jpeg: bytes) -> np.ndarray:
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise zipfile.BadZipFile("an image in it does not decode")
     return image
+
+
+def check_template(template: str) -> None:
+    """Require a name of raw frames: ``'flow_{}_{:05}.jpg'``, or with the number alone.
+
+    Raises:
+        ValueError: If the template has no field or more than two.
+    """
+    if template.count("{") not in (1, 2):
+        raise ValueError(
+            f"filename_tmpl {template!r} needs a field for the frame's number, and may have one "
+            "for the component before it, as in 'flow_{}_{:05}.jpg'."
+        )
+
+
+def read_rawframes(
+    folder: Path, frames: Sequence[int], total_frames: int, template: str = "flow_{}_{:05}.jpg"
+) -> list[np.ndarray]:
+    """Horizontal flow of some frames, as MMAction2's tools extracted it.
+
+    There is one flow image fewer than frames, and decoders differ by a few frames in how
+    long a video is: a missing image near the end is replaced by the last one before it.
+
+    Args:
+        folder: The video's folder.
+        frames: 0-based frame numbers; each is read once.
+        total_frames: Number of frames of the video.
+        template: See :func:`check_template`; numbers start at 1.
+
+    Returns:
+        (H, W) uint8 for each frame.
+
+    Raises:
+        FileNotFoundError: If an image is missing.
+        OSError: If one cannot be decoded.
+    """
+    axis = ["x"] * (template.count("{") - 1)
+    images: dict[int, np.ndarray] = {}
+    for frame in {int(frame) for frame in frames}:
+        near_end = frame >= total_frames - 1 - FRAME_COUNT_TOLERANCE
+        earliest = max(frame - FRAME_COUNT_TOLERANCE, 0) if near_end else frame
+        paths = [folder / template.format(*axis, i + 1) for i in range(frame, earliest - 1, -1)]
+        path = next((path for path in paths if path.exists()), None)
+        if path is None:
+            raise FileNotFoundError(
+                f"There is no flow image {paths[0]}: extract MMAction2's raw flow frames, or use "
+                "FlowView(source='files') with tools/data/extract_flow.py, or source='dis', which "
+                "needs no files."
+            )
+        image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        if image is None:
+            raise OSError(f"The flow image {path} cannot be decoded; extract it again.")
+        images[frame] = image
+    return [images[int(frame)] for frame in frames]

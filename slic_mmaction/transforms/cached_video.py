@@ -9,9 +9,9 @@ from mmaction.registry import TRANSFORMS
 from mmengine.logging import print_log
 
 from ..decoding import UnreadableVideoError, VideoReader
-from ..decoding.shrunk_reader import ArrayReader, ShrunkReader
-from ..decoding.video_cache import CachedFrames, VideoCache
-from .open_video import RAW_FRAMES, OpenVideo
+from ..decoding.choice import RAW_FRAMES
+from ..decoding.video_cache import ArrayReader, CachedFrames, ShrunkReader, VideoCache
+from .open_video import OpenVideo
 
 
 @TRANSFORMS.register_module()
@@ -77,9 +77,10 @@ class CachedVideo(OpenVideo):
         if self._full and not self._said:
             self._said.fill_(True)
             print_log(
-                f"The video cache {self.cache.folder} is full ({self.cache.max_bytes} bytes): "
-                "further videos are decoded each time. It keeps what other paths, sizes or changed "
-                "files left in it: delete the folder to begin anew, or set a larger max_bytes.",
+                f"The video cache {self.cache.folder} is full ({self.cache.max_bytes} bytes), or "
+                "its disk is: further videos are decoded each time. It keeps what other paths, "
+                "sizes or changed files left in it: delete the folder to begin anew, or set a "
+                "larger max_bytes.",
                 logger="current",
                 level=logging.WARNING,
             )

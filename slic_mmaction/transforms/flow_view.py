@@ -15,6 +15,7 @@ from mmcv.transforms import BaseTransform
 
 from ..flow import (
     build_estimator,
+    check_template,
     flow_levels,
     forward_images,
     read_flow,
@@ -23,7 +24,6 @@ from ..flow import (
     stored_path,
     to_levels,
 )
-from ..flow.rawframes import check_template
 from .clip_draws import FLOW, RGB
 from .view_frames import ANCHOR
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os.path as osp
-
 import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
 from ..decoding import FrameFolder, VideoReader, choose_decoder, open_reader
-
-RAW_FRAMES = "rawframes"
 
 
 @TRANSFORMS.register_module()
@@ -31,10 +27,10 @@ class OpenVideo(BaseTransform):
     - avg_fps (float)
 
     Args:
-        decoder (str): ``'pyav'``, ``'opencv'``, ``'decord'``, ``'auto'`` (the fastest of these
-            that is installed) or ``'rawframes'`` (images ``img_00001.jpg``... in a folder
-            named as the video without its suffix). Samples of a ``RawframeDataset`` are raw
-            frames, whatever is set. Defaults to ``'auto'``.
+        decoder (str): ``'pyav'``, ``'decord'``, ``'auto'`` (PyAV, or decord where that is too
+            old) or ``'rawframes'`` (images ``img_00001.jpg``... in a folder named as the video
+            without its suffix). Samples of a ``RawframeDataset`` are raw frames, whatever is
+            set. Defaults to ``'auto'``.
         num_threads (int): Decoding threads. More than one helps only where loader workers
             are fewer than cores. Defaults to 1.
         backend_args (dict, optional): Where files are, for ``mmengine.fileio``. Defaults to
@@ -51,8 +47,7 @@ class OpenVideo(BaseTransform):
     ) -> None:
         if num_threads < 1:
             raise ValueError(f"OpenVideo needs num_threads of at least 1, but got {num_threads}.")
-        if decoder != RAW_FRAMES:
-            choose_decoder(decoder)
+        choose_decoder(decoder)
         self.decoder = decoder
         self.num_threads = num_threads
         self.backend_args = backend_args
@@ -80,10 +75,7 @@ class OpenVideo(BaseTransform):
                 num_frames=results["total_frames"],
                 backend_args=self.backend_args,
             )
-        filename = results["filename"]
-        if self.decoder == RAW_FRAMES:
-            return FrameFolder(osp.splitext(filename)[0], backend_args=self.backend_args)
-        return open_reader(filename, self.decoder, self.num_threads, self.backend_args)
+        return open_reader(results["filename"], self.decoder, self.num_threads, self.backend_args)
 
     def __repr__(self) -> str:
         return (

@@ -2,8 +2,7 @@
 
 from .cluster_report import size_report
 from .curves import training_curves
-from .gallery import retrieval_gallery
+from .gallery import retrieval_gallery, video_strip
 from .scalars import read_scalars
-from .strips import video_strip
 
 __all__ = ["read_scalars", "retrieval_gallery", "size_report", "training_curves", "video_strip"]

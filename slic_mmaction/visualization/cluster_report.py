@@ -23,12 +23,9 @@ def size_report(labels: np.ndarray, out_path: str | Path, title: str = "") -> Pa
     one huge cluster and a thousand pairs looks balanced by number of clusters.
 
     Args:
-        labels (np.ndarray): (N,) integers, N >= 1; < 0 is noise.
-        out_path (str | Path): The PNG.
-        title (str): First line above the picture; counts of points, clusters and noise follow.
-
-    Returns:
-        Path: The PNG.
+        labels: (N,) integers, N >= 1; < 0 is noise.
+        out_path: The PNG, which is returned.
+        title: First line above the picture; counts of points, clusters and noise follow.
 
     Raises:
         ValueError: If there are no labels.

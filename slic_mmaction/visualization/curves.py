@@ -36,12 +36,8 @@ def training_curves(runs: Mapping[str, str | Path], out_path: str | Path) -> Pat
     """Draw loss, clusters, their quality and R@1 over epochs, runs on top of each other.
 
     Args:
-        runs (Mapping[str, str | Path]): For each run's name its ``scalars.json`` or work
-            directory.
-        out_path (str | Path): The PNG.
-
-    Returns:
-        Path: The PNG.
+        runs: For each run's name its ``scalars.json`` or work directory.
+        out_path: The PNG, which is returned.
 
     Raises:
         ValueError: If no run is given or none logged any of these scalars.

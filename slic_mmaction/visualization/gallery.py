@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
+import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..decoding import open_reader
 from .figure_file import save_figure
-from .strips import video_strip
 
 # Okabe and Ito's green and vermilion, which colour-blind readers tell apart.
 _HIT, _MISS, _QUERY = "#009E73", "#D55E00", "#333333"
+# Frames of a video: a motion does not show in one.
+_FRAMES = 3
 
 
 def retrieval_gallery(
@@ -25,30 +29,24 @@ def retrieval_gallery(
     title: str = "",
     query_names: Sequence[str] | None = None,
     neighbor_names: Sequence[Sequence[str]] | None = None,
-    num_frames: int = 3,
 ) -> Path:
     """Draw each query and, to its right, its nearest gallery videos.
 
-    Every video is a strip of frames, for a motion does not show in one. The frame around
-    a neighbour, and the sign below, say whether it is of the query's class.
+    The frame around a neighbour, and the sign below, say whether it is of the query's class.
 
     Args:
-        query_paths (Sequence[str]): Q video files or frame folders.
-        neighbor_paths (Sequence[Sequence[str]]): Q rows of k, nearest first.
-        hits (np.ndarray): (Q, k) bool, whether of the same class.
-        similarities (np.ndarray): (Q, k) float, written below each neighbour.
-        out_path (str | Path): The PNG.
-        title (str): Above the picture. Defaults to none.
-        query_names (Sequence[str], optional): Q class names. Defaults to file names.
-        neighbor_names (Sequence[Sequence[str]], optional): Q rows of k class names.
-            Defaults to file names.
-        num_frames (int): Frames of a strip. Defaults to 3.
-
-    Returns:
-        Path: The PNG.
+        query_paths: Q video files or frame folders.
+        neighbor_paths: Q rows of k, nearest first.
+        hits: (Q, k) bool, whether of the same class.
+        similarities: (Q, k) float, written below each neighbour.
+        out_path: The PNG, which is returned.
+        title: Above the picture.
+        query_names: Q class names. Defaults to file names.
+        neighbor_names: Q rows of k class names. Defaults to file names.
 
     Raises:
-        ValueError: If there is no query, shapes do not agree, or a video cannot be read.
+        ValueError: If there is no query, or shapes do not agree.
+        UnreadableVideoError: If a video cannot be read.
     """
     shape = (len(query_paths), len(neighbor_paths[0]) if len(neighbor_paths) else 0)
     given = (np.shape(neighbor_paths), np.shape(hits), np.shape(similarities))
@@ -58,17 +56,16 @@ def retrieval_gallery(
             f"each, but got {len(query_paths)} queries and the shapes {given}."
         )
     rows, columns = shape[0], shape[1] + 1
-    figure = Figure(figsize=(0.75 * num_frames * columns + 0.3, 1.0 * rows + 0.7))
+    figure = Figure(figsize=(0.75 * _FRAMES * columns + 0.3, 1.0 * rows + 0.7))
     axes = figure.subplots(rows, columns, squeeze=False)
     for row, query in enumerate(query_paths):
         name = query_names[row] if query_names is not None else Path(query).stem
-        _draw(axes[row, 0], query, num_frames, _QUERY, name)
+        _draw(axes[row, 0], query, _QUERY, name)
         for rank, neighbor in enumerate(neighbor_paths[row]):
             name = neighbor_names[row][rank] if neighbor_names is not None else Path(neighbor).stem
             hit = bool(hits[row][rank])
             note = f"{'✓' if hit else '✗'} {similarities[row][rank]:.2f}  "
-            colour = _HIT if hit else _MISS
-            _draw(axes[row, rank + 1], neighbor, num_frames, colour, name, note)
+            _draw(axes[row, rank + 1], neighbor, _HIT if hit else _MISS, name, note)
     for column, axis in enumerate(axes[0]):
         axis.set_title("query" if column == 0 else f"nearest {column}", fontsize=10)
     figure.suptitle(title, fontsize=11)
@@ -76,12 +73,42 @@ def retrieval_gallery(
     return save_figure(figure, out_path)
 
 
-def _draw(axis: Axes, path: str, num_frames: int, colour: str, name: str, note: str = "") -> None:
-    axis.imshow(video_strip(path, num_frames), interpolation="nearest")
+def _draw(axis: Axes, path: str, colour: str, name: str, note: str = "") -> None:
+    axis.imshow(video_strip(path), interpolation="nearest")
     axis.set_xticks([])
     axis.set_yticks([])
     for spine in axis.spines.values():
         spine.set(color=colour, linewidth=3)
-    longest = 10 * num_frames - len(note)
+    longest = 10 * _FRAMES - len(note)
     short = name if len(name) <= longest else f"{name[: longest - 1]}…"
     axis.set_xlabel(note + short, fontsize=9, color=colour, labelpad=4)
+
+
+def video_strip(
+    path: str | Path, num_frames: int = _FRAMES, tile: tuple[int, int] = (112, 84)
+) -> np.ndarray:
+    """Evenly spaced frames of a video side by side, for a glimpse of its motion.
+
+    Args:
+        path: A video file, or a folder of its frames as images.
+        num_frames: Number of frames.
+        tile: Width and height in pixels into which each frame is fitted, with its aspect ratio.
+
+    Returns:
+        (height, num_frames * width, 3) uint8, RGB.
+
+    Raises:
+        UnreadableVideoError: If no frame can be read.
+    """
+    with closing(open_reader(str(path))) as reader:
+        # Middles of equal parts: first and last frames are often black.
+        chosen = (np.arange(num_frames) + 0.5) * reader.num_frames / num_frames
+        strip = np.full((tile[1], num_frames * tile[0], 3), 255, dtype=np.uint8)
+        for number, frame in enumerate(reader.frames(chosen)):
+            height, width = frame.shape[:2]
+            scale = min(tile[0] / width, tile[1] / height)
+            size = (max(1, round(width * scale)), max(1, round(height * scale)))
+            left, top = number * tile[0] + (tile[0] - size[0]) // 2, (tile[1] - size[1]) // 2
+            small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+            strip[top : top + size[1], left : left + size[0]] = small
+    return strip

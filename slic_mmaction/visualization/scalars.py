@@ -16,11 +16,11 @@ def read_scalars(path: str | Path) -> Series:
     number of finished epochs as ``step``.
 
     Args:
-        path (str | Path): A ``scalars.json``, or a work directory, in which each start of
+        path: A ``scalars.json``, or a work directory, in which each start of
             a run left one. Of two starts that logged an epoch the later counts.
 
     Returns:
-        dict[str, dict[float, float]]: For each name, value by epoch, in order. A last line
+        For each name, value by epoch, in order. A last line
         that is not complete does not count.
 
     Raises:

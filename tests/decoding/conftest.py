@@ -53,15 +53,22 @@ def write(
     options: dict[str, str] | None = None,
     pix_fmt: str = "yuv420p",
     container_options: dict[str, str] | None = None,
+    matrix: tuple[int, int, int, int] | None = None,
     **settings: Any,
 ) -> Path:
-    """Encode numbered pictures; ``settings`` are set on the codec context."""
+    """Encode numbered pictures, to be shown by a display matrix of (a, b, c, d).
+
+    ``settings`` are set on the codec context.
+    """
     av = pytest.importorskip("av", minversion="17")
     with av.open(str(path), "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=RATE, options=options or {})
         stream.width, stream.height = size
         stream.pix_fmt = pix_fmt
         stream.codec_context.time_base = Fraction(1, RATE)
+        if matrix is not None:
+            a, b, c, d = (value << 16 for value in matrix)
+            stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
         for name, value in settings.items():
             setattr(stream.codec_context, name, value)
         for i in range(num_frames):
@@ -83,6 +90,81 @@ def write_audio(path: Path) -> Path:
             frame.sample_rate, frame.pts = 16000, begin
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    return path
+
+
+def write_streams(path: Path, marks: list[str], attached: bool = False) -> Path:
+    """Put several videos of 5 frames into one file: the pictures of stream i show 100 i + frame.
+
+    Args:
+        path: The file.
+        marks: The disposition of each stream.
+        attached: Whether the first is a single picture.
+    """
+    av = pytest.importorskip("av", minversion="17")
+    with av.open(str(path), "w") as container:
+        streams = []
+        for i, mark in enumerate(marks):
+            cover = attached and i == 0
+            streams.append(container.add_stream("png" if cover else "mpeg4", rate=RATE))
+            streams[-1].width, streams[-1].height = 80, 48
+            streams[-1].pix_fmt = "rgb24" if cover else "yuv420p"
+            streams[-1].disposition = av.stream.Disposition[mark] if mark else 0
+        for i, stream in enumerate(streams):
+            packets = []
+            for number in range(1 if attached and i == 0 else 5):
+                picture = numbered(100 * i + number, (80, 48))
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, RATE)
+                packets += stream.encode(frame)
+            for packet in packets + stream.encode():
+                container.mux(packet)
+    return path
+
+
+def write_fields(path: Path, num_frames: int = 20) -> Path:
+    """Write H.264 whose frames are two field pictures, as camcorders do and x264 cannot.
+
+    Frame i is 64x64 of the grey 30 + 8 i, uncompressed (ITU-T H.264: I_PCM macroblocks).
+    """
+    av = pytest.importorskip("av", minversion="17")
+
+    def ue(value: int) -> str:  # Exp-Golomb code, 9.1
+        bits = f"{value + 1:b}"
+        return "0" * (len(bits) - 1) + bits
+
+    def unit(header: int, bits: str) -> bytes:  # 7.3.1
+        bits += "1"
+        data = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+        return b"\0\0\1" + bytes([header]) + data
+
+    # Main profile, order of output as of decoding, 4 x 2 macroblocks in a field; then the picture
+    # parameters.
+    sequence = unit(
+        0x67, f"{77:08b}{0:08b}{30:08b}" + ue(0) * 2 + ue(2) + ue(1) + "0" + ue(3) + ue(1) + "00100"
+    )
+    picture = unit(0x68, ue(0) * 2 + "00" + ue(0) * 3 + "000" + ue(0) * 3 + "000")
+
+    def field(number: int, bottom: int) -> bytes:
+        key = number == 0 and not bottom
+        slice_header = ue(0) + ue(7) + ue(0) + f"{number % 16:04b}1{bottom}"
+        slice_header += ue(0) + "00" if key else "0"
+        bits = slice_header + ue(0)
+        for _ in range(8):
+            bits += ue(25)
+            bits += "0" * (-len(bits) % 8) + f"{30 + 8 * number:08b}" * 256 + f"{128:08b}" * 128
+        return unit(0x65 if key else 0x61, bits)
+
+    fields = b"".join(field(i, bottom) for i in range(num_frames) for bottom in (0, 1))
+    raw = path.with_suffix(".h264")
+    raw.write_bytes(sequence + picture + fields)
+    with av.open(str(raw)) as source, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        packets = (packet for packet in source.demux(video=0) if packet.size)
+        for i, packet in enumerate(packets):
+            packet.stream, packet.time_base = stream, Fraction(1, 2 * RATE)
+            packet.pts = packet.dts = i
+            container.mux(packet)
     return path
 
 
@@ -148,28 +230,16 @@ def join(parts: list[Path], path: Path) -> Path:
     return path
 
 
-def rotate(path: Path, degrees: int) -> Path:
-    """Set the display matrix of an MP4 file, as a phone does that is held upright."""
-    one, turn = 1 << 16, {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[degrees]
-    matrix = np.array(
-        [turn[0] * one, turn[1] * one, 0, turn[2] * one, turn[3] * one, 0, 0, 0, 1 << 30], ">i4"
-    )
-    content = bytearray(path.read_bytes())
-    box = content.index(b"tkhd") + 4  # version 0: the matrix begins 40 bytes after the name
-    content[box + 40 : box + 76] = matrix.tobytes()
-    path.write_bytes(content)
-    return path
-
-
 @pytest.fixture(scope="session")
 def make() -> SimpleNamespace:
     """The writers above, for tests, which cannot import this file."""
     return SimpleNamespace(
         video=write,
         audio=write_audio,
+        streams=write_streams,
+        fields=write_fields,
         packed=write_packed,
         join=join,
-        rotate=rotate,
         numbers=numbers_of,
         picture=numbered,
     )

@@ -1,52 +1,47 @@
 from __future__ import annotations
 
-import importlib.util
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 
 from slic_mmaction.decoding import choice, choose_decoder
 
 
-@pytest.fixture(autouse=True)
-def forget() -> None:
+@pytest.fixture
+def pretend(monkeypatch):
+    """Make believe that other versions of PyAV and decord are installed."""
+
+    def install(**versions: str) -> None:
+        def version(name: str) -> str:
+            if name not in versions:
+                raise PackageNotFoundError(name)
+            return versions[name]
+
+        choice.is_usable.cache_clear()
+        monkeypatch.setattr(choice, "version", version)
+
+    yield install
     choice.is_usable.cache_clear()
-    yield
-    choice.is_usable.cache_clear()
 
 
-def pretend(monkeypatch, installed: set[str], pyav: str = "18.1.0") -> None:
-    modules = {choice.MODULES[name] for name in installed}
-    monkeypatch.setattr(choice, "find_spec", lambda name: name if name in modules else None)
-    monkeypatch.setattr(choice, "version", lambda name: pyav)
-
-
-def test_auto_takes_the_fastest_that_is_installed(monkeypatch) -> None:
-    pretend(monkeypatch, {"pyav", "opencv", "decord"})
-    assert choose_decoder("auto") == choose_decoder("auto", from_memory=True) == "pyav"
-    choice.is_usable.cache_clear()
-    pretend(monkeypatch, {"opencv", "decord"})
-    assert choose_decoder("auto") == "opencv"
-    assert choose_decoder("auto", from_memory=True) == "decord"
-    choice.is_usable.cache_clear()
-    pretend(monkeypatch, {"opencv"})
-    with pytest.raises(ImportError, match=r"pip install 'av>=17'"):
-        choose_decoder("auto", from_memory=True)
-
-
-def test_an_old_pyav_does_not_serve(monkeypatch) -> None:
-    pretend(monkeypatch, {"pyav", "opencv"}, pyav="16.1.0")
-    assert choose_decoder("auto") == "opencv"
+def test_pyav_unless_it_is_too_old(pretend) -> None:
+    pretend(av="18.1.0", decord="0.6.0")
+    assert choose_decoder("auto") == "pyav" and choose_decoder("decord") == "decord"
+    pretend(av="16.1.0", decord="0.6.0")
+    assert choose_decoder("auto") == "decord"
     with pytest.raises(ImportError, match=r"'pyav' is not installed: pip install 'av>=17'"):
         choose_decoder("pyav")
+    for missing in (dict(), dict(decord="0.6.0")):
+        pretend(**missing)
+        with pytest.raises(ImportError, match=r"pip install 'av>=17'"):
+            choose_decoder("auto")
 
 
-def test_names_are_checked(monkeypatch) -> None:
-    with pytest.raises(ValueError, match="no decoder 'ffmpeg'; there are 'auto'"):
-        choose_decoder("ffmpeg")
-    pretend(monkeypatch, {"opencv"})
+def test_names_are_checked(pretend) -> None:
+    assert choose_decoder("rawframes") == "rawframes"
+    for unknown in ("ffmpeg", "opencv"):
+        with pytest.raises(ValueError, match=f"no decoder '{unknown}'; there are 'auto'"):
+            choose_decoder(unknown)
+    pretend(av="18.1.0")
     with pytest.raises(ImportError, match="'decord' is not installed"):
         choose_decoder("decord")
-
-
-def test_opencv_is_always_there() -> None:
-    assert importlib.util.find_spec("cv2") and choose_decoder("opencv") == "opencv"

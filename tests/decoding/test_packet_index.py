@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slic_mmaction.decoding.packet_index import MIN_JUMP, PacketIndex
+from slic_mmaction.decoding.pyav_reader import MIN_JUMP, PacketIndex
 
 
 @st.composite
@@ -18,36 +18,31 @@ def indices_of_videos(draw) -> tuple[PacketIndex, list[int]]:
 
 @given(indices_of_videos())
 @settings(deadline=None, max_examples=60)
-def test_runs_hold_every_frame_once_after_its_key_frame(drawn) -> None:
+def test_runs_jump_wherever_that_spares_enough_frames(drawn) -> None:
     index, wanted = drawn
     runs = index.runs(wanted)
     assert [frame for _, run in runs for frame in run.values()] == wanted
+    starts = [(before, key) for (_, before), (key, _) in zip(runs, runs[1:])]
     for key, run in runs:
         assert key in index.keys and key <= min(run)
         assert all(index.order[frame] == stamp for stamp, frame in run.items())
         # No later key frame would do for the first frame of the run.
         assert not any(key < other <= min(run) for other in index.keys)
-    for (_, before), (key, _) in zip(runs, runs[1:]):
-        between = [stamp for stamp in index.order if max(before) < stamp < key]
-        assert len(between) >= MIN_JUMP
-
-
-@given(indices_of_videos())
-@settings(deadline=None, max_examples=30)
-def test_a_jump_is_made_wherever_it_spares_enough(drawn) -> None:
-    index, wanted = drawn
-    for _, run in index.runs(wanted):
         for before, after in zip(run, list(run)[1:]):
-            key = max(key for key in index.keys if key <= after)
-            between = [stamp for stamp in index.order if before < stamp < key]
-            assert len(between) < MIN_JUMP
+            nearest = max(key for key in index.keys if key <= after)
+            assert sum(before < stamp < nearest for stamp in index.order) < MIN_JUMP
+    for before, key in starts:
+        assert sum(max(before) < stamp < key for stamp in index.order) >= MIN_JUMP
 
 
 def test_when_timestamps_number_the_frames() -> None:
     assert PacketIndex([0, 2, 1], [0], guessed=False).timed
+    for stamps, keys in (
+        ([0, 1, 1], [0]),  # two frames at one time
+        ([0, None, 1], [0]),
+        ([0, 1, 2], []),
+        ([0, 1, 2], [1]),  # pictures before the first key frame
+        ([], []),
+    ):
+        assert not PacketIndex(stamps, keys, guessed=False).timed
     assert not PacketIndex([0, 2, 1], [0], guessed=True).timed
-    assert not PacketIndex([0, 1, 1], [0], guessed=False).timed  # two frames at one time
-    assert not PacketIndex([0, None, 1], [0], guessed=False).timed
-    assert not PacketIndex([0, 1, 2], [], guessed=False).timed
-    assert not PacketIndex([0, 1, 2], [1], guessed=False).timed  # pictures before the first key
-    assert not PacketIndex([], [], guessed=False).timed

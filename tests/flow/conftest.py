@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -43,18 +44,23 @@ def moving_square() -> Callable[..., tuple[list[np.ndarray], list[Place]]]:
     return make
 
 
-@pytest.fixture
-def write_video() -> Callable[[Path, list[np.ndarray]], Path]:
-    """Write RGB frames as a video file."""
+@pytest.fixture(scope="session")
+def write_video() -> Callable[..., Path]:
+    """Write RGB frames as a video file, from a frame's time on."""
+    av = pytest.importorskip("av", minversion="17")
 
-    def write(path: Path, frames: list[np.ndarray], fourcc: str = "MJPG") -> Path:
-        height, width = frames[0].shape[:2]
-        code = cv2.VideoWriter.fourcc(*fourcc)
-        writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, 25, (width, height))
-        assert writer.isOpened()
-        for frame in frames:
-            writer.write(np.ascontiguousarray(frame[..., ::-1]))
-        writer.release()
+    def write(
+        path: Path, frames: list[np.ndarray], codec: str = "mjpeg", start: int = 0, **options: str
+    ) -> Path:
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=25, options=options)
+            stream.height, stream.width = frames[0].shape[:2]
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            for number, image in enumerate(frames, start=start):
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, 25)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
         return path
 
     return write

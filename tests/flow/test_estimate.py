@@ -1,65 +1,113 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
-from slic_mmaction.flow import METHODS, build_estimator
+from slic_mmaction.decoding import UnreadableVideoError
+from slic_mmaction.flow import METHODS, build_estimator, sampled_flow, video_flow
 
-HAS_TVL1 = hasattr(cv2, "optflow")
+NEEDS_CONTRIB = pytest.mark.skipif(not hasattr(cv2, "optflow"), reason="no contrib modules")
 EACH_METHOD = pytest.mark.parametrize(
-    "method",
-    [
-        pytest.param(
-            m,
-            marks=pytest.mark.skipif(
-                m == "tvl1" and not HAS_TVL1, reason="this OpenCV has no contrib modules"
-            ),
-        )
-        for m in METHODS
-    ],
+    "method", [pytest.param(m, marks=[NEEDS_CONTRIB] * (m == "tvl1")) for m in METHODS]
 )
 
 
 def gray(frame: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    return cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
+
+
+def middle(flow: np.ndarray, place: tuple[slice, slice]) -> np.ndarray:
+    """Of the square: at its border flow also shows what is covered and uncovered."""
+    return flow[place][8:-8, 8:-8].mean(axis=(0, 1))
 
 
 @EACH_METHOD
-@pytest.mark.parametrize("step", [(2, 0), (-2, 0), (0, 2), (1, -2)])
-def test_flow_points_to_where_the_square_goes(moving_square, method, step) -> None:
-    frames, places = moving_square(step, 2)
-    flow = build_estimator(method)(*map(gray, frames))
-    assert flow.shape == (64, 96, 2) and flow.dtype == np.float32
-    # Its middle: at the border flow also shows what is covered and uncovered.
-    middle = flow[places[0]][8:-8, 8:-8].mean(axis=(0, 1))
-    np.testing.assert_allclose(middle, step, atol=0.5)
-    assert np.abs(flow[:8, :8]).max() < 0.5
+def test_flow_points_to_where_the_square_goes(moving_square, method) -> None:
+    estimate = build_estimator(method)
+    for step in ((2, 0), (0, 2), (1, -2)):
+        frames, places = moving_square(step, 2)
+        flow = estimate(*map(gray, frames))
+        assert flow.shape == (64, 96, 2) and flow.dtype == np.float32
+        np.testing.assert_allclose(middle(flow, places[0]), step, atol=0.5)
+        assert np.abs(flow[:8, :8]).max() < 0.5
 
 
 @EACH_METHOD
 def test_mirrored_video_has_mirrored_and_negated_horizontal_flow(moving_square, method) -> None:
     frames, places = moving_square((2, 0), 2)
     estimate = build_estimator(method)
-    right = estimate(*map(gray, frames))[..., 0]
-    left = estimate(*(gray(np.ascontiguousarray(f[:, ::-1])) for f in frames))[..., 0]
-    mirrored = -left[:, ::-1]
-    assert np.abs(right - mirrored).mean() < 0.15
-    np.testing.assert_allclose(
-        right[places[0]][8:-8, 8:-8], mirrored[places[0]][8:-8, 8:-8], atol=0.5
-    )
+    right = estimate(*map(gray, frames))
+    left = estimate(*(gray(f[:, ::-1]) for f in frames))[:, ::-1] * (-1, 1)
+    assert np.abs(right - left)[..., 0].mean() < 0.15
+    np.testing.assert_allclose(middle(right, places[0]), middle(left, places[0]), atol=0.5)
 
 
-def test_unknown_method_is_named() -> None:
+def test_a_method_that_is_not_there_is_named(monkeypatch) -> None:
     with pytest.raises(ValueError, match="Unknown flow method 'raft': use one of tvl1, dis"):
         build_estimator("raft")
-
-
-def test_missing_contrib_names_the_package(monkeypatch) -> None:
     monkeypatch.delattr(cv2, "optflow", raising=False)
     with pytest.raises(ImportError, match="opencv-contrib-python"):
         build_estimator("tvl1")
-    assert (
-        build_estimator("dis")(np.zeros((32, 32), np.uint8), np.zeros((32, 32), np.uint8)).any()
-        == 0
-    )
+    still = np.zeros((32, 32), np.uint8)
+    assert not build_estimator("dis")(still, still).any()
+
+
+# What OpenCV's own capture read as nothing, as black, and as broken off.
+KINDS = {
+    "plain": ("v.avi", dict()),
+    "av1": ("v.mp4", dict(codec="libsvtav1", preset="12")),
+    "interlaced": ("v.mp4", dict(codec="libx264", flags="+ilme+ildct", crf="10")),
+    "late start": ("v.mkv", dict(codec="libx264", start=125, crf="10")),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_field_for_each_frame_and_the_last_repeated(
+    moving_square, write_video, tmp_path: Path, kind: str
+) -> None:
+    name, settings = KINDS[kind]
+    frames, places = moving_square((2, 0), 6)
+    flow = list(video_flow(write_video(tmp_path / name, frames, **settings), "dis", 64))
+    assert len(flow) == 6 and flow[0].shape == (64, 96, 2)
+    np.testing.assert_array_equal(flow[-1], flow[-2])
+    for field, place in zip(flow[:-1], places):
+        np.testing.assert_allclose(middle(field, place)[0], 2, atol=0.4)
+
+
+def test_every_fourth_frame_of_a_video(moving_square, write_video, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "v.avi", moving_square((2, 1), 10)[0])
+    every = list(video_flow(video, "dis", 64))
+    np.testing.assert_array_equal(list(sampled_flow(video, "dis", 64, step=4)), every[:9:4])
+
+
+def test_flow_is_in_pixels_of_the_scaled_frame(moving_square, write_video, tmp_path: Path) -> None:
+    frames, places = moving_square((4, 0), 3, size=(192, 128))
+    video = write_video(tmp_path / "v.avi", [cv2.resize(f, (384, 256)) for f in frames])
+    flow = next(video_flow(video, "dis", 128))  # moves by 8 pixels in the file
+    assert flow.shape == (128, 192, 2)
+    np.testing.assert_allclose(middle(flow, places[0])[0], 4, atol=0.6)
+
+
+def test_frames_are_scaled_down_never_up(moving_square, write_video, tmp_path: Path) -> None:
+    for size, stored in (((96, 64), (64, 96)), ((64, 96), (96, 64)), ((150, 102), (64, 94))):
+        # A video of one frame does not move.
+        video = write_video(tmp_path / "v.avi", moving_square((0, 0), 1, size=size)[0])
+        (flow,) = video_flow(video, "dis", 64)
+        assert flow.shape == (*stored, 2) and not flow.any()
+        assert next(video_flow(video, "dis", 500)).shape[:2] == size[::-1]
+
+
+def test_what_is_no_video_or_breaks_off(moving_square, write_video, tmp_path: Path) -> None:
+    path = tmp_path / "v.mp4"
+    with pytest.raises(UnreadableVideoError, match=r"v\.mp4 does not exist"):
+        next(video_flow(path, "dis", 64))
+    path.write_bytes(b"no video at all")
+    with pytest.raises(UnreadableVideoError, match=r"v\.mp4 cannot be opened"):
+        next(video_flow(path, "dis", 64))
+    path = write_video(tmp_path / "v.avi", moving_square((0, 0), 40)[0])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UnreadableVideoError, match=r"stops decoding after \d+ of 40 frames"):
+        list(video_flow(path, "dis", 64))

@@ -12,7 +12,7 @@ from slic_mmaction.flow.extract import (
     listed_videos,
     plan,
     remaining,
-    videos_below,
+    videos_asked_for,
 )
 
 SETTINGS = FlowSettings(method="dis", short_side=64)
@@ -29,16 +29,6 @@ def test_lines_of_an_annotation_file(tmp_path: Path) -> None:
         listed_videos(annotation, Path("root"))
 
 
-def test_videos_in_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "A").mkdir()
-    for name in ("A/b.AVI", "a.mp4", "notes.txt"):
-        (tmp_path / name).touch()
-    assert videos_below(tmp_path) == [tmp_path / "A" / "b.AVI", tmp_path / "a.mp4"]
-    with pytest.raises(ValueError, match="no video in"):
-        (tmp_path / "empty").mkdir()
-        videos_below(tmp_path / "empty")
-
-
 def test_each_video_has_a_file_of_its_own() -> None:
     jobs = plan([Path("r/A/x.avi"), Path("r/A/y.avi")], Path("r"), Path("out"))
     assert jobs[0] == FlowJob(Path("r/A/x.avi"), Path("out/A/x.flow.zip")) and len(jobs) == 2
@@ -46,33 +36,28 @@ def test_each_video_has_a_file_of_its_own() -> None:
         plan([Path("r/x.avi"), Path("r/x.mp4")], Path("r"), Path("out"))
 
 
-@pytest.fixture
-def jobs(moving_square, write_video, tmp_path: Path) -> list[FlowJob]:
-    """A sound video and a broken one."""
+def test_extracting_again_does_only_what_is_missing(
+    moving_square, write_video, tmp_path: Path
+) -> None:
     root = tmp_path / "videos"
     root.mkdir()
+    with pytest.raises(ValueError, match="no video in"):
+        videos_asked_for(root, None)
     write_video(root / "sound [1].avi", moving_square((1, 0), 5)[0])
-    (root / "broken.avi").write_bytes(b"not a video")
-    return plan(videos_below(root), root, tmp_path / "out")
-
-
-def test_extracting_again_does_only_what_is_missing(jobs: list[FlowJob]) -> None:
-    broken, sound = jobs
-    assert remaining(jobs, SETTINGS) == jobs
-    assert extract(broken, SETTINGS) == "cannot be opened as a video"
+    (root / "broken.AVI").write_bytes(b"not a video")
+    (root / "notes.txt").touch()
+    jobs = broken, sound = plan(*videos_asked_for(root, None), tmp_path / "out")
+    assert remaining(jobs, SETTINGS) == list(jobs)
+    assert f"{root / 'broken.AVI'} cannot be opened" in extract(broken, SETTINGS)
     assert extract(sound, SETTINGS) is None
     assert os.listdir(sound.target.parent) == ["sound [1].flow.zip"]
     assert len(read_flow(sound.target, range(5))) == 5
     assert read_settings(sound.target) == SETTINGS
     assert remaining(jobs, SETTINGS) == [broken]
-    sound.target.write_bytes(sound.target.read_bytes()[:-20])
-    assert remaining(jobs, SETTINGS) == jobs
-
-
-def test_other_settings_are_refused_in_one_sentence(jobs: list[FlowJob]) -> None:
-    assert extract(jobs[1], SETTINGS) is None
-    wanted = FlowSettings(method="tvl1", short_side=128)
+    # Other settings are refused in one sentence.
     with pytest.raises(ValueError) as error:
-        remaining(jobs, wanted)
+        remaining(jobs, FlowSettings(method="tvl1", short_side=128))
     assert "method dis instead of tvl1 and short side 64 instead of 128" in str(error.value)
-    assert str(jobs[1].target) in str(error.value) and "--out" in str(error.value)
+    assert str(sound.target) in str(error.value) and "--out" in str(error.value)
+    sound.target.write_bytes(sound.target.read_bytes()[:-20])
+    assert remaining(jobs, SETTINGS) == list(jobs)

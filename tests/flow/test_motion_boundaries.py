@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from slic_mmaction.flow import motion_boundary_histograms, sampled_flow, video_flow
+from slic_mmaction.flow import motion_boundary_histograms, sampled_flow
 from slic_mmaction.flow.motion_boundaries import BINS, CELLS, DIMENSIONS
 
 
@@ -74,16 +74,6 @@ def test_the_orientation_of_one_edge() -> None:
 @pytest.mark.parametrize("flow", [[], [np.zeros((4, 4, 2), np.float32)]])
 def test_nothing_that_moves_is_all_zero(flow: list[np.ndarray]) -> None:
     assert not motion_boundary_histograms(flow).any()
-
-
-def test_every_fourth_frame_of_a_video(moving_square, write_video, tmp_path: Path) -> None:
-    frames, _ = moving_square((2, 1), 10)
-    video = write_video(tmp_path / "v.avi", frames)
-    every = list(video_flow(video, "dis", 64))
-    some = list(sampled_flow(video, "dis", 64, step=4))
-    assert len(some) == 3
-    for field, number in zip(some, (0, 4, 8)):
-        np.testing.assert_array_equal(field, every[number])
 
 
 def test_what_moves_alike_is_near(moving_square, write_video, tmp_path: Path) -> None:

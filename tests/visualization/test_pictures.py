@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from mmengine.runner import Runner
 
+from slic_mmaction.decoding import UnreadableVideoError
 from slic_mmaction.visualization import (
     read_scalars,
     retrieval_gallery,
@@ -44,7 +45,7 @@ def test_strip_shows_a_video_in_order(tmp_path: Path) -> None:
     strip = video_strip(tmp_path, num_frames=3, tile=(20, 20))
     assert strip.shape == (20, 60, 3)
     assert [int(strip[10, x, 0]) for x in (10, 30, 50)] == [28 * 1, 28 * 4, 28 * 7]
-    with pytest.raises(ValueError, match=r"No frame of .*missing\.mp4 can be read"):
+    with pytest.raises(UnreadableVideoError, match=r"missing\.mp4 does not exist"):
         video_strip(tmp_path / "missing.mp4")
 
 

@@ -19,8 +19,15 @@ import math
 import sys
 
 from slic_mmaction.flow import METHODS, FlowSettings, build_estimator
-from slic_mmaction.flow.command_line import add_video_arguments, conclude
-from slic_mmaction.flow.extract import FlowJob, extract, plan, remaining, videos_asked_for
+from slic_mmaction.flow.extract import (
+    FlowJob,
+    add_video_arguments,
+    conclude,
+    extract,
+    plan,
+    remaining,
+    videos_asked_for,
+)
 from slic_mmaction.preparation.progress import progress_bar
 from slic_mmaction.preparation.workers import Failure, run_isolated
 

@@ -26,9 +26,9 @@ import cv2
 import numpy as np
 
 from slic_mmaction.datasets.descriptor_file import Descriptors, read_descriptors, save_descriptors
+from slic_mmaction.decoding import UnreadableVideoError
 from slic_mmaction.flow import motion_boundary_histograms, relative_name, sampled_flow
-from slic_mmaction.flow.command_line import add_video_arguments, conclude
-from slic_mmaction.flow.extract import videos_asked_for
+from slic_mmaction.flow.extract import add_video_arguments, conclude, videos_asked_for
 from slic_mmaction.preparation.progress import progress_bar
 from slic_mmaction.preparation.workers import Failure, run_isolated
 
@@ -37,10 +37,13 @@ SETTINGS: dict[str, Any] = dict(method="dis", short_side=64, step=4)
 SECONDS_BETWEEN_SAVES = 60.0
 
 
-def describe(video: Path, settings: dict[str, Any]) -> np.ndarray:
-    """The vector of one video, with one thread; work is parallel over videos."""
+def describe(video: Path, settings: dict[str, Any]) -> np.ndarray | str:
+    """The vector of one video, or what is wrong with it; one thread, parallel over videos."""
     cv2.setNumThreads(1)
-    return motion_boundary_histograms(sampled_flow(video, **settings))
+    try:
+        return motion_boundary_histograms(sampled_flow(video, **settings))
+    except UnreadableVideoError as error:
+        return str(error)
 
 
 def arguments() -> argparse.Namespace:
@@ -89,10 +92,11 @@ def run(todo: dict[Path, str], rows: dict[str, np.ndarray], out: Path, workers: 
         with progress_bar("motion", len(todo)) as advance:
             # No time limit: it would have to be that of the longest video.
             for video, result in run_isolated(task, todo, workers, timeout=math.inf):
-                if isinstance(result, Failure):
-                    broken.append(f"{video}\t{result.reason}")
+                outcome = result.reason if isinstance(result, Failure) else result
+                if isinstance(outcome, str):
+                    broken.append(f"{video}\t{outcome}")
                 else:
-                    rows[todo[video]] = result
+                    rows[todo[video]] = outcome
                 advance()
                 if rows and time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
                     save_descriptors(out, Descriptors(rows, SETTINGS))

@@ -1,0 +1,40 @@
+"""Whole videos, made smaller; more on the folder that keeps them in the tests of CachedVideo."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import mmcv
+import numpy as np
+import pytest
+
+from slic_mmaction.decoding import open_reader
+from slic_mmaction.decoding.video_cache import ArrayReader, CachedFrames, ShrunkReader, VideoCache
+
+
+def test_a_whole_video_is_its_frames_resized(make, tmp_path: Path) -> None:
+    path = str(make.video(tmp_path / "v.mp4", num_frames=20))
+    reader = ShrunkReader(open_reader(path), 24)
+    whole = reader.read_all()
+    frames = open_reader(path).frames(range(20))
+    assert whole.shape == (20, 24, 40, 3) and reader.num_frames == 20
+    for number, frame in enumerate(frames):
+        assert np.array_equal(whole[number], mmcv.imresize(frame, (40, 24)))
+    again = ShrunkReader(open_reader(path), 24).frames([3, 19, 3])
+    kept = ArrayReader(path, whole, 25.0).frames([3, 19, 3])
+    assert all(np.array_equal(a, b) for a, b in zip(again, kept, strict=True))
+
+
+def test_a_full_disk_is_a_full_cache(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    cache = VideoCache(tmp_path / "cache", max_bytes=1 << 30)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        assert not cache.put("large", CachedFrames(np.zeros((9, 40, 50, 3), np.uint8), 25.0))
+        assert cache.put("small", CachedFrames(np.zeros((1, 40, 50, 3), np.uint8), 25.0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert cache.get("large") is None and cache.get("small").frames.shape == (1, 40, 50, 3)
+    assert not any(name.endswith(".tmp") for name in os.listdir(cache.folder))

@@ -1,0 +1,180 @@
+"""tools/data/extract_flow.py and extract_motion.py: one command line, two results."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from slic_mmaction.datasets.descriptor_file import Descriptors, read_descriptors, save_descriptors
+from slic_mmaction.flow import (
+    FlowSettings,
+    motion_boundary_histograms,
+    read_flow,
+    read_settings,
+    sampled_flow,
+)
+from slic_mmaction.preparation.workers import Failure
+
+TOOLS = Path(__file__).parents[2] / "tools" / "data"
+
+
+def run_here(task, jobs, workers, timeout):
+    for job in jobs:
+        yield job, task(job)
+
+
+def crash(task, jobs, workers, timeout):
+    for job in jobs:
+        yield job, Failure("crashed the process that worked on it (SIGSEGV)")
+
+
+def stopped(task, jobs, workers, timeout):
+    for number, done in enumerate(run_here(task, jobs, workers, timeout)):
+        if number == 2:
+            raise KeyboardInterrupt
+        yield done
+
+
+@pytest.fixture(params=["flow", "motion"])
+def tool(request, monkeypatch, tmp_path: Path, capsys) -> SimpleNamespace:
+    """A tool whose worker processes are replaced by this one, run with options that are quick."""
+    source = TOOLS / f"extract_{request.param}.py"
+    spec = importlib.util.spec_from_file_location(source.stem, source)
+    module: ModuleType = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "run_isolated", run_here)
+    flow = request.param == "flow"
+    out = tmp_path / ("flow" if flow else "motion.npz")
+
+    def call(*arguments: object, method: str = "dis") -> tuple[int, str, str]:
+        options = ["--method", method] if flow else []
+        argv = [source.name, *map(str, arguments), "--out", str(out), *options]
+        monkeypatch.setattr(sys, "argv", argv)
+        code = module.main()
+        return code, *capsys.readouterr()
+
+    def done() -> set[str]:
+        if not flow:
+            return set(read_descriptors(out).rows)
+        return {path.relative_to(out).as_posix()[:-9] for path in out.rglob("*.flow.zip")}
+
+    report = out / "broken_videos.txt" if flow else tmp_path / "motion.broken_videos.txt"
+    return SimpleNamespace(
+        module=module, call=call, out=out, done=done, report=report, is_flow=flow, source=source
+    )
+
+
+def test_annotation_file_then_the_other_videos(tool, video_set: Path) -> None:
+    code, said, _ = tool.call(video_set / "test.txt", "--video-root", video_set)
+    assert code == 0 and "4 videos done now, 0 before, 0 broken" in said
+    assert tool.done() == {f"test_{i}" for i in range(4)}
+    if tool.is_flow:
+        stored = tool.out / "test_2.flow.zip"
+        assert read_settings(stored) == FlowSettings("dis", "x", 20.0, 128)
+        assert len(read_flow(stored, range(12))) == 12
+    else:
+        made = read_descriptors(tool.out)
+        flow = sampled_flow(video_set / "test_2.mp4", **tool.module.SETTINGS)
+        np.testing.assert_array_equal(made.rows["test_2"], motion_boundary_histograms(flow))
+    assert "8 videos done now, 4 before" in tool.call(video_set)[1]
+    assert "0 videos done now, 12 before" in tool.call(video_set)[1]
+
+
+def test_broken_videos_are_recorded_until_they_are_mended(tool, video_set, tmp_path) -> None:
+    videos = tmp_path / "videos"
+    (videos / "a").mkdir(parents=True)
+    shutil.copy(video_set / "test_0.mp4", videos / "a" / "good.mp4")
+    bad = videos / "bad.mp4"
+    bad.write_bytes(b"")
+    code, said, _ = tool.call(videos)
+    assert code == 1 and "1 videos done now, 0 before, 1 broken" in said
+    path, reason = tool.report.read_text().rstrip("\n").split("\t")
+    assert path == str(bad) and reason.startswith(f"The video {bad} cannot be opened (")
+    shutil.copy(video_set / "test_1.mp4", bad)
+    assert tool.call(videos)[0] == 0
+    assert not tool.report.exists() and tool.done() == {"a/good", "bad"}
+
+
+def test_crashed_and_stopped_workers(tool, video_set: Path, monkeypatch) -> None:
+    monkeypatch.setattr(tool.module, "run_isolated", crash)
+    assert tool.call(video_set)[0] == 1
+    assert tool.report.read_text().count("SIGSEGV") == 12
+    monkeypatch.setattr(tool.module, "run_isolated", stopped)
+    code, _, said = tool.call(video_set)
+    kept = len(tool.done())
+    assert code == 130 and "The same command goes on" in said and kept in (2, 3)
+    monkeypatch.setattr(tool.module, "run_isolated", run_here)
+    assert f"{12 - kept} videos done now, {kept} before" in tool.call(video_set)[1]
+    assert len(tool.done()) == 12
+
+
+def test_wrong_use_is_one_sentence(tool, video_set: Path, tmp_path: Path, monkeypatch) -> None:
+    if tool.is_flow:
+        assert tool.call(video_set / "test.txt", "--video-root", video_set)[0] == 0
+        monkeypatch.setattr(tool, "call", lambda *a, call=tool.call: call(*a, method="farneback"))
+    else:
+        save_descriptors(tool.out, Descriptors({"test_0": np.ones(3)}, dict(step=1)))
+    twins = tmp_path / "twins"
+    twins.mkdir()
+    for name in ("v.mp4", "v.avi"):
+        shutil.copy(video_set / "test_0.mp4", twins / name)
+    for arguments, sentence in (
+        ([video_set / "none.txt"], "There is no annotation file or folder"),
+        ([video_set / "test.txt"], "name the folder that its paths are relative to"),
+        ([video_set], "method dis instead of" if tool.is_flow else "was made with the settings"),
+        ([twins], "would both have" if tool.is_flow else "differ in nothing but the suffix"),
+    ):
+        code, _, said = tool.call(*arguments)
+        assert code == 2 and sentence in said and said.count("\n") == 1
+    wrong = ("--short-side 8", "--bound 0") if tool.is_flow else ("--out motion.txt",)
+    for options in ("--workers 0", *wrong):
+        argv = [tool.source.name, str(video_set), "--out", str(tool.out), *options.split()]
+        monkeypatch.setattr(sys, "argv", argv)
+        with pytest.raises(SystemExit) as stop:
+            tool.module.main()
+        assert stop.value.code == 2
+
+
+def test_a_missing_contrib_module_is_one_sentence(tool, video_set: Path, monkeypatch) -> None:
+    if not tool.is_flow:
+        pytest.skip("motion needs no TV-L1")
+    monkeypatch.delattr(cv2, "optflow", raising=False)
+    code, _, said = tool.call(video_set, method="tvl1")
+    assert code == 2 and "opencv-contrib-python" in said and said.count("\n") == 1
+
+
+def test_a_killed_run_has_kept_most(tool, video_set: Path, monkeypatch) -> None:
+    if tool.is_flow:
+        pytest.skip("each flow file is kept at once")
+    kept = []
+    monkeypatch.setattr(tool.module, "SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(
+        tool.module, "save_descriptors", lambda path, made: kept.append(len(made.rows))
+    )
+    assert tool.call(video_set)[0] == 0
+    assert kept == [*range(1, 13), 12]
+
+
+@pytest.mark.slow
+def test_command_line_with_worker_processes(tool, video_set: Path) -> None:
+    command = [sys.executable, tool.source, video_set, "--out", tool.out]
+    command += ["--method", "dis", "--component", "xy", "--workers", "2"] if tool.is_flow else []
+    done = subprocess.run(
+        list(map(str, command)),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env=dict(os.environ, OMP_NUM_THREADS="1"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "12 videos done now, 0 before, 0 broken" in done.stdout
+    assert len(tool.done()) == 12
