@@ -92,7 +92,7 @@ def test_projection_and_backbone_share_features(test, monkeypatch) -> None:
 def test_new_weights_of_the_same_name_are_not_served_old_features(
     test, cfg: Config, weights: Path, tmp_path: Path
 ) -> None:
-    """The defect of the authors' cache (METHOD "Known defects")."""
+    """The defect of the authors' cache (docs/method.md)."""
     test()
     old = {path.name for path in (tmp_path / "features").iterdir()}
     write_weights(cfg, weights, seed=1)
