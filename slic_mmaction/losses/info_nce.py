@@ -1,4 +1,4 @@
-"""InfoNCE over pseudo-labels: all cluster mates in the batch are positives."""
+"""InfoNCE over pseudo-labels: all videos of its cluster in the batch are positives."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def pseudo_label_info_nce(
     embeddings: Tensor,
     labels: Tensor,
     temperature: float = 0.1,
-    more: Tensor | None = None,
-    more_negatives: Tensor | None = None,
+    negatives: Tensor | None = None,
+    negative_mask: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy of picking an embedding's positives among all others, by cosine similarity s.
 
@@ -35,8 +35,8 @@ def pseudo_label_info_nce(
         embeddings: (M, D), any floating dtype.
         labels: (M,) int64; equal ones are positives of each other.
         temperature: T, above 0.
-        more: (K, D) embeddings that are nobody's positives, of the same dtype.
-        more_negatives: (M, K) bool, with ``more``: which of them stand in the denominator of
+        negatives: (K, D) further embeddings that are nobody's positives, of the same dtype.
+        negative_mask: (M, K) bool, with ``negatives``: which of them stand in the denominator of
             which embedding.
 
     Returns:
@@ -46,15 +46,15 @@ def pseudo_label_info_nce(
     Raises:
         ValueError: If shapes do not fit.
     """
-    return _mean_over_pairs(*_log_shares(embeddings, labels, temperature, more, more_negatives))
+    return _mean_over_pairs(*_log_shares(embeddings, labels, temperature, negatives, negative_mask))
 
 
 def _log_shares(
     embeddings: Tensor,
     labels: Tensor,
     temperature: float,
-    more: Tensor | None,
-    more_negatives: Tensor | None,
+    negatives: Tensor | None,
+    negative_mask: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Log-probability of picking j for i (M, M), and the mask of positive pairs (M, M)."""
     if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1]:
@@ -65,15 +65,15 @@ def _log_shares(
     left_out = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
     positive = (labels[:, None] == labels) & ~left_out
     others = embeddings
-    if more is not None:
-        if more_negatives is None or more_negatives.shape != (len(labels), len(more)):
-            got = None if more_negatives is None else tuple(more_negatives.shape)
+    if negatives is not None:
+        if negative_mask is None or negative_mask.shape != (len(labels), len(negatives)):
+            got = None if negative_mask is None else tuple(negative_mask.shape)
             raise ValueError(
-                f"InfoNCE needs more_negatives of shape {(len(labels), len(more))}, one row for "
-                f"each embedding and one column for each of more, but got {got}."
+                f"InfoNCE needs negative_mask of shape {(len(labels), len(negatives))}, one row "
+                f"for each embedding and one column for each of negatives, but got {got}."
             )
-        others = torch.cat((embeddings, more))
-        left_out = torch.cat((left_out, ~more_negatives), dim=1)
+        others = torch.cat((embeddings, negatives))
+        left_out = torch.cat((left_out, ~negative_mask), dim=1)
     similarity = 1 - pairwise_distance(embeddings, others)
     # Not -inf: where there is nothing to compare with, gradients would be NaN before they are
     # masked, which is an error under anomaly detection.
@@ -151,16 +151,16 @@ class PseudoLabelInfoNCELoss(nn.Module):
         """
         views, labels = self._batch(embeddings, labels)
         flat, raw = torch.cat((views[:, 0], views[:, 1])), labels.repeat(2)
-        more, negatives = self.queue.negatives(flat, raw) if self.queue else (None, None)
+        stored, mask = self.queue.negatives(flat, raw) if self.queue else (None, None)
         log_shares, positive = _log_shares(
-            flat, isolate_noise(labels).repeat(2), self.temperature, more, negatives
+            flat, isolate_noise(labels).repeat(2), self.temperature, stored, mask
         )
         output = {"loss_info_nce": self.loss_weight * _mean_over_pairs(log_shares, positive)}
         nearest = log_shares.detach().argmax(dim=1, keepdim=True)
         output["positives"] = positive.sum(1).float().mean()
         output["positive_first"] = positive.gather(1, nearest).float().mean()
-        if self.queue and negatives is not None:
-            output["queue_negatives"] = negatives.sum(1).float().mean()
+        if self.queue and mask is not None:
+            output["queue_negatives"] = mask.sum(1).float().mean()
             self.queue.push(flat, raw)
         return output
 
