@@ -167,19 +167,28 @@ def start_program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
 
 @pytest.fixture(scope="session")
-def run_on_ranks(start_program: Callable[..., Program]) -> Callable[..., list[str]]:
-    """``run_on_ranks(count, script, *arguments)``: on so many ranks; what each has printed."""
+def start_on_ranks(start_program: Callable[..., Program]) -> Callable[..., list[Program]]:
+    """``start_on_ranks(count, script, *arguments, **environment)``: a program for each rank."""
 
-    def run(count: int, script: Path, *arguments: object, **environment: object) -> list[str]:
+    def start(count: int, script: Path, *arguments: object, **environment: object) -> list[Program]:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             port = listener.getsockname()[1]
-        everywhere = dict(environment, WORLD_SIZE=count, MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
-        ranks = [
-            start_program(script, *arguments, **everywhere, RANK=rank, LOCAL_RANK=rank)
+        environment.update(WORLD_SIZE=count, MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+        return [
+            start_program(script, *arguments, **environment, RANK=rank, LOCAL_RANK=rank)
             for rank in range(count)
         ]
-        ends = [rank.end() for rank in ranks]
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def run_on_ranks(start_on_ranks: Callable[..., list[Program]]) -> Callable[..., list[str]]:
+    """``start_on_ranks`` to the end: what each rank has printed; all must end well."""
+
+    def run(*arguments: object, **environment: object) -> list[str]:
+        ends = [rank.end() for rank in start_on_ranks(*arguments, **environment)]
         assert not any(code for code, _ in ends), "\n".join(said[-3000:] for _, said in ends)
         return [said for _, said in ends]
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +12,6 @@ from mmengine.runner import Runner
 
 pytestmark = pytest.mark.faults
 
-ROOT = Path(__file__).parents[2]
 FINCH = dict(type="FINCH", level=0)
 SPHERES = dict(type="SphericalKMeans", num_clusters=3)
 full = pytest.mark.faults(full=True)
@@ -155,37 +151,27 @@ def test_another_clusterer(
     fault_row(f"resumed with clusterer {names[1]} after {names[0]}", 1, f"goes on, {what}")
 
 
-def resume_on_ranks(cfg, path: Path, ranks: int) -> subprocess.CompletedProcess:
-    cfg.dump(str(path))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += [f"--nproc_per_node={ranks}", str(ROOT / "tools" / "train.py"), str(path)]
-    return subprocess.run(
-        [*command, "--launcher", "pytorch", "--resume", "--work-dir", cfg.work_dir],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=dict(os.environ, OMP_NUM_THREADS="1"),
-    )
-
-
 @full
 @pytest.mark.parametrize("batch_size", [2, 4])
 def test_another_number_of_ranks(
-    interrupted, tiny_config, tmp_path: Path, fault_row, batch_size: int
+    interrupted, train_on_ranks, tiny_config, tmp_path: Path, fault_row, batch_size: int
 ) -> None:
     before = interrupted()
-    cfg = tiny_config(tmp_path / "work", custom_hooks__0__interval=4, train_cfg__max_epochs=3)
+    cfg = tiny_config(custom_hooks__0__interval=4, train_cfg__max_epochs=3)
     cfg.train_dataloader.batch_size = batch_size
-    done = resume_on_ranks(cfg, tmp_path / "ranks.py", 2)
-    if batch_size == 4:
-        assert done.returncode != 0
-        assert "set train_dataloader.batch_size=2 to resume" in done.stderr
-        outcome = "refused with both batches and what helps"
-    else:
-        assert done.returncode == 0, done.stderr[-3000:]
-        assert "the same batches, but BatchNorm averages over other parts" in done.stdout
+    cfg.dump(str(tmp_path / "ranks.py"))
+    ranks = train_on_ranks(2, tmp_path / "ranks.py", tmp_path / "work", "--resume")
+    ends = [rank.end() for rank in ranks]
+    for code, said in ends:
+        if batch_size == 4:
+            assert code != 0 and "set train_dataloader.batch_size=2 to resume" in said
+            outcome = "refused with both batches and what helps"
+        else:
+            assert code == 0, said[-3000:]
+            outcome = "goes on, same batches and labels, difference named"
+    if batch_size == 2:
+        assert "the same batches, but BatchNorm averages over other parts" in ends[0][1]
         saved = torch.load(tmp_path / "work" / "epoch_3.pth", weights_only=False)  # our own
         assert saved["pseudo_labels"]["labels"].tolist() == list(before.values())
         assert saved["meta"]["iter"] == 6
-        outcome = "goes on, same batches and labels, difference named"
     fault_row(f"resumed on 2 ranks x {batch_size} after 1 x 4", 1, outcome)
