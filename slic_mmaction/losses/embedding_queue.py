@@ -110,7 +110,7 @@ class EmbeddingQueue(nn.Module):
 
         Args:
             embeddings: (M, D), any floating dtype.
-            labels: (M,) int64 pseudo-labels, below 2^36 - 2; < 0 is noise.
+            labels: (M,) int64 pseudo-labels, less than 2^36 - 2; < 0 is noise.
         """
         size = len(self.embeddings)
         embeddings, labels = embeddings[-size:], labels[-size:]

@@ -1,4 +1,4 @@
-"""InfoNCE over pseudo-labels: all videos of its cluster in the batch are positives."""
+"""InfoNCE over pseudo-labels: all of the same cluster in the batch are positives."""
 
 from __future__ import annotations
 
@@ -66,11 +66,12 @@ def _log_shares(
     positive = (labels[:, None] == labels) & ~left_out
     others = embeddings
     if negatives is not None:
-        if negative_mask is None or negative_mask.shape != (len(labels), len(negatives)):
+        expected = (len(labels), len(negatives))
+        if negative_mask is None or negative_mask.shape != expected:
             got = None if negative_mask is None else tuple(negative_mask.shape)
             raise ValueError(
-                f"InfoNCE needs negative_mask of shape {(len(labels), len(negatives))}, one row "
-                f"for each embedding and one column for each of negatives, but got {got}."
+                f"InfoNCE needs negative_mask of shape {expected}, one row for each embedding and "
+                f"one column for each of negatives, but got {got}."
             )
         others = torch.cat((embeddings, negatives))
         left_out = torch.cat((left_out, ~negative_mask), dim=1)
@@ -151,9 +152,9 @@ class PseudoLabelInfoNCELoss(nn.Module):
         """
         views, labels = self._batch(embeddings, labels)
         flat, raw = torch.cat((views[:, 0], views[:, 1])), labels.repeat(2)
-        stored, mask = self.queue.negatives(flat, raw) if self.queue else (None, None)
+        negatives, mask = self.queue.negatives(flat, raw) if self.queue else (None, None)
         log_shares, positive = _log_shares(
-            flat, isolate_noise(labels).repeat(2), self.temperature, stored, mask
+            flat, isolate_noise(labels).repeat(2), self.temperature, negatives, mask
         )
         output = {"loss_info_nce": self.loss_weight * _mean_over_pairs(log_shares, positive)}
         nearest = log_shares.detach().argmax(dim=1, keepdim=True)

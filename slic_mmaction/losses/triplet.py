@@ -170,7 +170,7 @@ class PseudoLabelTripletLoss(nn.Module):
             )
         views = embeddings[:, :2]
         if self.gather and several_ranks():
-            # Before noise is told apart: each rank would hand out the same fresh labels.
+            # Before noise videos get labels of their own, which would be the same on each rank.
             views, labels = gather_batch(views, labels)
             generator = share_generator(generator, views.device)
         flat = torch.cat((views[:, 0], views[:, 1]))
