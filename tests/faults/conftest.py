@@ -1,8 +1,7 @@
-"""The frame of the fault suite: real trainings to hurt, what they end with, and the table.
+"""The frame of the fault suite: real trainings to hurt, and what they end with.
 
 ``make test-faults`` runs everything here. A plain ``pytest`` leaves out what is marked
-``@pytest.mark.faults(full=True)``. A test reports with ``fault_row``; the rows are printed as a
-table at the end.
+``@pytest.mark.faults(full=True)``.
 """
 
 from __future__ import annotations
@@ -18,7 +17,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
+from torch.utils._pytree import tree_flatten
 
 from slic_mmaction.compat.checkpoints import load_from_local
 
@@ -41,23 +42,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ]
     config.hook.pytest_deselected(items=long)
     items[:] = [item for item in items if item not in long]
-
-
-@pytest.fixture
-def fault_row(record_property: Callable[[str, Any], None]) -> Callable[[str, int, str], None]:
-    """``fault_row(what was injected, how often, what happened)``: a row of the fault table."""
-    return lambda what, times, outcome: record_property("fault", (what, times, outcome))
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the fault table."""
-    reports = [r for part in terminalreporter.stats.values() for r in part]
-    called = [report for report in reports if getattr(report, "when", None) == "call"]
-    rows = [row for r in called for name, row in r.user_properties if name == "fault"]
-    if rows:
-        terminalreporter.section("fault table")
-        for what, times, outcome in rows:
-            terminalreporter.write_line(f"| {what} | {times} | {outcome} |")
 
 
 @pytest.fixture(scope="session")
@@ -105,23 +89,14 @@ def train_on_ranks(start_on_ranks: Callable[..., list[Any]]) -> Callable[..., li
 
 def digest(value: Any) -> str:
     """SHA-256 of nested containers of tensors, arrays and plain values, bit for bit."""
-    sha = hashlib.sha256()
-
-    def feed(node: Any) -> None:
-        if isinstance(node, dict):
-            for key in sorted(node, key=str):
-                sha.update(repr(key).encode())
-                feed(node[key])
-        elif isinstance(node, (list, tuple)):
-            for child in node:
-                feed(child)
-        elif hasattr(node, "numpy") or isinstance(node, np.ndarray):
-            array = np.ascontiguousarray(node)
+    leaves, structure = tree_flatten(value)
+    sha = hashlib.sha256(repr(structure).encode())
+    for leaf in leaves:
+        if isinstance(leaf, (torch.Tensor, np.ndarray)):
+            array = np.ascontiguousarray(leaf)
             sha.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
         else:
-            sha.update(repr(node).encode())
-
-    feed(value)
+            sha.update(repr(leaf).encode())
     return sha.hexdigest()
 
 
@@ -135,7 +110,7 @@ def logged_scalars(work_dir: Path) -> dict[str, Any]:
             record = json.loads(line)
             for name in set(record) - {"time", "data_time", "memory"}:
                 logged[f"{name} at {record['step']}"] = record[name]
-    return logged
+    return dict(sorted(logged.items()))
 
 
 @pytest.fixture(scope="session")
@@ -149,7 +124,7 @@ def outcome_of() -> Callable[[Path], dict[str, str]]:
     def outcome(work_dir: Path) -> dict[str, str]:
         last = load_from_local((work_dir / "last_checkpoint").read_text(), "cpu")
         labels = {}
-        for file in (work_dir / "pseudo_labels").iterdir():
+        for file in sorted((work_dir / "pseudo_labels").iterdir()):
             with np.load(file) as saved:
                 labels[file.name] = (saved["labels"], saved["videos"].tolist(), int(saved["epoch"]))
         return dict(

@@ -10,7 +10,6 @@ import math
 import os
 import random
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +124,3 @@ def test_component(name: str, data: st.DataObject) -> None:
         from_registry = isinstance(error, KeyError) and "registry" in last.filename
         assert last.filename.startswith(OURS) or from_registry, f"{last.filename}:{last.lineno}"
         assert from_registry or str(error).strip("'\"").rstrip().endswith("."), str(error)
-
-
-def test_row(fault_row: Callable[[str, int, str], None]) -> None:
-    count = EXAMPLES * (len(COMPONENTS) - len(LEFT_OUT))
-    fault_row("settings of any type and value", count, "works, or a sentence of ours")

@@ -107,7 +107,7 @@ def refuse(path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_every_way_to_call(call: str, fault_row: Callable, tmp_path: Path) -> None:
+def test_every_way_to_call(call: str, tmp_path: Path) -> None:
     marker = tmp_path / "ran"
     for name, (module, function, argument) in functions(marker).items():
         pickled = CALLS[call](module, function, argument) + b"."
@@ -119,8 +119,6 @@ def test_every_way_to_call(call: str, fault_row: Callable, tmp_path: Path) -> No
             write(pickled, path)
             refuse(path)
             assert not marker.exists(), (name, way)
-    cases = len(FORMATS) * len(functions(marker))
-    fault_row(f"pickle that calls by {call}: 8 functions in 6 formats", cases, "refused, none ran")
 
 
 @pytest.mark.parametrize("way", ["zip", "compressed zip", "legacy"])

@@ -69,7 +69,7 @@ def finetuning(video_set: Path) -> Config:
     ],
 )
 def test_tools(
-    command: str, hostile: Path, start_program, tiny_config, video_set, fault_row, tmp_path: Path
+    command: str, hostile: Path, start_program, tiny_config, video_set, tmp_path: Path
 ) -> None:
     config, finetune, out = tmp_path / "a.py", tmp_path / "b.py", tmp_path / "out"
     tiny_config().dump(str(config))
@@ -85,7 +85,6 @@ def test_tools(
     assert code != 0 and sentence in output.strip().splitlines()[-1], output[-3000:]
     assert not (tmp_path / "ran").exists()
     assert not list(out.glob("*.pth")) and not out.is_file()
-    fault_row(f"hostile checkpoint: tools/{command}", 1, "refused with a sentence, nothing ran")
 
 
 class Small(BaseModule):
@@ -97,7 +96,7 @@ class Small(BaseModule):
 
 
 @pytest.mark.parametrize("way", ["init_cfg", "init_cfg with a prefix", "pretrained"])
-def test_pretrained(way: str, hostile: Path, tmp_path: Path, tiny_config, fault_row) -> None:
+def test_pretrained(way: str, hostile: Path, tmp_path: Path, tiny_config) -> None:
     if way == "pretrained":
         backbone = dict(tiny_config().model.backbone, pretrained=str(hostile), pretrained2d=False)
         network = MODELS.build(backbone)
@@ -107,4 +106,3 @@ def test_pretrained(way: str, hostile: Path, tmp_path: Path, tiny_config, fault_
     with pytest.raises(ValueError, match=r"hostile\.pth was not loaded: it asks for posix\.system"):
         network.init_weights()
     assert not (tmp_path / "ran").exists()
-    fault_row(f"hostile checkpoint: {way}", 1, "refused with a sentence, nothing ran")

@@ -31,7 +31,7 @@ def check_last_checkpoint(work_dir: Path) -> None:
     assert all(torch.isfinite(weight).all() for weight in weights)
 
 
-def test_one_process(fault_config, start, fault_row, tmp_path: Path) -> None:
+def test_one_process(fault_config, start, tmp_path: Path) -> None:
     work_dir = tmp_path / "work"
     config = fault_config(hooks=[dict(type="SpoilClips", epoch=3, iteration=2)])
     code, output = start(config, work_dir).end()
@@ -39,11 +39,10 @@ def test_one_process(fault_config, start, fault_row, tmp_path: Path) -> None:
     check_sentence(output.strip().splitlines()[-1], output)
     assert f"the last good checkpoint is {work_dir / 'epoch_2.pth'}" in output
     check_last_checkpoint(work_dir)
-    fault_row("NaN in a batch, one process", 1, "stopped in the same iteration, sentence complete")
 
 
 @pytest.mark.faults(full=True)
-def test_one_of_two_ranks(fault_config, train_on_ranks, fault_row, tmp_path: Path) -> None:
+def test_one_of_two_ranks(fault_config, train_on_ranks, tmp_path: Path) -> None:
     hooks = [dict(type="SpoilClips", epoch=3, iteration=2, rank=1)]
     config = fault_config(hooks=hooks, train_dataloader__batch_size=2)
     work_dir = tmp_path / "work"
@@ -53,4 +52,3 @@ def test_one_of_two_ranks(fault_config, train_on_ranks, fault_row, tmp_path: Pat
         assert code == 1
         check_sentence(said, spoilt=ends[1][1], rank=" on rank 1 for ")
     check_last_checkpoint(work_dir)
-    fault_row("NaN in a batch of one of two ranks", 1, "both ranks stopped with the sentence")

@@ -104,21 +104,20 @@ def growth(samples, begin: int, end: int) -> list[str]:
     return said
 
 
-@pytest.mark.parametrize("leak", [{}, dict(memory=1e5), dict(files=0.1), dict(segments=0.1)])
+@pytest.mark.parametrize("leak", [{}, dict(memory=1e6), dict(files=0.5), dict(segments=0.5)])
 def test_a_leak_is_noticed_and_peaks_are_none(leak: dict[str, float]) -> None:
-    def use(pid: int, i: int) -> dict[str, float]:
-        peak = 12 * (i % 3)
-        flat = dict(memory=5e8 + 1e6 * peak, files=30 + peak, segments=20 + peak)
-        return {k: value + i * leak.get(k, 0) * (pid == 0) for k, value in flat.items()}
-
-    samples = [(5 * i, {pid: use(pid, i) for pid in range(5)}) for i in range(400)]
-    assert [line.partition(":")[0] for line in growth(samples, 400, 2000)] == [
+    flat = dict(memory=5e8, files=30, segments=20)
+    peak = dict(memory=1.2e7, files=12, segments=12)
+    leaking = [{k: flat[k] + i % 3 * peak[k] + i * leak.get(k, 0) for k in flat} for i in range(99)]
+    others = {pid: flat for pid in range(1, 1 + WORKERS)}
+    samples = [(i, {0: use, **others}) for i, use in enumerate(leaking)]
+    assert [said.partition(":")[0] for said in growth(samples, 20, 99)] == [
         f"{name} of 0" for name in leak
     ]
 
 
 @pytest.mark.faults(full=True)
-def test_soak(start, fault_config, fault_row, tmp_path: Path) -> None:
+def test_soak(start, fault_config, tmp_path: Path) -> None:
     workers = dict(num_workers=WORKERS, persistent_workers=True, batch_size=BATCH)
     config = fault_config(
         train_cfg__max_epochs=ITERATIONS // EPOCH,
@@ -146,8 +145,3 @@ def test_soak(start, fault_config, fault_row, tmp_path: Path) -> None:
         assert time.monotonic() < end, "loader workers outlive their killed run"
         time.sleep(PERIOD)
     assert killed.segments_left() == []
-    memory = [found[whole.training.pid]["memory"] // 10**6 for _, found in whole.samples]
-    fault_row(
-        f"{ITERATIONS} iterations, {WORKERS} workers, then kill -9 of another run", 1,
-        f"main at most {max(memory)} MB, nothing grew, nothing left in /dev/shm",
-    )  # fmt: skip
