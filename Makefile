@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo "make demo   the whole method on small made-up videos, a few minutes on two CPU cores"
 	@echo "make test   the tests, a few injected faults among them"
-	@echo "make test-faults   all of the fault suite (kills, changes, bad days), then its table"
+	@echo "make test-faults   all of the fault suite: kills, changes, bad days"
 	@echo "make check  format, lint, types and the quick tests: before a pull request"
 	@echo "make lint   ruff and mypy"
 	@echo "VENV=$(VENV) is made when missing; EXTRAS=$(EXTRAS) (gpu,dev on a machine with CUDA)"

@@ -14,13 +14,13 @@ def stock_tool(name: str) -> Path:
     """Path of a tool of the installed MMAction2.
 
     Args:
-        name (str): Its name without ``.py``, for example ``'train'``.
+        name: Its name without ``.py``, for example ``'train'``.
 
     Returns:
-        Path: The script.
+        The script.
 
     Raises:
-        FileNotFoundError: If this installation of MMAction2 carries no tools.
+        FileNotFoundError: This installation of MMAction2 carries no tools.
     """
     package = Path(mmaction.__file__).parent
     # A wheel carries .mim; an editable installation has tools/ beside the package.

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gc
 import itertools
+import multiprocessing
+import multiprocessing.forkserver
 import os
+import runpy
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,9 @@ from hypothesis import settings
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-TINY = Path(__file__).parent / "data" / "tiny_slic.py"
+HERE = Path(__file__).parent
+TINY = HERE / "data" / "tiny_slic.py"
+PATIENCE = 600  # seconds that a program may take: a last resort only
 
 # There is a test process on every core already, and threads that wait for each other spin: without
 # this the suite takes twice the processor time. Programs that tests start see the variable.
@@ -107,3 +113,83 @@ def tiny_config(video_set: Path, tmp_path: Path) -> Callable[..., Config]:
         return cfg
 
     return make
+
+
+# Programs that tests start fork from one that has imported all this: 4 s of processor time each.
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(
+    ["slic_mmaction", "matplotlib.pyplot", "torch._dynamo", "torch.utils.tensorboard"]
+)
+
+
+class Program:
+    """A Python program in a process of its own, started as by a shell."""
+
+    def __init__(self, output: Path, argv: list[str], environment: dict[str, str]) -> None:
+        self._output = output
+        names = dict(OUTPUT=str(output), ARGV=argv, ENVIRONMENT=environment)
+        arguments = (str(HERE / "run_program.py"), names, "__main__")
+        self._process = _SERVER.Process(target=runpy.run_path, args=arguments)
+        self._process.start()
+        self.pid = self._process.pid
+
+    def kill(self) -> None:
+        """``kill -9``."""
+        self._process.kill()
+
+    def end(self) -> tuple[int, str]:
+        """Wait for it.
+
+        Returns:
+            Exit code, or the signal's negative number; what it has printed.
+        """
+        self._process.join(PATIENCE)
+        assert self._process.exitcode is not None, self._output.read_text()[-3000:]
+        return self._process.exitcode, self._output.read_text()
+
+
+@pytest.fixture(scope="session")
+def start_program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Program]]:
+    """``start_program(script, *arguments, **environment)``."""
+    started = []
+
+    def start(script: Path, *arguments: object, **environment: object) -> Program:
+        output = tmp_path_factory.mktemp("program") / "output.txt"
+        argv = list(map(str, (script, *arguments)))
+        environment = {name: str(value) for name, value in environment.items()}
+        started.append(Program(output, argv, environment))
+        return started[-1]
+
+    yield start
+    for program in started:
+        program.kill()
+    multiprocessing.forkserver._forkserver._stop()  # waited for, so its processor time is counted
+
+
+@pytest.fixture(scope="session")
+def start_on_ranks(start_program: Callable[..., Program]) -> Callable[..., list[Program]]:
+    """``start_on_ranks(count, script, *arguments, **environment)``: a program for each rank."""
+
+    def start(count: int, script: Path, *arguments: object, **environment: object) -> list[Program]:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = listener.getsockname()[1]
+        environment.update(WORLD_SIZE=count, MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+        return [
+            start_program(script, *arguments, **environment, RANK=rank, LOCAL_RANK=rank)
+            for rank in range(count)
+        ]
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def run_on_ranks(start_on_ranks: Callable[..., list[Program]]) -> Callable[..., list[str]]:
+    """``start_on_ranks`` to the end: what each rank has printed; all must end well."""
+
+    def run(*arguments: object, **environment: object) -> list[str]:
+        ends = [rank.end() for rank in start_on_ranks(*arguments, **environment)]
+        assert not any(code for code, _ in ends), "\n".join(said[-3000:] for _, said in ends)
+        return [said for _, said in ends]
+
+    return run

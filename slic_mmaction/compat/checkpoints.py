@@ -1,4 +1,4 @@
-"""Checkpoint loading without running code from the file.
+"""Checkpoint loading without running code from the file, nor from the config inside it.
 
 Since torch 2.6 ``torch.load`` reads plain weights only, and mmengine's checkpoints hold more
 (mmengine issue 1655): resume, ``load_from`` and testing all fail. The way around that most
@@ -6,6 +6,10 @@ people (and the fork onedl-mmengine 0.10.12) take, ``weights_only=False``, runs 
 stranger put into the file. Here the reading stays ``weights_only=True`` and gains the few
 stand-ins of ``safe_pickles``. Older torch is no way out: until 2.5.1 even ``weights_only=True``
 could be made to run code (CVE-2025-32434), so the package requires 2.6.
+
+A checkpoint of MMCV 1 has the text of the config in ``meta['config']``. mmengine 0.10.7 hands that
+to ``Config.fromstring`` when a run is resumed, to compare the number of GPUs, and a config is a
+Python program: it would run, however safely the pickle was read.
 """
 
 from __future__ import annotations
@@ -21,14 +25,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from mmengine.runner import CheckpointLoader, Runner
 from mmengine.runner import checkpoint as upstream
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch.serialization import safe_globals
 
 from .safe_pickles import ALLOWED
 
 _mmengine_load_from_local = upstream.load_from_local
 _mmengine_load_url = upstream.load_url
+_mmengine_load_checkpoint = CheckpointLoader.load_checkpoint
 _BLOCK = 1 << 20
 _FOLDER = 0x10  # attribute of MS-DOS
 
@@ -38,9 +43,6 @@ def repair_checkpoint_loading() -> bool:
 
     Left alone: an mmengine whose loader passes ``weights_only=True`` itself, and a loader that
     somebody else has registered for local files.
-
-    Returns:
-        Whether mmengine's loader needed it.
     """
     if "weights_only=True" in inspect.getsource(_mmengine_load_from_local):
         return False
@@ -82,6 +84,37 @@ def load_url(url: str, *args: Any, **kwargs: Any) -> Any:
     """
     with _reading(url):
         return _mmengine_load_url(url, *args, **kwargs, weights_only=True)
+
+
+def repair_checkpoint_content() -> bool:
+    """Check the content of every checkpoint that mmengine loads, from wherever.
+
+    Left alone: an mmengine that does not run the config in a checkpoint.
+    """
+    if "Config.fromstring" not in inspect.getsource(Runner.resume):
+        return False
+    CheckpointLoader.load_checkpoint = staticmethod(load_checkpoint)
+    return True
+
+
+def load_checkpoint(
+    filename: str, map_location: Any = None, logger: Any = "current"
+) -> dict[str, Any]:
+    """Load a path or address as mmengine does, with its arguments, but no ``meta['config']``.
+
+    Raises:
+        ValueError: The checkpoint is no dict.
+    """
+    checkpoint = _mmengine_load_checkpoint(filename, map_location, logger)
+    if not isinstance(checkpoint, dict):
+        raise ValueError(
+            f"The checkpoint {filename} holds a {type(checkpoint).__name__} where a dict of "
+            "weights, or with them under 'state_dict', was expected: give another file."
+        )
+    meta = checkpoint.get("meta")
+    if isinstance(meta, dict):
+        meta.pop("config", None)
+    return checkpoint
 
 
 def _check_sums(filename: str) -> None:

@@ -17,13 +17,9 @@ import mmengine.config.config as config_module
 def laid_out_once(
     lay_out: Callable[..., tuple[str, bool]],
 ) -> Callable[..., tuple[str, bool]]:
-    """Remember what ``lay_out(text, **options)`` returned for the last few texts.
+    """Remember what ``lay_out(text, **options)``, yapf's ``FormatCode``, returned for a few texts.
 
-    Args:
-        lay_out (Callable): yapf's ``FormatCode``; its options are JSON.
-
-    Returns:
-        Callable: The same function for the caller. An error is raised anew each time.
+    Options are JSON. An error is raised anew each time.
     """
 
     @functools.lru_cache(maxsize=4)
@@ -41,9 +37,6 @@ def repair_config_text() -> bool:
     """Let mmengine's ``Config.pretty_text`` lay out the same text once.
 
     Left alone: an mmengine that does not use yapf, and a function that somebody has wrapped.
-
-    Returns:
-        Whether mmengine needed it.
     """
     lay_out = getattr(config_module, "FormatCode", None)
     if lay_out is None or hasattr(lay_out, "__wrapped__"):

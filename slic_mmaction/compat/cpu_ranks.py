@@ -32,9 +32,6 @@ def repair_cpu_ranks() -> bool:
     """Let the Runner start and wrap models on ranks without an accelerator.
 
     Left alone where mmengine sees a GPU (or another accelerator).
-
-    Returns:
-        Whether there is no accelerator.
     """
     if get_device() != "cpu":
         return False
@@ -49,29 +46,17 @@ def init_gloo(backend: str, init_backend: str = "torch", **kwargs: Any) -> None:
 
     Args:
         backend: From ``env_cfg.dist_cfg``; nccl needs GPUs, so gloo takes its place.
-        init_backend: 'torch'; the others (deepspeed, colossalai) need GPUs.
+        init_backend: Not used: all but ``'torch'`` need GPUs.
         **kwargs: As for ``torch.distributed.init_process_group``.
-
-    Raises:
-        ValueError: ``init_backend`` needs GPUs.
     """
-    if init_backend != "torch":
-        raise ValueError(
-            f"dist_cfg.init_backend={init_backend!r} needs GPUs and none is visible: use 'torch'."
-        )
     torch.distributed.init_process_group("gloo" if backend == "nccl" else backend, **kwargs)
     atexit.register(_end_process_group)
 
 
 def init_gloo_under_slurm(backend: str, port: int | None = None, **kwargs: Any) -> None:
-    """:func:`init_gloo` for tasks of ``srun``; stands in for ``mmengine.dist``'s.
+    """:func:`init_gloo` for tasks of ``srun``, which meet at the step's first machine.
 
-    The ranks meet at MASTER_ADDR, the step's first machine unless set.
-
-    Args:
-        backend: As for :func:`init_gloo`.
-        port: Where they meet; MASTER_PORT, or 29500, if None.
-        **kwargs: As for :func:`init_gloo`.
+    MASTER_ADDR and MASTER_PORT (29500 if it is not set either) say where else; so does ``port``.
     """
     for name, slurm_name in (
         ("RANK", "SLURM_PROCID"),
@@ -107,18 +92,16 @@ def wrap_model(
 ) -> nn.Module:
     """Wrap without device numbers, and with BatchNorm where SyncBatchNorm needs a GPU.
 
-    Args:
-        runner: The Runner.
-        model_wrapper_cfg: As in the config; its own ``device_ids`` are respected.
-        model: The model to wrap.
-
-    Returns:
-        The wrapped model, or the model itself in a run of one process.
+    ``device_ids`` of the config are respected. A run of one process is mmengine's own affair.
     """
     if not runner.distributed or is_model_wrapper(model):
         return _mmengine_wrap_model(runner, model_wrapper_cfg, model)
 
-    model = _without_sync_batchnorm(runner, model)
+    wanted = runner.cfg.get("sync_bn") is not None
+    if wanted or any(isinstance(module, nn.SyncBatchNorm) for module in model.modules()):
+        runner.cfg.sync_bn = None
+        print_log("SyncBatchNorm needs GPUs: these CPU ranks use BatchNorm.", logger="current")
+        model = revert_sync_batchnorm(model)
     if model_wrapper_cfg is None:  # mmengine's defaults, spelled out to add device_ids
         model_wrapper_cfg = dict(
             broadcast_buffers=False,
@@ -130,13 +113,3 @@ def wrap_model(
     wrapped = _mmengine_wrap_model(runner, model_wrapper_cfg, model)
     _WRAPPERS.update(m for m in wrapped.modules() if isinstance(m, DistributedDataParallel))
     return wrapped
-
-
-def _without_sync_batchnorm(runner: Runner, model: nn.Module) -> nn.Module:
-    wanted = runner.cfg.get("sync_bn") is not None
-    present = any(isinstance(module, nn.SyncBatchNorm) for module in model.modules())
-    if wanted or present:
-        runner.cfg.sync_bn = None
-        print_log("SyncBatchNorm needs GPUs: these CPU ranks use BatchNorm.", logger="current")
-        model = revert_sync_batchnorm(model)
-    return model

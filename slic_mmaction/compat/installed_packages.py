@@ -19,8 +19,7 @@ from mmengine.utils import package_utils
 def repair_installed_packages() -> bool:
     """Replace mmengine's two functions, also where its modules have imported them by name.
 
-    Returns:
-        Whether ``pkg_resources`` was missing.
+    Left alone where there is ``pkg_resources``.
     """
     if importlib.util.find_spec("pkg_resources") is not None:
         return False
@@ -35,19 +34,12 @@ def repair_installed_packages() -> bool:
 
 
 def is_installed(package: str) -> bool:
-    """Say whether there is a distribution, or else a module with a file, of that name.
-
-    Args:
-        package: Name of a distribution or of a top-level module.
-    """
+    """Say whether there is a distribution, or else a module with a file, of that name."""
     return _distribution(package) is not None or _module_folder(package) is not None
 
 
 def get_installed_path(package: str) -> str:
-    """Return the folder of a package's top-level module.
-
-    Args:
-        package: Name of a distribution ('mmaction2') or of a top-level module ('mmaction').
+    """Return the folder of the top-level module of a distribution, or of a module of that name.
 
     Raises:
         ModuleNotFoundError: Neither is installed.

@@ -34,9 +34,6 @@ def repair_local_files() -> bool:
 
     Left alone: an mmengine whose backend renames, and a backend that somebody else has
     registered for local files.
-
-    Returns:
-        Whether mmengine's backend needed it.
     """
     if prefix_to_backends[""] is not LocalBackend:
         return False

@@ -1,88 +1,112 @@
-"""Stand-ins for modules that upstream imports and no installed distribution provides.
+"""What keeps ``mmaction.models`` of mmaction2 1.2.0 from being imported.
 
-The stand-in of DRN is a file, served by a finder at the *end* of ``sys.meta_path``: Python
-asks it only after every real finder has said no, so a module that is really there wins.
+Its wheel on PyPI lacks the localizer DRN (mmaction2 issue 2714). It imports
+``importlib_metadata``, which it does not declare. And it imports VindLU whenever
+``transformers >= 4.28`` is installed, but VindLU needs names that transformers 5 no longer has,
+and timm, which nothing declares.
 """
 
 from __future__ import annotations
 
-import importlib.machinery
 import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
 _DRN = "mmaction.models.localizers.drn"
-_STAND_IN = Path(__file__).parent / "drn_stand_in.py"
+_NEEDED_BY_VINDLU = {
+    "timm.models.layers": ("DropPath",),
+    "transformers.modeling_utils": (
+        "apply_chunking_to_forward",
+        "find_pruneable_heads_and_indices",
+        "prune_linear_layer",
+    ),
+}
 
 
-class _StandInFinder(MetaPathFinder):
-    """Finds the stand-in of a module by its full name; ``files`` maps names to files."""
+class _DRNStandIn(MetaPathFinder, Loader):
+    """Finds and fills the stand-in for the package DRN and its only submodule.
 
-    def __init__(self) -> None:
-        self.files: dict[str, Path] = {}
+    It is the last of ``sys.meta_path``: Python asks it only after every real finder has said no.
+    """
 
     def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None = None,
-        target: ModuleType | None = None,
-    ) -> importlib.machinery.ModuleSpec | None:
-        file = self.files.get(fullname)
-        if file is None:
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in (_DRN, f"{_DRN}.drn"):
             return None
-        # An empty search path makes the stand-in a package; submodules come through here too.
-        return importlib.util.spec_from_file_location(fullname, file, submodule_search_locations=[])
+        return importlib.util.spec_from_loader(fullname, self, is_package=True)
 
+    def exec_module(self, module: ModuleType) -> None:
+        from mmaction.registry import MODELS
+        from torch import nn
 
-_FINDER = _StandInFinder()
+        class DRN(nn.Module):
+            """The name without the network: building it says what is missing."""
 
+            def __init__(self, *args: object, **kwargs: object) -> None:
+                super().__init__()
+                raise NotImplementedError(
+                    "DRN is not part of the mmaction2 1.2.0 wheel on PyPI (mmaction2 issue 2714): "
+                    "install mmaction2 from its source repository to use it."
+                )
 
-def stand_in_for_missing_modules() -> list[str]:
-    """Provide every missing module upstream needs.
-
-    Returns:
-        Names of the modules that were missing.
-    """
-    repairs = [(_DRN, stand_in_for_drn), ("importlib_metadata", alias_importlib_metadata)]
-    return [name for name, repair in repairs if repair()]
+        # The package and its submodule come through here: the name is registered once.
+        if "DRN" not in MODELS.module_dict:
+            MODELS.register_module(module=DRN)
+        module.DRN = MODELS.module_dict["DRN"]  # type: ignore[attr-defined]
 
 
 def stand_in_for_drn() -> bool:
-    """Let ``import mmaction.models`` succeed without the localizer DRN (mmaction2 issue 2714).
+    """Let ``import mmaction.models`` succeed without DRN; building one raises one sentence.
 
-    The wheel of mmaction2 1.2.0 on PyPI lacks the folder that ``localizers/__init__.py``
-    imports. The real submodule is looked for on disk, since importing its parents is what
-    fails. Building DRN then raises one sentence.
-
-    Returns:
-        Whether the submodule was missing.
+    Raises:
+        ImportError: mmaction2 is not installed.
     """
     mmaction = importlib.util.find_spec("mmaction")
     if mmaction is None or not mmaction.submodule_search_locations:
         raise ImportError("mmaction2 is not installed: run `pip install mmaction2==1.2.0`.")
+    # It is looked for on disk, since importing its parents is what fails.
     roots = mmaction.submodule_search_locations
     if any(Path(root, "models", "localizers", "drn").is_dir() for root in roots):
         return False
-    _FINDER.files.update({_DRN: _STAND_IN, f"{_DRN}.drn": _STAND_IN})
-    if _FINDER not in sys.meta_path:
-        sys.meta_path.append(_FINDER)
+    if not any(isinstance(finder, _DRNStandIn) for finder in sys.meta_path):
+        sys.meta_path.append(_DRNStandIn())
     return True
 
 
 def alias_importlib_metadata() -> bool:
-    """Let ``mmaction.utils.dependency`` import ``importlib_metadata``, which it never declares.
+    """Let ``mmaction.utils.dependency`` import ``importlib_metadata``.
 
-    Only ``distribution`` and ``PackageNotFoundError`` are used there: the standard library's
-    module has both.
-
-    Returns:
-        Whether the module was missing.
+    It uses ``distribution`` and ``PackageNotFoundError`` only, which the standard library's has.
     """
     if "importlib_metadata" in sys.modules or importlib.util.find_spec("importlib_metadata"):
         return False
     sys.modules["importlib_metadata"] = importlib.metadata
     return True
+
+
+def turn_vindlu_off() -> bool:
+    """Do without VindLU where what it imports is not there.
+
+    Its three models are then placeholders that say what to install, as they are without
+    transformers. Must run after :func:`alias_importlib_metadata`.
+    """
+    from mmaction.utils import dependency
+
+    if not dependency.WITH_MULTIMODAL or all(map(_has, *zip(*_NEEDED_BY_VINDLU.items()))):
+        return False
+    dependency.WITH_MULTIMODAL = False
+    return True
+
+
+def _has(module: str, names: tuple[str, ...]) -> bool:
+    try:
+        found = importlib.import_module(module)
+    except (ImportError, RuntimeError):  # RuntimeError: a torchvision built for another torch.
+        return False
+    return all(hasattr(found, name) for name in names)

@@ -25,7 +25,7 @@ def check_mmcv() -> None:
     """
     if importlib.util.find_spec("mmcv") is None:
         raise ImportError(f"mmcv is not installed: run `{_INSTALL}`.")
-    installed = [name for name in _PROVIDERS if _is_distribution(name)]
+    installed = [name for name in _PROVIDERS if any(metadata.distributions(name=name))]
     reinstall = f"pip uninstall -y {' '.join(installed or ['mmcv'])} && {_INSTALL}"
     if len(installed) > 1:
         raise ImportError(
@@ -33,7 +33,8 @@ def check_mmcv() -> None:
             f"run `{reinstall}`."
         )
     version = str(importlib.import_module("mmcv").__version__)
-    if _release(version) < (2, 0) or _release(version) >= (2, 2):
+    # Versions of mmcv always carry major and minor as plain numbers.
+    if not (2, 0) <= tuple(map(int, version.split(".")[:2])) < (2, 2):
         raise ImportError(
             f"mmcv {version} is installed and mmaction2 accepts 2.0 <= mmcv < 2.2: "
             f"run `{reinstall}`."
@@ -44,17 +45,3 @@ def silence_lite_warning() -> None:
     """Keep mmcv-lite from warning at every import of an operator that nothing here calls."""
     lacking = "Fail to import ``MultiScaleDeformableAttention``"
     warnings.filterwarnings("ignore", lacking, UserWarning)
-
-
-def _is_distribution(name: str) -> bool:
-    try:
-        metadata.distribution(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
-
-
-def _release(version: str) -> tuple[int, int]:
-    """Return (major, minor); mmcv's versions always carry both as plain numbers."""
-    major, minor = version.split(".")[:2]
-    return int(major), int(minor)

@@ -11,6 +11,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.utils import package_utils
 
+import slic_mmaction
 from slic_mmaction.compat import installed_packages
 
 
@@ -45,7 +46,7 @@ def test_present_pkg_resources_is_left_alone(monkeypatch: pytest.MonkeyPatch) ->
     assert mmengine.config.config.is_installed is before
 
 
-@pytest.mark.parametrize("package", ["mmaction2", "mmaction", "mmengine", "torch", "mmcv-lite"])
+@pytest.mark.parametrize("package", ["mmaction2", "mmaction", "mmcv-lite"])
 def test_answers_agree_with_mmengines(package: str) -> None:
     pytest.importorskip("pkg_resources", reason="mmengine's own functions need it")
     assert installed_packages.is_installed(package)
@@ -55,8 +56,6 @@ def test_answers_agree_with_mmengines(package: str) -> None:
 
 
 def test_an_editable_install_is_found_where_its_files_are() -> None:
-    import slic_mmaction
-
     folder = Path(str(slic_mmaction.__file__)).parent
     assert Path(installed_packages.get_installed_path("slic_mmaction")) == folder
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import mmengine.fileio
@@ -19,40 +20,27 @@ def stock(monkeypatch) -> None:
     monkeypatch.setitem(registry_utils.prefix_to_backends, "", LocalBackend)
 
 
-class HalfWritten(Exception):
-    pass
-
-
-def break_writing(monkeypatch) -> None:
-    """What a kill does, as an exception: nothing is written any more after the first half."""
+def overwrite_by_half(path: Path, monkeypatch) -> dict:
+    """What a full disk does: a write fails when half is written."""
+    save_checkpoint(dict(epoch=1), str(path))
     real_open = open
 
-    def breaking_open(path, mode="r", *args, **kwargs):
-        file = real_open(path, mode, *args, **kwargs)
-        if "w" not in mode:
-            return file
-        write = file.write
+    def open_and_fail(*args, **kwargs):
+        file = real_open(*args, **kwargs)
+        whole = file.write
 
-        class Breaking:
-            def __enter__(self):
-                return self
-
-            def __exit__(self, *error):
-                file.close()
+        class HalfFile:
+            __enter__ = lambda self: self  # noqa: E731
+            __exit__ = lambda self, *error: file.close()  # noqa: E731
 
             def write(self, data):
-                write(data[: len(data) // 2])
-                raise HalfWritten
+                whole(data[: len(data) // 2])
+                raise OSError(errno.ENOSPC, "No space left on device")
 
-        return Breaking()
+        return HalfFile()
 
-    monkeypatch.setattr("builtins.open", breaking_open)
-
-
-def overwrite_by_half(path: Path, monkeypatch) -> dict:
-    save_checkpoint(dict(epoch=1), str(path))
-    with monkeypatch.context() as context, pytest.raises(HalfWritten):
-        break_writing(context)
+    with monkeypatch.context() as context, pytest.raises(OSError, match="No space left"):
+        context.setattr("builtins.open", open_and_fail)
         save_checkpoint(dict(epoch=2), str(path))
     return torch.load(path, weights_only=True)
 
@@ -78,9 +66,7 @@ def test_text_and_folders_as_before(tmp_path: Path) -> None:
 
 
 def test_another_backend_is_left_alone(monkeypatch) -> None:
-    class Theirs(LocalBackend):
-        pass
-
-    monkeypatch.setitem(registry_utils.prefix_to_backends, "", Theirs)
+    theirs = type("Theirs", (LocalBackend,), {})
+    monkeypatch.setitem(registry_utils.prefix_to_backends, "", theirs)
     assert not repair_local_files()
-    assert registry_utils.prefix_to_backends[""] is Theirs
+    assert registry_utils.prefix_to_backends[""] is theirs

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import importlib.util
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from mmaction.registry import MODELS
@@ -14,65 +15,30 @@ from mmaction.registry import MODELS
 from slic_mmaction.compat import missing_modules
 
 
-@pytest.fixture
-def fresh_finder(monkeypatch: pytest.MonkeyPatch) -> missing_modules._StandInFinder:
-    """A finder that serves nothing yet, and a ``sys.meta_path`` put back after the test."""
-    finder = missing_modules._StandInFinder()
-    others = [f for f in sys.meta_path if f is not missing_modules._FINDER]
-    monkeypatch.setattr(missing_modules, "_FINDER", finder)
-    monkeypatch.setattr(sys, "meta_path", others)
-    return finder
-
-
-def test_importlib_metadata_is_the_standard_librarys(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.mark.parametrize("present", [False, True])
+def test_importlib_metadata(present: bool, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.delitem(sys.modules, "importlib_metadata", raising=False)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert missing_modules.alias_importlib_metadata()
-    assert importlib.import_module("importlib_metadata") is importlib.metadata
-    monkeypatch.delitem(sys.modules, "importlib_metadata")
+    if present:
+        (tmp_path / "importlib_metadata.py").write_text("")
+        monkeypatch.syspath_prepend(tmp_path)
+    else:
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert missing_modules.alias_importlib_metadata() == (not present)
+    found = sys.modules.pop("importlib_metadata", None)
+    assert found is (None if present else importlib.metadata)
 
 
-def test_present_importlib_metadata_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.delitem(sys.modules, "importlib_metadata", raising=False)
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "importlib_metadata.py").write_text("")
-    assert not missing_modules.alias_importlib_metadata()
-    assert "importlib_metadata" not in sys.modules
-
-
-def fake_mmaction(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An installed mmaction whose localizers' folder is returned."""
-    localizers = root / "mmaction" / "models" / "localizers"
-    localizers.mkdir(parents=True)
-    spec = importlib.util.spec_from_file_location(
-        "mmaction",
-        root / "mmaction" / "__init__.py",
-        submodule_search_locations=[str(root / "mmaction")],
-    )
+@pytest.mark.parametrize("present", [False, True])
+def test_drn(present: bool, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "models" / "localizers" / ("drn" if present else "bsn")).mkdir(parents=True)
+    spec = ModuleSpec("mmaction", None, is_package=True)
+    spec.submodule_search_locations = [str(tmp_path)]
+    others = [f for f in sys.meta_path if type(f) is not missing_modules._DRNStandIn]
+    monkeypatch.setattr(sys, "meta_path", others.copy())
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
-    return localizers
-
-
-def test_missing_drn_is_served(
-    fresh_finder: missing_modules._StandInFinder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    fake_mmaction(tmp_path, monkeypatch)
-    assert missing_modules.stand_in_for_drn()
-    assert {"mmaction.models.localizers.drn", "mmaction.models.localizers.drn.drn"} == set(
-        fresh_finder.files
-    )
-
-
-def test_present_drn_is_left_alone(
-    fresh_finder: missing_modules._StandInFinder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (fake_mmaction(tmp_path, monkeypatch) / "drn").mkdir()
-    assert not missing_modules.stand_in_for_drn()
-    assert not fresh_finder.files
+    for _ in range(2):
+        assert missing_modules.stand_in_for_drn() == (not present)
+    assert len(sys.meta_path) == len(others) + (not present)
 
 
 def test_no_mmaction_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,3 +51,21 @@ def test_building_drn_says_what_is_missing() -> None:
     importlib.import_module("mmaction.models")
     with pytest.raises(NotImplementedError, match="issue 2714"):
         MODELS.build(dict(type="mmaction.DRN", vocab_size=3))
+
+
+@pytest.mark.parametrize(
+    ("transformers", "lacking", "turned_off"),
+    [(True, "", False), (True, "DropPath", True), (False, "", False)],
+)
+def test_vindlu_is_turned_off_where_it_lacks_a_name(
+    transformers: bool, lacking: str, turned_off: bool, monkeypatch
+) -> None:
+    dependency = importlib.import_module("mmaction.utils.dependency")
+    monkeypatch.setattr(dependency, "WITH_MULTIMODAL", transformers)
+    for name, needed in missing_modules._NEEDED_BY_VINDLU.items():
+        module = ModuleType(name)
+        for attribute in set(needed) - {lacking}:
+            setattr(module, attribute, object())
+        monkeypatch.setitem(sys.modules, name, module)
+    assert missing_modules.turn_vindlu_off() == turned_off
+    assert dependency.WITH_MULTIMODAL is (transformers and not turned_off)

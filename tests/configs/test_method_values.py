@@ -153,7 +153,7 @@ def test_kinetics400_pretraining() -> None:
 
 @pytest.mark.parametrize("name", names("finetune"))
 def test_the_finetuning_recipe(name: str) -> None:
-    """METHOD "Evaluation": CoCLR's protocol."""
+    """CoCLR's protocol (Han et al., NeurIPS 2020)."""
     cfg = load(name)
     optim = cfg.optim_wrapper
     assert optim.optimizer == dict(type="Adam", lr=1e-3, weight_decay=1e-3)

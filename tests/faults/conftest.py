@@ -1,8 +1,7 @@
-"""The frame of the fault suite: real trainings to hurt, what they end with, and the table.
+"""The frame of the fault suite: real trainings to hurt, and what they end with.
 
 ``make test-faults`` runs everything here. A plain ``pytest`` leaves out what is marked
-``@pytest.mark.faults(full=True)``. A test reports with ``fault_row``; the rows are printed as a
-table at the end.
+``@pytest.mark.faults(full=True)``.
 """
 
 from __future__ import annotations
@@ -10,28 +9,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
+from torch.utils._pytree import tree_flatten
 
 from slic_mmaction.compat.checkpoints import load_from_local
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+TRAIN = HERE.parents[1] / "tools" / "train.py"
 FULL = os.environ.get("SLIC_FAULTS") == "full"
-ENVIRONMENT = dict(
-    os.environ,
-    OMP_NUM_THREADS="1",
-    # Where a config's custom_imports finds killing.py.
-    PYTHONPATH=os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(HERE)])),
-)
+# Where a config's custom_imports finds killing.py.
+PYTHONPATH = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -46,90 +42,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ]
     config.hook.pytest_deselected(items=long)
     items[:] = [item for item in items if item not in long]
-
-
-@pytest.fixture
-def fault_row(record_property: Callable[[str, Any], None]) -> Callable[[str, int, str], None]:
-    """``fault_row(what was injected, how often, what happened)``: a row of the fault table."""
-    return lambda what, times, outcome: record_property("fault", (what, times, outcome))
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the fault table."""
-    reports = [r for part in terminalreporter.stats.values() for r in part]
-    rows = [
-        row
-        for report in reports
-        if getattr(report, "when", None) == "call"
-        for name, row in report.user_properties
-        if name == "fault"
-    ]
-    if rows:
-        terminalreporter.section("fault table")
-        for what, times, outcome in rows:
-            terminalreporter.write_line(f"| {what} | {times} | {outcome} |")
-
-
-def process_state(pid: int) -> list[str] | None:
-    """Fields of ``/proc/PID/stat`` from the state on; None for a process that has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] in "ZX" else fields
-
-
-@pytest.fixture(scope="session")
-def process_is_alive() -> Callable[[int], bool]:
-    """Whether a process of that number is running."""
-    return lambda pid: process_state(pid) is not None
-
-
-class Training:
-    """A training in a process of its own."""
-
-    def __init__(self, server: subprocess.Popen, log: Path, argv: list[str]) -> None:
-        self._server, self._log = server, log
-        server.stdin.write(json.dumps(dict(argv=argv, log=str(log))) + "\n")
-        server.stdin.flush()
-        self.pid = json.loads(server.stdout.readline())["pid"]
-
-    def cpu_seconds(self) -> float | None:
-        """Processor time used so far; None if it has ended."""
-        fields = process_state(self.pid)
-        if fields is None:
-            return None
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def children(self) -> set[int]:
-        """Its loader workers."""
-        pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-        parents = {pid: process_state(pid) for pid in pids}
-        return {pid for pid, fields in parents.items() if fields and int(fields[1]) == self.pid}
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-
-    def end(self) -> tuple[int, str]:
-        """Wait for it: exit code (-9 if killed) and output."""
-        code = json.loads(self._server.stdout.readline())["code"]
-        return code, self._log.read_text()
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[subprocess.Popen]:
-    """See start_server.py."""
-    command = [sys.executable, str(HERE / "start_server.py")]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=ENVIRONMENT,
-    ) as process:
-        yield process
-        process.stdin.close()
 
 
 @pytest.fixture(scope="session")
@@ -153,41 +65,39 @@ def fault_config(video_set: Path, tmp_path_factory: pytest.TempPathFactory) -> C
     return make
 
 
-@pytest.fixture
-def start(server: subprocess.Popen, tmp_path: Path) -> Callable[..., Training]:
-    """``start(config, *arguments)``: start tools/train.py."""
+@pytest.fixture(scope="session")
+def start(start_program: Callable[..., Any]) -> Callable[..., Any]:
+    """``start(config, work_dir, *arguments)``: start tools/train.py."""
 
-    def begin(config: Path, work_dir: Path, *arguments: str) -> Training:
-        argv = [str(config), "--work-dir", str(work_dir), *arguments]
-        return Training(server, tmp_path / "output.txt", argv)
+    def begin(config: Path, work_dir: Path, *arguments: str) -> Any:
+        options = (config, "--work-dir", work_dir, *arguments)
+        return start_program(TRAIN, *options, PYTHONPATH=PYTHONPATH)
+
+    return begin
+
+
+@pytest.fixture(scope="session")
+def train_on_ranks(start_on_ranks: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """``train_on_ranks(count, config, work_dir, *arguments)``: the same on several ranks."""
+
+    def begin(count: int, config: Path, work_dir: Path, *arguments: str) -> list[Any]:
+        options = (config, "--work-dir", work_dir, "--launcher", "pytorch", *arguments)
+        return start_on_ranks(count, TRAIN, *options, PYTHONPATH=PYTHONPATH)
 
     return begin
 
 
 def digest(value: Any) -> str:
     """SHA-256 of nested containers of tensors, arrays and plain values, bit for bit."""
-    sha = hashlib.sha256()
-
-    def feed(node: Any) -> None:
-        if isinstance(node, dict):
-            for key in sorted(node, key=str):
-                sha.update(repr(key).encode())
-                feed(node[key])
-        elif isinstance(node, (list, tuple)):
-            for child in node:
-                feed(child)
-        elif hasattr(node, "numpy") or isinstance(node, np.ndarray):
-            array = np.ascontiguousarray(node)
+    leaves, structure = tree_flatten(value)
+    sha = hashlib.sha256(repr(structure).encode())
+    for leaf in leaves:
+        if isinstance(leaf, (torch.Tensor, np.ndarray)):
+            array = np.ascontiguousarray(leaf)
             sha.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
         else:
-            sha.update(repr(node).encode())
-
-    feed(value)
+            sha.update(repr(leaf).encode())
     return sha.hexdigest()
-
-
-# Of the machine, not of the training.
-MEASURED = ("time", "data_time", "memory")
 
 
 def logged_scalars(work_dir: Path) -> dict[str, Any]:
@@ -198,50 +108,42 @@ def logged_scalars(work_dir: Path) -> dict[str, Any]:
             if not line.endswith("\n"):
                 continue  # cut off by the kill
             record = json.loads(line)
-            for name, value in record.items():
-                if name not in MEASURED:
-                    logged[f"{name} at {record['step']}"] = value
-    return logged
-
-
-def run_outcome(work_dir: Path) -> dict[str, str]:
-    """What a run ends with, by name: a hash of each.
-
-    Weights, optimizer, schedules, labels of every clustering, every logged metric, and which
-    files there are.
-    """
-    last = load_from_local((work_dir / "last_checkpoint").read_text(), "cpu")
-    labels = {}
-    for file in (work_dir / "pseudo_labels").iterdir():
-        with np.load(file) as saved:
-            labels[file.name] = (saved["labels"], saved["videos"].tolist(), int(saved["epoch"]))
-    return dict(
-        weights=digest(last["state_dict"]),
-        optimizer=digest([last["optimizer"], last["param_schedulers"]]),
-        labels=digest([labels, last["pseudo_labels"]]),
-        metrics=digest(logged_scalars(work_dir)),
-        files=" ".join(sorted(path.name for path in work_dir.iterdir() if path.is_file())),
-    )
+            for name in set(record) - {"time", "data_time", "memory"}:
+                logged[f"{name} at {record['step']}"] = record[name]
+    return dict(sorted(logged.items()))
 
 
 @pytest.fixture(scope="session")
 def outcome_of() -> Callable[[Path], dict[str, str]]:
-    """See :func:`run_outcome`."""
-    return run_outcome
+    """``outcome_of(work_dir)``: what a run ends with, by name: a hash of each.
+
+    Weights, optimizer, schedules, labels of every clustering, every logged metric, and which
+    files there are.
+    """
+
+    def outcome(work_dir: Path) -> dict[str, str]:
+        last = load_from_local((work_dir / "last_checkpoint").read_text(), "cpu")
+        labels = {}
+        for file in sorted((work_dir / "pseudo_labels").iterdir()):
+            with np.load(file) as saved:
+                labels[file.name] = (saved["labels"], saved["videos"].tolist(), int(saved["epoch"]))
+        return dict(
+            weights=digest(last["state_dict"]),
+            optimizer=digest([last["optimizer"], last["param_schedulers"]]),
+            labels=digest([labels, last["pseudo_labels"]]),
+            metrics=digest(logged_scalars(work_dir)),
+            files=" ".join(sorted(path.name for path in work_dir.iterdir() if path.is_file())),
+        )
+
+    return outcome
 
 
 @pytest.fixture(scope="session")
-def uninterrupted(
-    fault_config: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
+def uninterrupted(fault_config, outcome_of, tmp_path_factory) -> dict[str, str]:
     """Outcome of a run that nothing disturbed, started from a shell's point of view."""
     work_dir = tmp_path_factory.mktemp("uninterrupted")
-    command = [sys.executable, str(ROOT / "tools" / "train.py"), str(fault_config())]
-    done = subprocess.run(
-        [*command, "--work-dir", str(work_dir)],
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-    )
+    command = [sys.executable, str(TRAIN), str(fault_config()), "--work-dir", str(work_dir)]
+    environment = dict(os.environ, PYTHONPATH=PYTHONPATH)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
-    return run_outcome(work_dir)
+    return outcome_of(work_dir)

@@ -1,4 +1,4 @@
-"""For a config's ``custom_imports``: a network that draws, and a hook that kills."""
+"""For a config's ``custom_imports``: a network that draws, and hooks that kill or spoil a run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import os
 import pkgutil
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from mmaction.models import ResNet3d
 from mmaction.registry import HOOKS, MODELS
+from mmengine.dist import get_rank
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from torch import Tensor, nn
 
 
@@ -30,14 +33,13 @@ class DroppingResNet3d(ResNet3d):
 
 @HOOKS.register_module()
 class KillAt(Hook):
-    """Kill the process at the nth time that it comes to a place.
+    """Kill the process at the nth time (from 1) that it comes to one of these places.
 
     Args:
-        call (str): Entering this function, ``'package.module:Class.method'``.
-        half_written (str): A file whose name contains this has been written by half.
-        before_rename (str): Such a file is complete and about to take its name.
-        after_rename (str): Such a file has just taken its name.
-        nth (int): Which time, from 1.
+        call: Entering this function, ``'package.module:Class.method'``.
+        half_written: A file whose name contains this has been written by half.
+        before_rename: Such a file is complete and about to take its name.
+        after_rename: Such a file has just taken its name.
     """
 
     priority = "HIGHEST"
@@ -57,7 +59,7 @@ class KillAt(Hook):
             owner = pkgutil.resolve_name(f"{module}:{'.'.join(owners)}")
             setattr(owner, name, self._killing(getattr(owner, name)))
         if half_written:
-            self._watch_writing(half_written)
+            builtins.open = self._writing_half(builtins.open, half_written)
         if before_rename:
             os.replace = self._killing(os.replace, before_rename)
         if after_rename:
@@ -79,16 +81,14 @@ class KillAt(Hook):
 
         return wrapped
 
-    def _watch_writing(self, path: str) -> None:
-        real_open = builtins.open
-
-        def open_and_kill(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+    def _writing_half(self, real_open: Callable, path: str) -> Callable:
+        def wrapped(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
             opened = real_open(file, mode, *args, **kwargs)
             if path in os.path.basename(str(file)) and mode[0] in "wa" and self._reached():
                 return _WritesHalf(opened)
             return opened
 
-        builtins.open = open_and_kill
+        return wrapped
 
 
 class _WritesHalf:
@@ -111,3 +111,39 @@ class _WritesHalf:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
+
+
+@HOOKS.register_module()
+class SpoilClips(Hook):
+    """Let the network of one rank meet NaN in one batch; epoch and iteration from 1."""
+
+    def __init__(self, epoch: int, iteration: int, rank: int = 0) -> None:
+        self.place = (epoch, iteration, rank)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        if (runner.epoch + 1, batch_idx + 1, get_rank()) == self.place:
+            data_batch["inputs"] = [clip * float("nan") for clip in data_batch["inputs"]]
+            names = [i for s in data_batch["data_samples"] for i in s.video_indices.tolist()]
+            print(f"SPOILT {sorted(set(names))}", flush=True)
+
+
+@HOOKS.register_module()
+class FillDisk(Hook):
+    """Fill the disk of the work dir to its last page, in an epoch (from 1), before ``'checkpoint'``
+    or ``'labels'`` are saved."""
+
+    priority = "HIGH"  # before clustering, and before checkpoints
+
+    def __init__(self, epoch: int, before: str) -> None:
+        self.place = (epoch, before)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        self._fill(runner, "labels")
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        self._fill(runner, "checkpoint")
+
+    def _fill(self, runner: Runner, moment: str) -> None:
+        if (runner.epoch + 1, moment) == self.place:
+            disk = os.statvfs(runner.work_dir)
+            (Path(runner.work_dir) / "filler").write_bytes(bytes(disk.f_bavail * disk.f_frsize))

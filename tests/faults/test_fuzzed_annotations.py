@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from slic_mmaction.datasets.videos import build_videos, true_labels, video_name
 
 pytestmark = pytest.mark.faults
 
-EXAMPLES = 5000 if os.environ.get("SLIC_FAULTS") == "full" else 150
+EXAMPLES = 5000 if os.environ.get("SLIC_FAULTS") == "full" else 60
 
 WORDS = st.one_of(
     st.sampled_from(
@@ -40,12 +39,20 @@ OF_VIDEOS = dict(OPTIONS, delimiter=st.sampled_from([" ", "\t", ",", "", None]))
 OF_FRAMES = dict(OPTIONS, with_offset=st.booleans())
 
 
-def check(content: bytes, kind: str, options: dict[str, Any]) -> None:
+KINDS = st.sampled_from([("VideoDataset", OF_VIDEOS), ("RawframeDataset", OF_FRAMES)]).flatmap(
+    lambda kind: st.tuples(st.just(kind[0]), st.fixed_dictionaries({}, optional=kind[1]))
+)
+
+
+@given(CONTENTS, KINDS)
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_bytes(content: bytes, kind: tuple[str, dict[str, Any]]) -> None:
+    name, options = kind
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "list.txt"
         path.write_bytes(content)
         try:
-            videos = build_videos(dict(type=f"mmaction.{kind}", ann_file=str(path), **options))
+            videos = build_videos(dict(type=f"mmaction.{name}", ann_file=str(path), **options))
         except ValueError as error:
             sentence = str(error)
             assert "list.txt" in sentence and "\n" not in sentence and len(sentence) < 500
@@ -56,19 +63,3 @@ def check(content: bytes, kind: str, options: dict[str, Any]) -> None:
         assert not any("\0" in video_name(videos, i) for i in range(len(videos)))
         labels = true_labels(videos)
         assert labels is None or len(labels) == len(videos)
-
-
-@given(CONTENTS, st.fixed_dictionaries({}, optional=OF_VIDEOS))
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_videos(content: bytes, options: dict[str, Any]) -> None:
-    check(content, "VideoDataset", options)
-
-
-@given(CONTENTS, st.fixed_dictionaries({}, optional=OF_FRAMES))
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_raw_frames(content: bytes, options: dict[str, Any]) -> None:
-    check(content, "RawframeDataset", options)
-
-
-def test_row(fault_row: Callable[[str, int, str], None]) -> None:
-    fault_row("annotation files of any bytes", 2 * EXAMPLES, "a data set, or one sentence")

@@ -10,7 +10,6 @@ import inspect
 import os
 import random
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +140,3 @@ def test_component(name: str, data: st.DataObject) -> None:
         named = from_registry or "unexpected keyword argument" in str(error)
         assert last.filename.startswith(OURS) or from_registry, f"{last.filename}:{last.lineno}"
         assert named or str(error).strip("'\"").rstrip().endswith("."), str(error)
-
-
-def test_row(fault_row: Callable[[str, int, str], None]) -> None:
-    count = EXAMPLES * (len(COMPONENTS) - len(LEFT_OUT))
-    fault_row("settings of any value", count, "works, or a sentence of ours")

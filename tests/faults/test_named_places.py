@@ -42,7 +42,7 @@ PLACES = [
 
 @pytest.mark.parametrize(("name", "kill"), PLACES)
 def test_killed_and_resumed(
-    name, kill, start, fault_config, uninterrupted, outcome_of, fault_row, tmp_path: Path
+    name, kill, start, fault_config, uninterrupted, outcome_of, tmp_path: Path
 ) -> None:
     work_dir = tmp_path / "work"
     code, output = start(fault_config(hooks=[dict(type="KillAt", **kill)]), work_dir).end()
@@ -50,4 +50,3 @@ def test_killed_and_resumed(
     code, output = start(fault_config(), work_dir, "--resume").end()
     assert code == 0, output[-3000:]
     assert outcome_of(work_dir) == uninterrupted
-    fault_row(f"kill -9: {name}", 1, "resumed, identical")

@@ -68,28 +68,6 @@ def test_gradient_is_bounded_at_zero_and_identical_points(distance, metric):
         assert (x.grad[0] == 0).all()
 
 
-def test_zero_vector_has_cosine_distance_one():
-    x = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
-    assert pairwise_distance(x, x).tolist() == [[1, 1], [1, 0]]
-    assert paired_distance(x, x.flip(0)).tolist() == [1, 1]
-
-
-@pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("distance", [pairwise_distance, paired_distance])
-def test_autocast_does_not_lower_the_precision(distance, metric):
-    x, y = torch.randn(2, 30, 16)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        result = distance(x, y, metric)
-    assert result.dtype == torch.float32
-    assert torch.equal(result, distance(x, y, metric))
-
-
-@pytest.mark.parametrize("distance", [pairwise_distance, paired_distance])
-def test_half_precision_input_is_raised_to_float32(distance):
-    x, y = torch.randn(2, 6, 4).bfloat16()
-    assert torch.equal(distance(x, y), distance(x.float(), y.float()))
-
-
 def test_bad_input_is_named():
     x = torch.randn(3, 4)
     with pytest.raises(ValueError, match="'manhattan'"):

@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmaction.registry import MODELS
-from torch._subclasses.fake_tensor import FakeTensorMode
 
 from slic_mmaction.losses import (
     PseudoLabelTripletLoss,
@@ -82,7 +81,7 @@ def test_candidates_of_the_authors_code(case):
 def test_random_loss_has_the_expectation_of_the_rule(case):
     x, labels, metric = golden_inputs(case)
     expected = float(GOLDEN[f"{case}/random/expected_loss_mapped"])
-    # Exactly: draws are uniform over candidates (test_mining), so average the candidates' losses.
+    # Draws are uniform over candidates (test_mining.py), so average the candidates' losses.
     distances = pairwise_distance(x, x, metric).double()
     means = []
     for (i, j), candidates in zip(
@@ -93,15 +92,6 @@ def test_random_loss_has_the_expectation_of_the_rule(case):
             chosen = distances[i][labels != labels[i]].min()
         means.append((distances[i, j] - chosen + MARGIN).relu().mean())
     assert float(torch.stack(means).mean()) == pytest.approx(expected, abs=2e-6)
-    # And by drawing.
-    generator = torch.Generator().manual_seed(0)
-    draws = [
-        float(pseudo_label_triplet_loss(x, labels, MARGIN, metric=metric, generator=generator))
-        for _ in range(400)
-    ]
-    spread = float(GOLDEN[f"{case}/random/loss_std"])
-    assert abs(np.mean(draws) - expected) <= 5 * spread / np.sqrt(len(draws)) + 2e-6
-    assert np.std(draws) == pytest.approx(spread, rel=0.25, abs=1e-6)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -123,40 +113,6 @@ def test_hardest_triplets_of_the_authors_code(case):
         if (a, p) not in falls_back
     }
     assert {t for t in triplets_of(mined) if t[:2] not in falls_back} == theirs
-
-
-def without_fallbacks(case: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Reference loss and gradient over their triplets, with each fallback's negative mapped."""
-    x, _labels, metric = golden_inputs(case)
-    x = x.double().requires_grad_()
-    mapped = {
-        tuple(pair): n
-        for pair, n, fallback in zip(
-            GOLDEN[f"{case}/random/pairs"].tolist(),
-            GOLDEN[f"{case}/random/fallback_neg_mapped"].tolist(),
-            GOLDEN[f"{case}/random/fallback"],
-        )
-        if fallback
-    }
-    triplets = [
-        (a, p, mapped.get((a, p), n)) for a, p, n in GOLDEN[f"{case}/fixed/triplets_ref"].T.tolist()
-    ]
-    distances = pairwise_distance(x, x, metric)
-    loss = torch.stack(
-        [(distances[a, p] - distances[a, n] + MARGIN).relu() for a, p, n in triplets]
-    ).mean()
-    return loss.detach(), torch.autograd.grad(loss, x)[0]
-
-
-@pytest.mark.parametrize("case", CASES[:4])
-def test_hardest_loss_and_gradient(case):
-    x, labels, metric = golden_inputs(case)
-    x.requires_grad_()
-    loss = pseudo_label_triplet_loss(x, labels, MARGIN, "hardest_violating", metric)
-    loss.backward()
-    expected, grad = without_fallbacks(case)
-    assert loss.item() == pytest.approx(expected.item(), abs=1e-6)
-    torch.testing.assert_close(x.grad.double(), grad, atol=2e-6, rtol=1e-4)
 
 
 def test_gradient_of_the_authors_code_where_their_bug_changes_nothing():
@@ -209,38 +165,13 @@ def test_gradcheck(mining, metric):
     assert torch.autograd.gradcheck(loss, (x,))
 
 
-@pytest.mark.parametrize("labels", [[0, 0, 0, 0], [0, 1, 2, 3], [-1, -1, -1, -1]])
+@pytest.mark.parametrize("labels", [[0, 0, 0, 0], [0, 1, 2, 3], [-1, -1, -1, -1], []])
 def test_without_triplets_zero_with_a_gradient(labels):
-    x = torch.randn(4, 8, requires_grad=True)
-    loss = pseudo_label_triplet_loss(x, torch.tensor(labels))
+    x = torch.randn(len(labels), 8, requires_grad=True)
+    loss = pseudo_label_triplet_loss(x, torch.tensor(labels, dtype=torch.long))
     loss.backward()
     assert loss.item() == 0
-    assert torch.equal(x.grad, torch.zeros(4, 8))
-
-
-def test_no_embeddings_at_all():
-    x = torch.zeros(0, 8, requires_grad=True)
-    loss = pseudo_label_triplet_loss(x, torch.zeros(0, dtype=torch.long))
-    loss.backward()
-    assert loss.item() == 0
-
-
-def test_autocast_changes_nothing():
-    x, labels = torch.randn(32, 16), torch.arange(16).repeat(2) // 4
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        inside = pseudo_label_triplet_loss(x, labels, mining="hardest_violating")
-    assert inside.dtype == torch.float32
-    assert torch.equal(inside, pseudo_label_triplet_loss(x, labels, mining="hardest_violating"))
-
-
-def test_generator_makes_the_loss_reproducible():
-    x, labels = torch.randn(60, 8), torch.arange(60) % 6
-    first, second, other = (
-        float(pseudo_label_triplet_loss(x, labels, generator=torch.Generator().manual_seed(s)))
-        for s in (5, 5, 6)
-    )
-    assert first == second
-    assert first != other
+    assert torch.equal(x.grad, torch.zeros_like(x))
 
 
 def test_module_pairs_views_and_labels_rightly():
@@ -270,39 +201,42 @@ def test_module_pairs_views_and_labels_rightly():
     assert output["negative_distance"].item() == pytest.approx(
         np.mean([float(d.min()) for d in negatives]), abs=1e-6
     )
-    for name, value in output.items():
-        assert value.shape == () and value.dtype == torch.float32
-        if name != "loss_triplet":
-            # MMEngine adds up whatever has 'loss' in its name.
-            assert "loss" not in name and not value.requires_grad
 
 
-def test_second_anchor_view_does_not_enter():
-    embeddings, labels = torch.randn(6, 3, 8), torch.arange(6) // 2
-    module = PseudoLabelTripletLoss(mining="hardest_violating")
-    assert torch.equal(
-        module(embeddings, labels)["loss_triplet"],
-        module(embeddings[:, :2], labels)["loss_triplet"],
-    )
+@given(labels=st.lists(st.integers(-1, 3), min_size=1, max_size=12))
+@settings(deadline=None, max_examples=100)
+def test_a_noise_video_is_a_positive_of_itself_and_a_negative_of_all_others(labels):
+    videos = len(labels)
+    flat = isolate_noise(torch.tensor(labels)).repeat(2)  # anchors, then positives
+    pairs = mining.positive_pairs(flat)
+    mined = mine_negatives(torch.rand(2 * videos, 2 * videos), flat, 0.2)
+    for i, j in itertools.combinations(range(2 * videos), 2):
+        a, b = i % videos, j % videos
+        equal = a == b or (labels[a] == labels[b] and labels[a] != -1)
+        assert pairs[i, j] == equal
+    for i in range(2 * videos):
+        others = [labels[v] != labels[i % videos] for v in range(videos)]
+        if labels[i % videos] == -1:
+            others = [v != i % videos for v in range(videos)]
+        assert mined.available[i] == 2 * sum(others)
 
 
-def test_noise_videos_pair_with_their_own_positive_only():
-    labels = torch.tensor([-1, 2, -1, 2])
-    fresh = isolate_noise(labels)
-    assert fresh.tolist()[1::2] == [2, 2]
-    assert len(set(fresh.tolist())) == 3 and min(fresh.tolist()) >= 0
-    assert len(set(isolate_noise(torch.full((3,), -1)).tolist())) == 3
-    output = PseudoLabelTripletLoss()(torch.randn(4, 2, 8), labels)
-    assert output["triplets"].item() == 1 + 1 + 6
-
-
-def test_module_needs_no_host_synchronisation(monkeypatch):
-    monkeypatch.setattr(mining, "_sort_rows", lambda keys: keys.sort(dim=1))  # as off the CPU
-    with FakeTensorMode():
-        output = PseudoLabelTripletLoss()(
-            torch.empty(8, 3, 16, requires_grad=True), torch.zeros(8, dtype=torch.long)
-        )
-        output["loss_triplet"].backward()
+def test_the_loss_of_a_batch_of_noise_videos_by_hand():
+    embeddings = torch.randn(5, 2, 8, generator=torch.Generator().manual_seed(0))
+    embeddings.requires_grad_()
+    module = PseudoLabelTripletLoss(margin=0.5, mining="hardest_violating")
+    output = module(embeddings, torch.full((5,), -1))
+    flat = torch.nn.functional.normalize(embeddings.transpose(0, 1).flatten(0, 1), dim=1)
+    distances = 1 - flat @ flat.t()
+    terms = []
+    for video in range(5):
+        others = [i for i in range(10) if i % 5 != video]
+        negative = distances[video, others].min()
+        terms.append((distances[video, video + 5] - negative + 0.5).relu())
+    assert output["triplets"] == 5
+    assert output["loss_triplet"].item() == pytest.approx(torch.stack(terms).mean().item())
+    output["loss_triplet"].backward()
+    assert embeddings.grad.abs().sum() > 0
 
 
 def test_bad_input_is_named():

@@ -48,35 +48,10 @@ def test_it_is_the_temporal_losss_rule_on_other_views(name, metric):
 
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
-def test_gradcheck_and_the_views_that_get_a_gradient(name, metric):
+def test_gradcheck(name, metric):
     module = LOSSES[name][0](margin=0.5, metric=metric)
     embeddings = views(5).requires_grad_()
     assert torch.autograd.gradcheck(lambda e: module(e)[f"loss_{name}"], (embeddings,))
-    output = module(embeddings)
-    output[f"loss_{name}"].backward()
-    used = [bool(embeddings.grad[:, v].any()) for v in range(5)]
-    assert used == [True, True, False, True, False]
-    assert not output[f"{name}_gap"].requires_grad
-
-
-@pytest.mark.parametrize(
-    "loss",
-    ["PseudoLabelTripletLoss", "TemporalDiscriminationLoss", "PseudoLabelInfoNCELoss"],
-)
-def test_other_losses_do_not_look_at_further_views(loss):
-    module, labels = MODELS.build(dict(type=loss)), torch.tensor([0, 0, 1, 1, 2, -1, -1])
-    alone, among_more = (
-        module(views(5)[:, :count], labels, torch.Generator().manual_seed(1)) for count in (3, 5)
-    )
-    assert alone == among_more
-
-
-def test_autocast_changes_nothing():
-    embeddings = views(dtype=torch.float32)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        inside = RelativeSpeedLoss()(embeddings)
-    assert inside == RelativeSpeedLoss()(embeddings)
-    assert inside["loss_speed"].dtype == torch.float32
 
 
 def test_bad_input_is_named():

@@ -42,7 +42,6 @@ def run(folder: Path, script: str, *arguments: object, **env: str) -> tuple[str,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
         env=dict(os.environ, PATH=path, SRUN_OPTIONS=str(options), OMP_NUM_THREADS="1", **env),
     )
     assert done.returncode == 0, done.stdout[-3000:]
@@ -51,15 +50,19 @@ def run(folder: Path, script: str, *arguments: object, **env: str) -> tuple[str,
 
 @pytest.mark.slow
 @pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="for ranks without a GPU")
-def test_train_and_evaluate_on_two_cpu_ranks(tiny_config, tmp_path: Path) -> None:
+def test_two_cpu_ranks_train(tiny_config, tmp_path: Path) -> None:
     cfg = tiny_config()
     cfg.train_cfg.max_epochs = 1
     cfg.model.cls_head.losses[0].gather = True
+    # Both need GPUs; so does the backend, nccl.
+    cfg.model_wrapper_cfg = dict(type="MMDistributedDataParallel")
+    cfg.sync_bn = "torch"
+    assert cfg.env_cfg.dist_cfg.backend == "nccl"
     config, work = tmp_path / "tiny.py", tmp_path / "run"
     cfg.dump(str(config))
     cpu = dict(GPUS="2", GRES="", SRUN_ARGS="--exclusive --mem=8G")
-    _, options = run(tmp_path, "slurm_train.sh", config, "--work-dir", work, **cpu)
-    assert (work / "epoch_1.pth").is_file()
+    said, options = run(tmp_path, "slurm_train.sh", config, "--work-dir", work, **cpu)
+    assert (work / "epoch_1.pth").is_file() and "SyncBatchNorm needs GPUs" in said
     assert options == [
         "--partition=a-partition",
         "--job-name=a job",
@@ -70,25 +73,21 @@ def test_train_and_evaluate_on_two_cpu_ranks(tiny_config, tmp_path: Path) -> Non
         "--exclusive",
         "--mem=8G",
     ]
-    checkpoint = work / "epoch_1.pth"
-    test = (config, checkpoint, "--work-dir", tmp_path / "test")
-    said, options = run(tmp_path, "slurm_test.sh", *test, **cpu)
-    assert "4 queries" in said and "R@1" in said
-    assert "--ntasks=2" in options
 
 
 @pytest.mark.parametrize("script", ["slurm_train.sh", "slurm_test.sh"])
 def test_gpus_are_asked_for_on_each_machine(script: str, tmp_path: Path) -> None:
-    (tmp_path / "python").write_text("#!/usr/bin/env bash\n")
+    (tmp_path / "python").write_text('#!/usr/bin/env bash\necho "$@"\n')
     (tmp_path / "python").chmod(0o755)
-    _, options = run(tmp_path, script, "a.py", "b.pth", GPUS="16")
+    said, options = run(tmp_path, script, "a.py", "b.pth", "--seed=1", GPUS="16")
     assert {"--gres=gpu:8", "--ntasks=16", "--ntasks-per-node=8"} <= set(options)
+    tool = ROOT / "tools" / script.replace("slurm_", "").replace(".sh", ".py")
+    command = {"train.py": "a.py --launcher slurm b.pth", "test.py": "a.py b.pth --launcher slurm"}
+    assert said.splitlines() == [f"-u {tool} {command[tool.name]} --seed=1"] * 16
 
 
 @pytest.mark.parametrize("script", ["slurm_train.sh", "slurm_test.sh"])
 def test_too_few_arguments_show_how_it_is_called(script: str) -> None:
-    done = subprocess.run(
-        ["bash", str(ROOT / "tools" / script)], capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run(["bash", str(ROOT / "tools" / script)], capture_output=True, text=True)
     assert done.returncode == 2
     assert f"bash tools/{script} PARTITION JOB_NAME CONFIG" in done.stderr

@@ -28,12 +28,12 @@ def render_clip(scene: int, motion: str, clip: int) -> np.ndarray:
     """Render one clip: four bars on a plain background, all moving alike.
 
     Args:
-        scene (int): Seed of the colours: a dark background and light bars.
-        motion (str): One of :data:`MOTIONS`.
-        clip (int): With scene and motion the seed of places, size, phase and tempo.
+        scene: Seed of the colours: a dark background and light bars.
+        motion: One of :data:`MOTIONS`.
+        clip: With scene and motion the seed of places, size, phase and tempo.
 
     Returns:
-        np.ndarray: (NUM_FRAMES, SIDE, SIDE, 3) uint8, RGB.
+        (NUM_FRAMES, SIDE, SIDE, 3) uint8, RGB.
     """
     look = np.random.default_rng([0, scene])
     hue = look.uniform()
@@ -72,7 +72,7 @@ def write_video_set(root: Path) -> None:
     they are, the set is complete, and nothing is done.
 
     Args:
-        root (Path): Folder of the set.
+        root: Folder of the set.
     """
     for split, (scenes, clips) in SPLITS.items():
         annotation = root / f"{split}.txt"

@@ -74,7 +74,7 @@ def watch(arms: list[Arm], console: Console) -> None:
     """Show the progress of all runs until they have ended.
 
     Raises:
-        SystemExit: If one of them failed; the others are stopped.
+        SystemExit: One of them failed; the others are stopped.
     """
     columns = ("{task.description:>22}", BarColumn(), "epoch {task.completed:>2.0f}/{task.total}")
     with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[state]}")) as progress:
