@@ -16,6 +16,7 @@ import argparse
 import copy
 import json
 import os
+import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -23,13 +24,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
+from mmengine.registry import init_default_scope
 from rich.progress import track
 
-from slic_mmaction.backbones.examine import processor
-from slic_mmaction.backbones.figures import build_recognizer, pseudo_label_hook
 from slic_mmaction.hooks.channels_last_hook import use_channels_last
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ CONFIGS = {
 
 def random_batch(cfg: Config, videos: int, views: int) -> dict[str, Any]:
     """What a loader would yield for a config, of noise, laid out as from decoded frames."""
-    steps = {step["type"]: step for step in pseudo_label_hook(cfg)["pipeline"]}
+    hook = next(hook for hook in cfg.custom_hooks if hook["type"] == "PseudoLabelHook")
+    steps = {step["type"]: step for step in hook["pipeline"]}
     frames, side = steps["SampleFrames"]["clip_len"], steps["CenterCrop"]["crop_size"]
     inputs, samples = [], []
     for video in range(videos):
@@ -91,7 +93,7 @@ def compare(name: str, videos: int, rounds: int) -> dict[str, Any]:
     """Medians of a config's network by kind and contestant, and what the hook gains."""
     torch.manual_seed(0)
     cfg = Config.fromfile(ROOT / "configs" / f"{name}.py")
-    plain = build_recognizer(cfg)
+    plain = MODELS.build(cfg.model)
     hooked = copy.deepcopy(plain)
     use_channels_last(hooked.backbone)
     clips, centres = random_batch(cfg, videos, VIEWS), random_batch(cfg, videos, 1)
@@ -128,6 +130,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", help="also write the result to this JSON file")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
+    init_default_scope("mmaction")
     rows = []
     for name in args.configs:
         row = compare(name, CONFIGS.get(name, 1), args.rounds)
@@ -138,7 +141,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{row['step_usual_over_hook']:.2f}; forward {row['seconds']['forward hook']:.2f} s, "
             f"usual layout {row['forward_usual_over_hook']:.2f} times as long"
         )
-    report = dict(processor=processor(), threads=1, torch=torch.__version__, networks=rows)
+    processor = platform.processor() or platform.machine()
+    report = dict(processor=processor, threads=1, torch=torch.__version__, networks=rows)
     if args.out:
         with open(args.out + ".tmp", "w", encoding="utf-8") as file:
             json.dump(report, file, indent=2)

@@ -66,12 +66,13 @@ def figures(rows: Tensor, labels: np.ndarray, num_queries: int) -> dict[str, flo
     query, gallery = rows[:num_queries], rows[num_queries:]
     query_labels, gallery_labels = labels[:num_queries], labels[num_queries:]
     recall = recall_at_k(query, query_labels, gallery, gallery_labels, [1, 5])
-    similarities, near = nearest(query, gallery, NEIGHBORS)
+    neighbors = min(NEIGHBORS, len(gallery))
+    similarities, near = nearest(query, gallery, neighbors)
     votes = knn_scores(
         torch.from_numpy(gallery_labels)[near],
         similarities,
         int(labels.max()) + 1,
-        NEIGHBORS,
+        neighbors,
         TEMPERATURE,
     )
     knn = top_k_accuracy(votes, torch.from_numpy(query_labels), 1)

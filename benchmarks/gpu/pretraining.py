@@ -1,8 +1,7 @@
-"""Stage (d): pretraining of real clips, arms against each other at an equal budget.
+"""Stage 4: does SLIC learn from real clips? It and instance discrimination at an equal budget.
 
-Runs benchmarks/experiments/run.py, the arms of a measurement at the same time on the one GPU, and
-keeps the figures of each seed; the untrained networks are what it evaluates as epoch 0. What does
-not finish before the time limit is stopped and resumes in the next call on the same machine.
+Runs benchmarks/experiments/run.py, both arms of a seed at the same time on the one GPU. What does
+not finish before the time limit is stopped, and resumes from its last checkpoint in the next call.
 """
 
 from __future__ import annotations
@@ -10,58 +9,64 @@ from __future__ import annotations
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from input_pipeline import NO_VIDEOS
 from settings import ROOT, OutOfTime, Settings
-from stage_file import Result, markdown
-from video_data import video_set
+from stage_file import Result, left_out
 
-from slic_mmaction.preparation.options import available_cores
+sys.path.insert(0, str(ROOT / "benchmarks" / "experiments"))
+import report
 
-ARMS = ("slic", "instance", "no_temporal", "SUPERVISED_upper_bound")
-# Embeds nothing, and needs what tools/data/extract_motion.py makes.
-MOTION = ("motion_alone",)
+ARMS = ("slic", "instance")
 SEEDS = (0, 1, 2)
 EPOCHS = 200
-FIGURES = ("R@1", "R@5", "mAP", "kNN")
 # Seconds that stopping and writing take.
 RESERVE = 20.0
+# MMEngine has it on GPUs only.
+HALF_PRECISION = {"optim_wrapper.type": "AmpOptimWrapper", "optim_wrapper.dtype": "bfloat16"}
+# For a test on a CPU: whether it runs, not whether it learns.
+SMALL = {
+    "model.backbone.base_channels": 4,
+    "model.backbone.conv1_kernel": "(1,3,3)",
+    "model.cls_head.in_channels": 32,
+    "model.cls_head.hidden_channels": 16,
+    "train_dataloader.batch_size": 4,
+    "train_dataloader.num_workers": 0,
+    "train_dataloader.persistent_workers": False,
+    "custom_hooks.0.num_workers": 0,
+    "evaluation_dataset.pipeline.1.num_clips": 2,
+    "evaluation_workers": 0,
+    "default_hooks.checkpoint.interval": 1,
+}
 
 
 def command(
-    arms: tuple[str, ...], seed: int, epochs: int, out: Path, settings: Settings
+    arms: tuple[str, ...], seed: int, epochs: int, data: Path, settings: Settings
 ) -> list[str]:
     """The call of benchmarks/experiments/run.py."""
-    config = "pretraining_trial.py" if settings.small else "pretraining_config.py"
-    videos = video_set(settings)
-    training, evaluation = "train_dataloader.dataset.dataset", "evaluation_dataset"
-    options = {
-        f"{training}.ann_file": videos.train,
-        f"{training}.data_prefix.video": videos.root,
-        f"{evaluation}.gallery.ann_file": videos.train,
-        f"{evaluation}.gallery.data_prefix.video": videos.root,
-        f"{evaluation}.query.ann_file": videos.test,
-        f"{evaluation}.query.data_prefix.video": videos.root,
+    options: dict[str, object] = dict(SMALL) if settings.small else {}
+    options.update(HALF_PRECISION if settings.device.type == "cuda" else {})
+    sets = {
+        "train_dataloader.dataset.dataset": "train_split1.txt",
+        "evaluation_dataset.gallery": "train_split1.txt",
+        "evaluation_dataset.query": "test_split1.txt",
     }
-    pipelines = ["train_dataloader.dataset", evaluation]
-    if arms == MOTION:
-        options["custom_hooks.0.descriptors"] = motion_file(settings)
-    else:
-        pipelines.append("custom_hooks.0")
-    for pipeline in pipelines:
-        options[f"{pipeline}.pipeline.0.path"] = settings.scratch / "frames"
+    for part, listed in sets.items():
+        options[f"{part}.ann_file"] = data / listed
+        options[f"{part}.data_prefix.video"] = data / "videos"
+    for part in ("train_dataloader.dataset", "evaluation_dataset", "custom_hooks.0"):
+        options[f"{part}.pipeline.0.path"] = settings.scratch / "frames"
     call = [sys.executable, str(ROOT / "benchmarks/experiments/run.py")]
-    call += ["--config", str(Path(__file__).with_name(config)), "--arms", *arms]
-    call += ["--seeds", str(seed), "--epochs", str(epochs), "--out", str(out)]
-    call += ["--jobs", str(len(arms)), "--cfg-options"]
-    return call + [f"{key}={value}" for key, value in options.items()]
+    call += ["--config", str(Path(__file__).with_name("pretraining_config.py"))]
+    call += ["--arms", *arms, "--seeds", str(seed), "--epochs", str(epochs)]
+    call += ["--out", str(settings.scratch / "pretraining"), "--jobs", str(len(arms))]
+    return [*call, "--cfg-options", *(f"{key}={value}" for key, value in options.items())]
 
 
 def run_seed(arms: tuple[str, ...], seed: int, epochs: int, settings: Settings) -> Result:
@@ -71,33 +76,21 @@ def run_seed(arms: tuple[str, ...], seed: int, epochs: int, settings: Settings) 
         OutOfTime: If the time limit comes first.
         RuntimeError: If a run fails.
     """
-    if settings.data is None and not settings.small:
-        return dict(skipped="pretraining needs real videos: --data")
+    if settings.data is None:
+        return dict(skipped=NO_VIDEOS)
     out = settings.scratch / "pretraining"
     out.mkdir(parents=True, exist_ok=True)
-    if arms == MOTION:
-        run_program(description(settings), out / "motion.log", settings)
-    log = out / f"{arms[0]}_seed{seed}.log"
-    run_program(command(arms, seed, epochs, out, settings), log, settings)
-    figures = {arm: read_figures(out / arm / f"seed{seed}") for arm in arms}
-    return dict(seed=seed, epochs=epochs, videos=len(video_set(settings).paths()), figures=figures)
-
-
-def motion_file(settings: Settings) -> Path:
-    """Where the motion of the videos is described."""
-    return settings.scratch / "motion.npz"
-
-
-def description(settings: Settings) -> list[str]:
-    """The call that describes the motion of the training videos, or finds it done."""
-    videos = video_set(settings)
-    call = [sys.executable, str(ROOT / "tools/data/extract_motion.py"), str(videos.train)]
-    call += ["--video-root", str(videos.root), "--out", str(motion_file(settings))]
-    return [*call, "--workers", str(available_cores())]
+    log = out / f"seed{seed}.log"
+    run_program(command(arms, seed, epochs, settings.data, settings), log, settings)
+    figures = {
+        arm: json.loads((out / arm / f"seed{seed}" / "figures.json").read_text("utf-8"))
+        for arm in arms
+    }
+    return dict(seed=seed, epochs=epochs, figures=figures)
 
 
 def run_program(call: list[str], log: Path, settings: Settings) -> None:
-    """Run a program for as long as there is time.
+    """Run a program, and end it and all that it started when there is no time left.
 
     Raises:
         OutOfTime: If the time limit comes first.
@@ -107,13 +100,9 @@ def run_program(call: list[str], log: Path, settings: Settings) -> None:
     if limit < RESERVE:
         raise OutOfTime
     environment = dict(os.environ)
-    environment["PYTHONPATH"] = os.pathsep.join(
-        [str(ROOT), *filter(None, [environment.get("PYTHONPATH")])]
-    )
     if settings.device.type == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
     with open(log, "w", encoding="utf-8") as file:
-        # A session of its own, so that stopping it stops the trainings that it started.
         process = subprocess.Popen(
             call,
             stdout=file,
@@ -127,63 +116,31 @@ def run_program(call: list[str], log: Path, settings: Settings) -> None:
         except subprocess.TimeoutExpired:
             raise OutOfTime from None
         finally:
-            stop(process)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
     if process.returncode:
         tail = log.read_text(encoding="utf-8")[-1500:]
         raise RuntimeError(f"{Path(call[1]).name} ended with {process.returncode}:\n{tail}")
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a program and all that it started."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def read_figures(folder: Path) -> list[dict[str, Any]]:
-    """A row for each evaluated epoch and feature of a run."""
-    rows: list[dict[str, Any]] = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
-    return rows
-
-
 def measurements(settings: Settings) -> Iterator[tuple[str, Callable[[], Result]]]:
-    """Two measurements for each seed."""
+    """One for each seed."""
     arms, seeds, epochs = (ARMS[:1], SEEDS[:1], 1) if settings.small else (ARMS, SEEDS, EPOCHS)
     for seed in seeds:
-        for together in (arms, MOTION):
-            label = f"seed {seed}, {epochs} epochs of {', '.join(together)}"
-            yield label, partial(run_seed, together, seed, epochs, settings)
+        label = f"seed {seed}, {epochs} epochs of {', '.join(arms)}"
+        yield label, partial(run_seed, arms, seed, epochs, settings)
 
 
 def table(results: dict[str, Result]) -> str:
-    """Mean and standard deviation over seeds, by arm, at the last epoch; random is epoch 0."""
-    values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    """The report of the experiments: mean and standard deviation over seeds, and differences."""
+    runs: dict[str, dict[str, Any]] = {}
     for result in results.values():
         for arm, rows in result.get("figures", {}).items():
-            last = max(row["epoch"] for row in rows)
-            for row in rows:
-                name = {last: arm, 0: "random"}.get(row["epoch"])
-                # All arms of a seed start from the same weights.
-                if name == "random" and arm != ARMS[0]:
-                    continue
-                for figure in FIGURES if name else ():
-                    values[name or "", row["feature"], figure].append(row[figure])
-    pairs = dict.fromkeys((arm, feature) for arm, feature, _ in values)
-    rows_ = [
-        [arm, feature, *(mean_and_spread(values[arm, feature, f]) for f in FIGURES)]
-        for arm, feature in pairs
-    ]
-    parts = [markdown(["arm", "feature", *(f"{f} %" for f in FIGURES)], rows_)]
-    parts += [
-        f"{name}: {said}: {result[said].strip().splitlines()[-1]}"
-        for name, result in results.items()
-        for said in ("skipped", "failed")
-        if said in result
-    ]
-    return "\n\n".join(parts)
-
-
-def mean_and_spread(values: list[float]) -> str:
-    """``mean ± standard deviation (number)``."""
-    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.1f}{spread} ({len(values)})"
+            seeds = runs.setdefault(arm, {})
+            seeds[str(result["seed"])] = dict(figures=rows, clusterings=[])
+    if not runs:
+        return left_out(results)
+    epoch = max(row["epoch"] for seeds in runs.values() for row in seeds["0"]["figures"])
+    lines = [*report.table(runs, epoch), "", *report.differences(runs, epoch, ARMS[0])]
+    return "\n".join([*lines, "", left_out(results)])

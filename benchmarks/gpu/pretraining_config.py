@@ -9,31 +9,25 @@ open_video = dict(
     type="CachedVideo", path="work_dirs/gpu/frames", max_bytes=24 << 30, short_side=128
 )
 clip = dict(clip_len=8, frame_interval=2)
-centre = [
-    dict(type="DecodeFrames"),
-    dict(type="Resize", scale=(-1, 112)),
-    dict(type="CenterCrop", crop_size=112),
-    dict(type="FormatShape", input_format="NCTHW"),
-]
+smaller = dict(
+    SampleViewFrames=clip,
+    SampleFrames=clip,
+    SampleProtocolClips=dict(protocol="iic", num_clips=10, **clip),
+    ClipRandomResizedCrop=dict(size=112),
+    Resize=dict(scale=(-1, 112), keep_ratio=True),
+    CenterCrop=dict(crop_size=112),
+)
 train_pipeline = [
     open_video,
-    dict(type="SampleViewFrames", **clip),
-    dict(type="DecodeFrames"),
-    dict(type="ClipAugment", size=112, area_range=(0.25, 1.0), on_device=True),
-    dict(type="FormatShape", input_format="NCTHW"),
-    dict(type="PackActionInputs", meta_keys=("modalities", "clip_draws")),
+    *(dict(step, **smaller.get(step.type, {})) for step in _base_.train_pipeline[1:]),
 ]
 embed_pipeline = [
     open_video,
-    dict(type="SampleFrames", **clip, num_clips=1, test_mode=True),
-    *centre,
-    dict(type="PackActionInputs"),
+    *(dict(step, **smaller.get(step.type, {})) for step in _base_.embed_pipeline[1:]),
 ]
 evaluation_pipeline = [
     open_video,
-    dict(type="SampleProtocolClips", protocol="iic", num_clips=10, **clip),
-    *centre,
-    dict(type="PackActionInputs", meta_keys=("protocol",)),
+    *(dict(step, **smaller.get(step.type, {})) for step in _base_.retrieval_pipeline[1:]),
 ]
 
 model = dict(
@@ -50,17 +44,9 @@ val_cfg = None
 
 # The first hook is the one that arms change.
 custom_hooks = [
-    dict(
-        type="PseudoLabelHook",
-        clusterer=dict(type="FINCH", level=0),
-        interval=5,
-        pipeline=embed_pipeline,
-        batch_size=64,
-        num_workers=3,
-    ),
+    dict(_base_.custom_hooks[0], pipeline=embed_pipeline, batch_size=64, num_workers=3),
     dict(type="ChannelsLastHook"),
 ]
-optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16")
 train_cfg = dict(max_epochs=200, val_interval=100000)
 default_hooks = dict(checkpoint=dict(interval=50, max_keep_ckpts=-1))
 env_cfg = dict(cudnn_benchmark=True)

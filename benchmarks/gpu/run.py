@@ -1,13 +1,13 @@
 """Measure this project on one device, stage by stage; what is measured already is kept.
 
     python benchmarks/gpu/run.py --stage correctness throughput neighbours pretraining \
-        --out benchmarks/results/gpu --time-limit 540
-    python benchmarks/gpu/run.py --stage correctness --device cpu --small --out /tmp/trial
+        --out benchmarks/results/gpu --data data/ucf101_6 --time-limit 540
+    python benchmarks/gpu/run.py --stage correctness --device cpu --small --out OUT
 
-Every stage writes ``STAGE_DEVICE.json`` and ``.md``. Give the same command again to go on after a
-time limit or a kill; measurements that failed or disagreed are made again. docs/gpu.md says what
-they mean.
-Ends with 1 if a measurement failed or disagreed, with 3 if the time limit left some undone.
+Every stage writes ``STAGE_DEVICE.json`` after each measurement, and ``.md`` at its end. Give the
+same command again to go on after a time limit or a kill; measurements that failed or disagreed are
+made again. Ends with 1 if a measurement failed or disagreed, with 3 if the time limit left some
+undone. docs/gpu.md says what the figures mean.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import gc
+import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import correctness
 import neighbours
@@ -28,24 +29,12 @@ import throughput
 import torch
 from mmengine.registry import DefaultScope
 from settings import OutOfTime, Settings
-from stage_file import Result, StageFile, UnusableFileError, is_bad
+from stage_file import Result, StageFile, is_bad
 
 from slic_mmaction.evaluation.records import code_version
 
-Measurement = tuple[str, Callable[[], Result]]
-
-
-class Stage(Protocol):
-    """What the module of a stage has."""
-
-    def measurements(self, settings: Settings) -> Iterator[Measurement]:
-        """Names, and what measures, in order."""
-
-    def table(self, results: dict[str, Result]) -> str:
-        """The figures as Markdown."""
-
-
-STAGES: dict[str, Stage] = {
+# Modules with `measurements(settings)` (names, and what measures) and `table(results)`.
+STAGES: dict[str, Any] = {
     "correctness": correctness,
     "throughput": throughput,
     "neighbours": neighbours,
@@ -56,61 +45,45 @@ ON_VIDEOS = ("throughput", "pretraining")
 DONE, FAILED, UNFINISHED = 0, 1, 3
 
 
-def run_stage(name: str, stage: Stage, settings: Settings, folder: Path) -> int:
-    """Measure what is not there yet, and write the table.
-
-    Args:
-        name: Of the stage.
-        stage: Its module.
-        settings: Of the call.
-        folder: For the result files.
+def run_stage(name: str, stage: Any, settings: Settings, folder: Path) -> int:
+    """Measure what is not in the stage's file yet, and write the table.
 
     Returns:
         DONE, FAILED or UNFINISHED.
     """
     file = StageFile(folder, name, settings)
-    longest, code = 0.0, DONE
-    asked, commit = [], code_version()
-    for label, measure in stage.measurements(settings):
-        asked.append(label)
+    longest, unfinished, commit = 0.0, False, code_version()
+    asked = dict(stage.measurements(settings))
+    for label, measure in asked.items():
         if file.is_done(label):
             continue
         # One that takes as long as the longest so far would be cut off.
-        if settings.seconds_left() < longest:
-            code = UNFINISHED
+        unfinished = settings.seconds_left() < longest
+        if unfinished:
             break
         start = time.monotonic()
         try:
-            result = measure()
+            result: Result = measure()
         except OutOfTime:
-            code = UNFINISHED
+            unfinished = True
             break
         except Exception as error:  # Out of memory, no such kernel, ...: that is the result.
             result = dict(failed=f"{type(error).__name__}: {error}")
         took = time.monotonic() - start
         longest = max(longest, took)
         file.add(label, dict(result, took_s=round(took, 2), commit=commit))
-        print(f"{name}: {label}: {brief(result)} ({took:.1f} s)", flush=True)
+        print(f"{name}: {label}: {json.dumps(result)[:200]} ({took:.1f} s)", flush=True)
         gc.collect()
         if settings.device.type == "cuda":
             torch.cuda.empty_cache()
     print(f"{name}: {file.write_table(stage.table(file.results))}", flush=True)
-    if code == UNFINISHED:
+    if unfinished:
         print(f"{name}: the time limit is near, so the rest is left for the same command again.")
-        return code
+        return UNFINISHED
     bad = [label for label in asked if is_bad(file.results[label])]
     if bad:
         print(f"{name}: failed or not as expected: {'; '.join(bad)}")
     return FAILED if bad else DONE
-
-
-def brief(result: Result) -> str:
-    """Numbers and verdicts of a result on one line."""
-    shown = {k: v for k, v in result.items() if isinstance(v, (bool, int, float, str))}
-    return ", ".join(
-        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
-        for key, value in shown.items()
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -122,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of the result files")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--small", action="store_true", help="sizes for a trial on a CPU")
-    parser.add_argument("--data", type=Path, help="folder of videos; made up if not given")
+    parser.add_argument("--data", type=Path, help="folder with videos and lists, such as ucf101_6")
     parser.add_argument("--time-limit", type=float, default=float("inf"), metavar="SECONDS")
     args = parser.parse_args(argv)
     if args.device == "cuda" and not torch.cuda.is_available():
@@ -142,10 +115,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             own = settings if name in ON_VIDEOS else dataclasses.replace(settings, data=None)
             try:
                 codes.append(run_stage(name, STAGES[name], own, args.out))
-            except UnusableFileError as error:
+            except ValueError as error:
                 parser.error(str(error))
             if codes[-1] == UNFINISHED:
-                return UNFINISHED
+                break
     return max(codes)
 
 

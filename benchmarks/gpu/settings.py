@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
-
-from slic_mmaction.backbones.examine import processor
 
 ROOT = Path(__file__).parents[2]
 
 
 class OutOfTime(Exception):
-    """The time limit of a call is near: what is not measured yet is left for the next call."""
+    """The time limit is near: what is not measured yet is left for the next call."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +25,9 @@ class Settings:
     Attributes:
         device: Where tensors lie.
         small: Sizes for a test on a CPU, whose figures mean nothing.
-        data: Folder with ``videos/``, ``train_split1.txt`` and ``test_split1.txt``; None makes
-            videos up.
-        scratch: Folder for what need not outlive the machine: made-up videos, checkpoints.
+        data: Folder with ``videos/``, ``train_split1.txt`` and ``test_split1.txt``; None skips
+            what needs videos.
+        scratch: Folder for frames and checkpoints.
         time_limit: Seconds from the start of the call after which no measurement is to run.
         start: Of the call, by ``time.monotonic()``.
     """
@@ -47,16 +45,16 @@ class Settings:
 
     def header(self) -> dict[str, object]:
         """What figures must share to stand in one file: the machine and the settings."""
+        names = Path("/proc/cpuinfo")
+        found = re.search(r"model name\s*: (.+)", names.read_text()) if names.is_file() else None
         cuda = self.device.type == "cuda"
         return dict(
-            device=torch.cuda.get_device_name(self.device) if cuda else processor(),
+            device=torch.cuda.get_device_name(self.device) if cuda else "cpu",
             small=self.small,
-            data="made up" if self.data is None else self.data.name,
+            data=self.data.name if self.data else None,
             torch=torch.__version__,
-            cuda=torch.version.cuda if cuda else None,
             cudnn=torch.backends.cudnn.version() if cuda else None,
             python=platform.python_version(),
-            numpy=np.__version__,
-            processor=processor(),
+            processor=found[1] if found else platform.machine(),
             cores=os.cpu_count(),
         )

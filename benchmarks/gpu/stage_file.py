@@ -13,23 +13,11 @@ from slic_mmaction.durable_file import durable_file
 Result = dict[str, Any]
 
 
-class UnusableFileError(ValueError):
-    """A result file of another machine or other settings, or none of ours."""
-
-
 class StageFile:
-    """Figures of a stage by name of the measurement, kept on disk.
-
-    Every one is written when it is made, in one piece, so that a killed call loses no more than
-    the measurement under way.
-
-    Args:
-        folder: Where the files go; made if missing.
-        stage: Name of the stage.
-        settings: Of the call.
+    """Figures of a stage by name of the measurement, on disk as soon as they are there.
 
     Raises:
-        UnusableFileError: If the file is of another machine or other settings, or none of ours.
+        ValueError: If the file is of another machine or other settings, or none of ours.
     """
 
     def __init__(self, folder: Path, stage: str, settings: Settings) -> None:
@@ -39,7 +27,7 @@ class StageFile:
         self.header = settings.header()
         self.results: dict[str, Result] = {}
         if self.path.exists():
-            self.results = self._read()
+            self._read()
 
     def is_done(self, name: str) -> bool:
         """Whether there are figures; a measurement that failed or disagreed is made again."""
@@ -53,37 +41,29 @@ class StageFile:
             file.write((json.dumps(content, indent=1) + "\n").encode())
 
     def write_table(self, table: str) -> Path:
-        """Write the Markdown file.
-
-        Args:
-            table: What stands below the heading.
-
-        Returns:
-            Its path.
-        """
+        """Write a stage's table under a heading, and return the path of the Markdown file."""
         path = self.path.with_suffix(".md")
         machine = ", ".join(f"{key} {value}" for key, value in self.header.items())
         with durable_file(path) as file:
             file.write(f"# {self.path.stem}\n\n{machine}\n\n{table}\n".encode())
         return path
 
-    def _read(self) -> dict[str, Result]:
+    def _read(self) -> None:
         try:
             content = json.loads(self.path.read_text(encoding="utf-8"))
-            before, results = content["machine"], content["measurements"]
+            before, self.results = content["machine"], content["measurements"]
         except (ValueError, KeyError, TypeError) as error:
-            raise UnusableFileError(
+            raise ValueError(
                 f"{self.path} holds no figures of run.py ({error!r}): move it or choose another "
                 "--out."
             ) from error
         differ = [key for key in self.header if before.get(key) != self.header[key]]
         if differ:
             changes = "; ".join(f"{k}: {before.get(k)} -> {self.header[k]}" for k in differ)
-            raise UnusableFileError(
+            raise ValueError(
                 f"{self.path} holds figures of another machine or other settings ({changes}): "
                 "choose another --out, or move the file to measure anew."
             )
-        return results
 
 
 def is_bad(result: Result) -> bool:
@@ -95,6 +75,16 @@ def markdown(head: list[str], rows: list[list[object]]) -> str:
     """A Markdown table; None is a dash, floats have three significant digits."""
     lines = [head, ["---"] * len(head), *([_cell(value) for value in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def left_out(results: dict[str, Result]) -> str:
+    """A line for each measurement that was skipped or failed, with the reason."""
+    return "\n".join(
+        f"- {name}: {kind}: {result[kind].strip().splitlines()[-1]}"
+        for name, result in results.items()
+        for kind in ("skipped", "failed")
+        if kind in result
+    )
 
 
 def _cell(value: object) -> str:

@@ -1,26 +1,28 @@
-"""The training step of R3D-18 as configs/slic_r3d_ucf101.py has it, on clips that lie ready.
+"""The training step of R3D-18 as configs/slic_r3d_ucf101.py has it, and what bounds it.
 
-Three views of 16 frames of 128x128 for each video; loss, gradients, SGD. Its floating-point
-operations are counted by ``torch.utils.flop_counter`` in a step that really runs: those of
-convolutions and matrix products, forward and backward, two for a multiplication and an addition
-(products with the zeros of the padding count as well).
+Three views of 16 frames of 128x128 for each video, on clips that lie ready; loss, gradients, SGD.
+Floating-point operations are counted by ``torch.utils.flop_counter`` in a step that really runs:
+those of convolutions and matrix products, forward and backward, two for a multiplication and an
+addition (products with the zeros of the padding included).
 """
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
-from ceilings import arithmetic
-from check_network import VIEWS, safe_half_precision, samples
+from device import arithmetic, autocast, peak_mib, synchronize, time_repeats
 from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from settings import ROOT, Settings
 from stage_file import Result
-from timing import peak_mib, repeat_seconds, reset_peak, spread
-from torch import Tensor
+from torch.autograd import DeviceType
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from slic_mmaction.hooks.channels_last_hook import use_channels_last
@@ -28,8 +30,20 @@ from slic_mmaction.hooks.channels_last_hook import use_channels_last
 if TYPE_CHECKING:
     from mmaction.models.recognizers.base import BaseRecognizer
 
-HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
-LAYOUTS = ("usual", "loaded", "hook", "weights")
+VIEWS = 3
+PROFILED_STEPS, LISTED_KERNELS = 3, 12
+# What a kernel (or, on a CPU, an operator) is for, by its name; the first match counts.
+KINDS = {
+    "fused by the compiler": r"^triton_",
+    "layout": r"nchwtonhwc|nhwctonchw|ncdhw|tensor_?transform|transpose|permute",
+    "batch norm": r"batch_?norm|bn_(fw|bw)|bnforward|bnbackward|welford",
+    "convolution": r"conv(?!ert)|fprop|dgrad|wgrad|implicit|xmma|winograd|slow_conv|mkldnn",
+    "matrix product": r"gemm|gemv|cublas|cutlass|matmul|addmm|::mm\b|wgmma|nvjet|splitk",
+    "optimizer": r"multi_tensor|foreach|sgd",
+    "copy": r"memcpy|memset|copy|_to_copy|::to\b|fill|zero_",
+    "reduction": r"reduce|sum|mean|norm|sort|topk|argmax|amax",
+    "elementwise": r"elementwise|relu|clamp|threshold|add|mul|where",
+}
 
 
 @dataclass(frozen=True)
@@ -53,68 +67,64 @@ class Variant:
     tuned: bool = True
 
     def __str__(self) -> str:
-        said = f"{self.precision}, {self.layout}, {self.videos} videos"
-        return (
-            said + (", compiled" if self.compiled else "") + ("" if self.tuned else ", not tuned")
-        )
+        more = (", compiled" if self.compiled else "") + ("" if self.tuned else ", not tuned")
+        return f"{self.precision}, {self.layout}, {self.videos} videos{more}"
 
 
-class TrainingStep:
-    """A network, an optimizer and a batch; calling it does a step.
-
-    Args:
-        variant: How.
-        settings: Of the call.
-    """
-
-    def __init__(self, variant: Variant, settings: Settings) -> None:
-        self.variant = variant
-        self.device = settings.device
-        self.model = build_network(settings).to(settings.device).train()
-        self.clips = random_clips(variant, settings)
-        if variant.layout == "hook":
-            use_channels_last(self.model.backbone)
-        if variant.layout == "weights":
-            self.model.backbone.to(memory_format=torch.channels_last_3d)
-        self.samples = samples(variant.videos, settings.device)
-        # Not 0: an optimizer that changes nothing could be noticed by a compiler.
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-4, momentum=0.5)
-
-    def compile(self) -> None:
-        """Hand the backbone to torch.compile."""
-        self.model.backbone.compile()
-
-    def __call__(self) -> None:
-        half = HALF.get(self.variant.precision)
-        with arithmetic(self.variant.precision), safe_half_precision(self.device, half):
-            self.optimizer.zero_grad(set_to_none=True)
-            with torch.autocast(self.device.type, half or torch.bfloat16, enabled=half is not None):
-                scalars = self.model(self.clips, self.samples, mode="loss")
-            loss, _ = self.model.parse_losses(scalars)
-            loss.backward()
-            self.optimizer.step()
-
-
-def build_network(settings: Settings) -> BaseRecognizer:
-    """R3D-18 with SLICHead, weights random; an eighth of the width for a trial."""
+def build_network(small: bool, mining: str = "random_violating") -> BaseRecognizer:
+    """R3D-18 with SLICHead, always with the same weights; an eighth of the width if small."""
     cfg = Config.fromfile(ROOT / "configs/slic_r3d_ucf101.py").model
-    if settings.small:
+    cfg.cls_head.losses[0].mining = mining
+    if small:
         cfg.backbone.base_channels = 8
         cfg.cls_head.update(in_channels=64, hidden_channels=64)
     torch.manual_seed(0)
     model = MODELS.build(cfg)
-    model.backbone.init_weights()
+    model.backbone.init_weights()  # the head has none; the model's would log every weight
     return model
 
 
-def random_clips(variant: Variant, settings: Settings) -> Tensor:
-    """Normalised noise (N, V, 3, T, H, W), in the memory layout of the variant."""
-    frames, side = (4, 16) if settings.small else (16, 128)
-    shape = (variant.videos * VIEWS, 3, frames, side, side)
-    clips = torch.randn(shape, device=settings.device)
-    if variant.layout != "usual":
-        clips = clips.contiguous(memory_format=torch.channels_last_3d)
-    return clips.unflatten(0, (variant.videos, VIEWS))
+def batch_samples(videos: int, device: torch.device) -> list[ActionDataSample]:
+    """Data samples of a training batch; two videos in a row share a pseudo-label."""
+    samples = []
+    for video in range(videos):
+        sample = ActionDataSample(metainfo=dict(draw_seed=video))
+        sample.pseudo_label = torch.tensor([video // 2], device=device)
+        sample.video_indices = torch.tensor([video] * VIEWS, device=device)
+        samples.append(sample)
+    return samples
+
+
+def clip_shape(settings: Settings) -> tuple[int, ...]:
+    """Channels, frames, height and width of a clip."""
+    return (3, 4, 16, 16) if settings.small else (3, 16, 128, 128)
+
+
+class TrainingStep:
+    """A network, an optimizer and a batch of normalised noise; calling it does a step."""
+
+    def __init__(self, variant: Variant, settings: Settings) -> None:
+        self.precision, self.device = variant.precision, settings.device
+        self.model = build_network(settings.small).to(self.device).train()
+        self.samples = batch_samples(variant.videos, self.device)
+        clips = torch.randn(variant.videos * VIEWS, *clip_shape(settings), device=self.device)
+        if variant.layout != "usual":
+            clips = clips.contiguous(memory_format=torch.channels_last_3d)
+        self.clips = clips.unflatten(0, (variant.videos, VIEWS))
+        if variant.layout == "hook":
+            use_channels_last(self.model.backbone)
+        if variant.layout == "weights":
+            self.model.backbone.to(memory_format=torch.channels_last_3d)
+        # Not 0: an optimizer that changes nothing could be noticed by a compiler.
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-4, momentum=0.5)
+
+    def __call__(self) -> None:
+        with arithmetic(self.precision, self.device):
+            self.optimizer.zero_grad(set_to_none=True)
+            with autocast(self.precision, self.device):
+                scalars = self.model(self.clips, self.samples, mode="loss")
+            self.model.parse_losses(scalars)[0].backward()
+            self.optimizer.step()
 
 
 def count_flops(work: Callable[[], object]) -> dict[str, int]:
@@ -125,25 +135,89 @@ def count_flops(work: Callable[[], object]) -> dict[str, int]:
     return {str(op): int(n) for op, n in counter.get_flop_counts()["Global"].items()}
 
 
-def measure(variant: Variant, settings: Settings) -> Result:
+def measure_step(variant: Variant, settings: Settings) -> Result:
     """Seconds, operations per second and memory of a step."""
-    if variant.compiled and settings.device.type == "cpu":
-        return dict(skipped="compiling for a CPU takes minutes and gains nothing")
     torch.backends.cudnn.benchmark = variant.tuned
     step = TrainingStep(variant, settings)
-    flops = count_flops(step)
+    flops = sum(count_flops(step).values())
     if variant.compiled:
-        step.compile()
-    reset_peak(settings.device)
-    repeats, warmup = (3, 1) if settings.small else (20, 5)
-    time = spread(repeat_seconds(step, settings.device, repeats, warmup))
-    total = sum(flops.values())
+        step.model.backbone.compile()
+    peak_mib(settings.device)
+    repeats, warmup = (2, 1) if settings.small else (12, 4)
+    times = time_repeats(step, settings.device, repeats, warmup)
     return dict(
         precision=variant.precision,
-        clips_per_s=variant.videos * VIEWS / time["seconds"],
-        tflops=1e-12 * total / time["seconds"],
-        flops=total,
-        flops_by_operator=flops,
+        clips_per_s=variant.videos * VIEWS / times["seconds"],
+        tflops=1e-12 * flops / times["seconds"],
+        flops=flops,
         peak_mib=peak_mib(settings.device),
-        **time,
+        **times,
+    )
+
+
+def profile_step(variant: Variant, settings: Settings) -> Result:
+    """Share of each kind of kernel, the longest kernels, and how much of the time any ran.
+
+    ``convolution_tflops`` is the rate while convolutions run. If it is far below that of matrix
+    products, the convolutions' shapes bound the step (few channels, a stem of three); if not, what
+    lies between them does.
+    """
+    torch.backends.cudnn.benchmark = variant.tuned
+    step = TrainingStep(variant, settings)
+    flops = sum(n for op, n in count_flops(step).items() if "convolution" in op)
+    for _ in range(0 if settings.small else 4):
+        step()
+    synchronize(settings.device)
+    on_gpu = settings.device.type == "cuda"
+    with profile(activities=[ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU]) as run:
+        for _ in range(PROFILED_STEPS):
+            step()
+        synchronize(settings.device)
+    result = summarize_kernels(run.events(), on_gpu)
+    seconds = 1e-3 * result["busy_ms"] * result["shares"].get("convolution", 0.0)
+    rate = 1e-12 * flops / seconds if seconds else None
+    return dict(result, precision=variant.precision, convolution_tflops=rate)
+
+
+def kind_of(kernel: str) -> str:
+    """What a kernel is for; ``'other'`` if no pattern knows its name."""
+    lower = kernel.lower()
+    return next((kind for kind, pattern in KINDS.items() if re.search(pattern, lower)), "other")
+
+
+def summarize_kernels(events: Any, on_gpu: bool) -> Result:
+    """Sums of a profile's kernels (operators on a CPU), for one step.
+
+    Raises:
+        RuntimeError: If nothing was recorded.
+    """
+    times: dict[str, float] = defaultdict(float)
+    shares: dict[str, float] = defaultdict(float)
+    spans = []
+    for event in events:
+        # Regions that the program marked span kernels that are listed themselves.
+        wanted = DeviceType.CUDA if on_gpu else DeviceType.CPU
+        if event.device_type == wanted and not event.is_user_annotation:
+            own = event.self_device_time_total if on_gpu else event.self_cpu_time_total
+            times[event.name] += own
+            shares[kind_of(event.name)] += own
+            spans.append((event.time_range.start, event.time_range.end))
+    if not spans:
+        raise RuntimeError("torch.profiler recorded nothing on this device.")
+    total = sum(times.values())
+    span = max(end for _, end in spans) - min(begin for begin, _ in spans)
+    longest = sorted(times, key=lambda name: -times[name])[:LISTED_KERNELS]
+    return dict(
+        busy_ms=total / 1e3 / PROFILED_STEPS,
+        span_ms=span / 1e3 / PROFILED_STEPS,
+        shares={k: v / total for k, v in sorted(shares.items(), key=lambda item: -item[1])},
+        kernels=[
+            dict(
+                name=name[:160],
+                kind=kind_of(name),
+                ms=times[name] / 1e3 / PROFILED_STEPS,
+                share=times[name] / total,
+            )
+            for name in longest
+        ],
     )

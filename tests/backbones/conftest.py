@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -51,6 +55,14 @@ BACKBONES: dict[str, dict[str, Any]] = {
 IN_2D = ("TSN", "MobileNetV2")
 # It takes clips of its own size only, which is none of those that 'auto' tries.
 WIDTHS = {"VideoMAE": 24}
+
+
+@pytest.fixture(scope="session")
+def analysis() -> Iterator[Callable[[str], ModuleType]]:
+    """Import a module of tools/analysis, as its scripts do."""
+    sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "analysis"))
+    yield importlib.import_module
+    sys.path.pop(0)
 
 
 @pytest.fixture

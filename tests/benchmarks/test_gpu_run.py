@@ -1,11 +1,9 @@
+"""benchmarks/gpu: every stage on this CPU, and what is kept when a call is cut short."""
+
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -13,16 +11,10 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
-GPU = Path(__file__).parents[2] / "benchmarks" / "gpu"
-
 
 @pytest.fixture
-def run(monkeypatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(GPU))
-    spec = importlib.util.spec_from_file_location("gpu_run", GPU / "run.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def run(load_gpu) -> ModuleType:
+    return load_gpu("run")
 
 
 @pytest.fixture
@@ -30,12 +22,48 @@ def settings(run, tmp_path: Path):
     return run.Settings(torch.device("cpu"), small=True, data=None, scratch=tmp_path)
 
 
+@pytest.mark.slow
+def test_every_stage_on_a_cpu(run, video_set: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(run.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "videos").symlink_to(video_set)
+    for split in ("train", "test"):
+        (data / f"{split}_split1.txt").symlink_to(video_set / f"{split}.txt")
+    out = tmp_path / "out"
+    call = ["--device", "cpu", "--small", "--out", str(out), "--data", str(data)]
+    assert run.main(call) == run.DONE, capsys.readouterr().out
+    results = {
+        name: json.loads((out / f"{name}_cpu_small.json").read_text())["measurements"]
+        for name in run.STAGES
+    }
+    checks = results["correctness"].values()
+    assert len(checks) > 40 and all(check["passed"] for check in checks)
+    loops = [r for n, r in results["throughput"].items() if n.startswith("loop")]
+    assert len(loops) == 3 and all(0 <= r["input_share"] < 1 for r in loops)
+    table = (out / "throughput_cpu_small.md").read_text()
+    assert "share of matrix rate" in table and "Convolutions run at" in table
+    assert all(result.get("passed", True) for result in results["neighbours"].values())
+    (seed,) = results["pretraining"].values()
+    assert {row["epoch"] for row in seed["figures"]["slic"]} == {0, 1}
+    table = (out / "pretraining_cpu_small.md").read_text()
+    assert "| untrained | 0 | 1 |" in table and "| slic | 1 | 1 |" in table
+
+    # What is done is not done again.
+    before = {path: path.stat().st_mtime_ns for path in out.glob("*.json")}
+    capsys.readouterr()
+    assert run.main(call) == run.DONE
+    assert len(capsys.readouterr().out.splitlines()) == len(run.STAGES)
+    assert {path: path.stat().st_mtime_ns for path in out.glob("*.json")} == before
+
+
 def stage(calls: list[str], **results: object) -> SimpleNamespace:
     """A stage whose measurements return, or raise, what is given."""
 
     def measure(name: str) -> dict:
         calls.append(name)
-        if isinstance(results[name], Exception):
+        if isinstance(results[name], BaseException):
             raise results[name]
         return results[name]
 
@@ -45,40 +73,28 @@ def stage(calls: list[str], **results: object) -> SimpleNamespace:
     )
 
 
-def test_what_is_done_is_not_done_again(run, settings, tmp_path: Path) -> None:
-    calls: list[str] = []
-    some = stage(calls, a=dict(passed=True), b=dict(seconds=1.0))
-    assert run.run_stage("demo", some, settings, tmp_path) == run.DONE
-    assert run.run_stage("demo", some, settings, tmp_path) == run.DONE
-    more = stage(calls, a=dict(passed=True), b=dict(seconds=1.0), c=dict(seconds=2.0))
-    assert run.run_stage("demo", more, settings, tmp_path) == run.DONE
-    assert calls == ["a", "b", "c"]
-    assert (tmp_path / "demo_cpu_small.md").read_text().endswith("3 measurements\n")
-
-
-@pytest.mark.parametrize("bad", [dict(passed=False), RuntimeError("no memory")])
-def test_a_failure_is_written_ends_with_one_and_is_tried_again(
-    run, settings, tmp_path: Path, bad, capsys
+def test_figures_are_on_disk_at_once_and_failures_are_tried_again(
+    run, settings, tmp_path: Path, capsys
 ) -> None:
-    calls: list[str] = []
-    assert run.run_stage("demo", stage(calls, a=bad, b={}), settings, tmp_path) == run.FAILED
+    path, calls = tmp_path / "demo_cpu_small.json", []
+    bad = stage(calls, a=dict(passed=False), b=RuntimeError("no memory"), c=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        run.run_stage("demo", bad, settings, tmp_path)
+    content = json.loads(path.read_text())
+    assert content["machine"]["torch"] == torch.__version__
+    assert content["measurements"]["b"]["failed"] == "RuntimeError: no memory"
+    some = stage(calls, a=dict(passed=False), b=dict(seconds=1.0))
+    assert run.run_stage("demo", some, settings, tmp_path) == run.FAILED
     assert "failed or not as expected: a\n" in capsys.readouterr().out
-    result = json.loads((tmp_path / "demo_cpu_small.json").read_text())["measurements"]["a"]
-    assert result.get("failed", "RuntimeError: no memory") == "RuntimeError: no memory"
     assert run.run_stage("demo", stage(calls, a={}, b={}), settings, tmp_path) == run.DONE
-    assert calls == ["a", "b", "a"]
+    assert calls == ["a", "b", "c", "a", "b", "a"]
+    assert path.with_suffix(".md").read_text().endswith("2 measurements\n")
 
 
-def test_a_measurement_that_is_no_longer_asked_for_does_not_count(run, settings, tmp_path) -> None:
-    run.run_stage("demo", stage([], old=RuntimeError("x")), settings, tmp_path)
-    assert run.run_stage("demo", stage([], new={}), settings, tmp_path) == run.DONE
-
-
-def test_the_time_limit_stops_between_measurements(
+def test_the_time_limit_stops_before_and_within_measurements(
     run, settings, tmp_path: Path, monkeypatch
 ) -> None:
-    calls: list[str] = []
-    clock = [0.0]
+    clock, calls = [0.0], []
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
 
     def slow(name: str) -> dict:
@@ -89,90 +105,76 @@ def test_the_time_limit_stops_between_measurements(
     names = SimpleNamespace(
         measurements=lambda settings: ((n, lambda n=n: slow(n)) for n in "abc"), table=str
     )
-    # After the first there is less left than it took.
     late = dataclasses.replace(settings, time_limit=30, start=0.0)
     assert run.run_stage("demo", names, late, tmp_path) == run.UNFINISHED
-    assert calls == ["a"]
     assert run.run_stage("demo", names, settings, tmp_path) == run.DONE
     assert calls == ["a", "b", "c"]
+    itself = stage(calls, a={}, d=run.OutOfTime(), e={})
+    assert run.run_stage("demo", itself, settings, tmp_path) == run.UNFINISHED
+    assert calls[3:] == ["d"]
+    with pytest.raises(run.OutOfTime):
+        run.pretraining.run_program([], tmp_path / "log", dataclasses.replace(late, time_limit=5))
 
 
-def test_a_measurement_may_run_out_of_time_itself(run, settings, tmp_path: Path) -> None:
-    calls: list[str] = []
-    late = stage(calls, a={}, b=run.OutOfTime(), c={})
-    assert run.run_stage("demo", late, settings, tmp_path) == run.UNFINISHED
-    assert calls == ["a", "b"]
-    kept = json.loads((tmp_path / "demo_cpu_small.json").read_text())["measurements"]
-    assert list(kept) == ["a"]
+def test_figures_of_another_machine_are_not_mixed_in(run, settings, tmp_path: Path) -> None:
+    file = run.StageFile(tmp_path, "demo", settings)
+    file.header = dict(file.header, device="another GPU")
+    file.add("good", dict(passed=True))
+    with pytest.raises(ValueError, match=r"device: another GPU -> cpu.*choose another --out"):
+        run.StageFile(tmp_path, "demo", settings)
+    for content in ("", "{}", "[1, 2]"):
+        file.path.write_text(content)
+        with pytest.raises(ValueError, match=r"demo_cpu_small\.json holds no figures"):
+            run.StageFile(tmp_path, "demo", settings)
+    large = dataclasses.replace(settings, small=False)
+    assert run.StageFile(tmp_path, "demo", large).path.name == "demo_cpu.json"
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
-def test_no_gpu_is_one_sentence(run, tmp_path: Path, capsys) -> None:
-    with pytest.raises(SystemExit):
-        run.main(["--out", str(tmp_path)])
-    assert "torch sees no GPU here: --device cpu --small" in capsys.readouterr().err
+def test_bad_arguments_are_one_sentence(run, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for arguments, said in (
+        ([], "torch sees no GPU here: --device cpu --small"),
+        (["--device", "cpu", "--data", str(tmp_path)], "has no train_split1.txt"),
+    ):
+        with pytest.raises(SystemExit):
+            run.main(["--out", str(tmp_path), *arguments])
+        assert said in capsys.readouterr().err
 
 
-def test_a_folder_that_is_no_video_set_is_one_sentence(run, tmp_path: Path, capsys) -> None:
-    with pytest.raises(SystemExit):
-        run.main(["--device", "cpu", "--out", str(tmp_path), "--data", str(tmp_path)])
-    assert "has no train_split1.txt" in capsys.readouterr().err
+def test_a_program_is_ended_with_all_that_it_started(load_gpu, settings, tmp_path) -> None:
+    pretraining = load_gpu("pretraining")
+    pid_file = tmp_path / "pid"
+    code = (
+        "import subprocess, sys, time;"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
+        f"open({str(pid_file)!r}, 'w').write(str(child.pid)); time.sleep(600)"
+    )
+
+    class Process(pretraining.subprocess.Popen):
+        def wait(self, timeout: float | None = None) -> int:
+            if self.poll() is None and timeout is not None:
+                while not (pid_file.exists() and pid_file.read_text()):
+                    time.sleep(0.01)
+                raise pretraining.subprocess.TimeoutExpired("", timeout)
+            return super().wait()
+
+    late = dataclasses.replace(settings, time_limit=100.0)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(pretraining.OutOfTime):
+        patch.setattr(pretraining.subprocess, "Popen", Process)
+        call = [pretraining.sys.executable, "-S", "-c", code]
+        pretraining.run_program(call, tmp_path / "log", late)
+    stat = Path(f"/proc/{pid_file.read_text()}/stat")
+    while stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z":
+        time.sleep(0.01)
+    failing = [pretraining.sys.executable, "-c", "raise SystemExit('it broke')"]
+    with pytest.raises(RuntimeError, match="ended with 1:\nit broke"):
+        pretraining.run_program(failing, tmp_path / "log", settings)
 
 
-def test_only_stages_on_videos_depend_on_them(run, tmp_path: Path, monkeypatch, capsys) -> None:
-    given = tmp_path / "given"
-    given.mkdir()
-    (given / "train_split1.txt").touch()
-    some = stage([], a={})
-    monkeypatch.setattr(run, "STAGES", dict(correctness=some, throughput=some))
-    call = ["--device", "cpu", "--out", str(tmp_path), "--stage"]
-    with_videos = ["--data", str(given)]
-    assert run.main([*call, "correctness", "throughput"]) == run.DONE
-    assert run.main([*call, "correctness", *with_videos]) == run.DONE
-    with pytest.raises(SystemExit):
-        run.main([*call, "throughput", *with_videos])
-    assert "data: made up -> given): choose another --out" in capsys.readouterr().err
-
-
-def whole_run(out: Path, scratch: Path, *stages: str) -> dict:
-    """Measurements by stage of the real command on this CPU."""
-    environment = dict(os.environ, TMPDIR=str(scratch), OMP_NUM_THREADS="1")
-    call = [sys.executable, "-W", "ignore", str(GPU / "run.py"), "--device", "cpu", "--small"]
-    call += ["--out", str(out), "--stage", *stages]
-    done = subprocess.run(call, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    kept = {name: json.loads((out / f"{name}_cpu_small.json").read_text()) for name in stages}
-    return {name: content["measurements"] for name, content in kept.items()}
-
-
-@pytest.mark.slow
-def test_the_stages_on_a_cpu(run, tmp_path: Path, capsys) -> None:
-    stages = ("correctness", "throughput", "neighbours")
-    results = whole_run(tmp_path / "out", tmp_path, *stages)
-    assert all(r.get("passed", True) for found in results.values() for r in found.values())
-    assert sum("passed" in result for result in results["correctness"].values()) > 40
-    skipped = {n for found in results.values() for n, r in found.items() if "skipped" in r}
-    assert {n for n in skipped if "faiss" not in n and "decoding" not in n} == {
-        "step, bf16, weights, 2 videos, compiled"
-    }
-    loops = [r for n, r in results["throughput"].items() if n.startswith("loop")]
-    assert len(loops) == 3 and all(0 <= r["input_share"] < 1 for r in loops)
-    table = (tmp_path / "out" / "throughput_cpu_small.md").read_text()
-    assert "share of matrix rate" in table and "Without figures" in table
-
-    before = (tmp_path / "out" / "throughput_cpu_small.json").stat().st_mtime_ns
-    call = ["--device", "cpu", "--small", "--out", str(tmp_path / "out"), "--stage", *stages]
-    assert run.main(call) == run.DONE
-    assert len(capsys.readouterr().out.splitlines()) == len(stages)
-    assert (tmp_path / "out" / "throughput_cpu_small.json").stat().st_mtime_ns == before
-
-
-@pytest.mark.slow
-def test_the_pretraining_stage_on_a_cpu(tmp_path: Path) -> None:
-    results = whole_run(tmp_path / "out", tmp_path, "pretraining")
-    figures = {a: r for it in results["pretraining"].values() for a, r in it["figures"].items()}
-    assert list(figures) == ["slic", "motion_alone"]
-    assert all({row["epoch"] for row in rows} == {0, 1} for rows in figures.values())
-    table = (tmp_path / "out" / "pretraining_cpu_small.md").read_text()
-    assert "| random | projection |" in table
-    assert "| slic | backbone |" in table and "| motion_alone | backbone |" in table
+def test_markdown(load_gpu) -> None:
+    module = load_gpu("stage_file")
+    table = module.markdown(["a", "b"], [[None, 0.012345], [False, "x|y\nz"], [12, 45678.9]])
+    rows = ["| - | 0.0123 |", "| NO | x\\|y z |", "| 12 | 45679 |"]
+    assert table.splitlines() == ["| a | b |", "| --- | --- |", *rows]
+    results = dict(a=dict(failed="one\ntwo"), b=dict(skipped="three"), c={})
+    assert module.left_out(results) == "- a: failed: two\n- b: skipped: three"

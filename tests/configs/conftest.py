@@ -1,91 +1,103 @@
-"""Any shipped config, made small enough to run one iteration on generated videos."""
+"""Shipped configs, each read once, and made small enough to run on generated videos."""
 
 from __future__ import annotations
 
 import copy
+import functools
 import gc
-import importlib.util
-from collections.abc import Callable
+import importlib
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from mmaction.registry import MODELS
 from mmengine.config import Config
+from mmengine.logging import MMLogger
+from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from slic_mmaction.datasets.descriptor_file import Descriptors, save_descriptors
 
-CONFIGS = Path(__file__).parents[2] / "configs"
-SIDE = 16
-# What costs time and is no part of a recipe, by the key of a transform or a part of the model.
-WIDTH = 4
-SMALL: dict[str, Any] = dict(
-    size=SIDE,
-    crop_size=SIDE,
-    clip_len=4,
-    hidden_channels=16,
-    batch_size=4,
-    num_workers=0,
-    persistent_workers=False,
-)
-
-
-def shrink(node: Any, videos: Path, small: dict[str, Any] = SMALL) -> None:
-    """Make frames, clips and batches small and put generated videos in the data's place."""
-    if isinstance(node, (list, tuple)):
-        for child in node:
-            shrink(child, videos, small)
-    if not isinstance(node, dict):
-        return
-    for key, value in node.items():
-        if key in small and isinstance(value, (int, float)):
-            node[key] = small[key]
-        elif key == "scale":
-            node[key] = tuple(side if side < 0 else small["size"] + 4 for side in value)
-        elif key == "ann_file":
-            node[key] = str(videos / ("train.txt" if "train" in Path(value).name else "test.txt"))
-        elif key == "data_prefix":
-            node[key] = dict(video=str(videos))
-        elif key == "source" and value == "files":
-            node[key] = "dis"  # flow without files
-        elif key == "cache_dir":
-            node[key] = str(videos / "features")
-        elif key == "group_pattern":
-            node[key] = None  # generated videos have no groups
-        elif key == "descriptors":
-            node[key] = str(videos / "motion.npz")
-        elif key == "num_clusters":
-            node[key] = 3
-        else:
-            shrink(value, videos, small)
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / "configs"
 
 
 @pytest.fixture(scope="session")
-def described(video_set: Path) -> None:
-    """Descriptors of the generated videos."""
-    rng = np.random.default_rng(0)
-    names = (path.stem for path in sorted(video_set.glob("*.mp4")))
-    rows = {name: rng.normal(size=8).astype(np.float32) for name in names}
-    save_descriptors(video_set / "motion.npz", Descriptors(rows, {}))
+def load() -> Callable[[str], Config]:
+    """Read a config by its path below ``configs/``; do not change what is returned."""
+    return functools.cache(lambda name: Config.fromfile(CONFIGS / name))
+
+
+@pytest.fixture(scope="session")
+def trial() -> Iterator[ModuleType]:
+    """``tools/analysis/backbone_trial.py``."""
+    sys.path.insert(0, str(ROOT / "tools" / "analysis"))
+    yield importlib.import_module("backbone_trial")
+    sys.path.pop(0)
+
+
+class _RealNumbers(TorchFunctionMode):
+    """Rates of stochastic depth have values even where tensors have none."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(
+            *args, **dict(kwargs or {}, **({"device": "cpu"} if func is torch.linspace else {}))
+        )
+
+
+@pytest.fixture(scope="session")
+def build() -> Callable[[Config], nn.Module]:
+    """Build a model at its full width, without memory and arithmetic where that is possible."""
+
+    def make(model: Config) -> nn.Module:
+        if model.backbone.type == "TANet":  # copies values
+            return MODELS.build(copy.deepcopy(model))
+        with torch.device("meta"), _RealNumbers():
+            return MODELS.build(copy.deepcopy(model))
+
+    return make
 
 
 @pytest.fixture
-def stand_in(
-    described: None, video_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Path], Config]:
-    """Load a config of ``configs/`` small; its structure, losses and schedule stay."""
-    # Some configs name files that they write, below the present folder.
-    monkeypatch.chdir(tmp_path)
+def cheap_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request) -> None:
+    """Runs in a folder of their own, without what costs most of the time of a tiny one.
 
-    def make(name: Path) -> Config:
-        cfg = Config.fromfile(CONFIGS / name)
-        shrink(cfg._cfg_dict, video_set)
-        if cfg.model.backbone.type == "ResNet3d":
-            cfg.model.backbone.base_channels = WIDTH
-            cfg.model.cls_head.in_channels = 8 * WIDTH
-        cfg.work_dir = str(tmp_path / "work")
-        cfg.experiment_name = tmp_path.name
+    That is the layout of the config's text, and looking for garbage in all of the process after
+    each data set is built; and every parameter's initialisation is logged.
+    """
+    monkeypatch.chdir(tmp_path)  # some configs name files that they write
+    monkeypatch.setattr(Config, "pretty_text", property(repr))
+    monkeypatch.setattr(gc, "collect", lambda: 0)
+    MMLogger.get_instance(request.node.name, log_level="ERROR")
+
+
+@pytest.fixture
+def stand_in(load, trial, cheap_runs, video_set: Path, tmp_path: Path) -> Callable[[str], Config]:
+    """Copy a config, made small; its structure, losses and schedule stay."""
+    rng = np.random.default_rng(0)
+    names = sorted(path.stem for path in video_set.glob("*.mp4"))
+    rows = {name: rng.normal(size=8).astype(np.float32) for name in names}
+    save_descriptors(tmp_path / "motion.npz", Descriptors(rows, {}))
+    values = dict(
+        trial.small_values(video_set, tmp_path, frames=4, pixels=16),
+        num_segments=None,
+        num_clusters=3,
+        group_pattern=None,  # generated videos have no groups
+        descriptors=str(tmp_path / "motion.npz"),
+        source=lambda source: "dis" if source == "files" else source,  # flow without files
+    )
+
+    def make(name: str) -> Config:
+        cfg = copy.deepcopy(load(name))
+        trial.replace_values(cfg._cfg_dict, values)
+        cfg.model.backbone.base_channels = 4
+        cfg.model.cls_head.in_channels = 32
+        cfg.work_dir, cfg.experiment_name = str(tmp_path / "work"), tmp_path.name
         cfg.vis_backends = [dict(type="LocalVisBackend")]
         cfg.visualizer.vis_backends = cfg.vis_backends
         cfg.randomness = dict(seed=0)
@@ -95,53 +107,50 @@ def stand_in(
 
 
 @pytest.fixture(scope="session")
-def overrides() -> ModuleType:
-    """``tools/analysis/backbone_overrides.py``."""
-    path = CONFIGS.parent / "tools" / "analysis" / "backbone_overrides.py"
-    spec = importlib.util.spec_from_file_location("backbone_overrides", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def few_videos(video_set: Path) -> Path:
+    """A folder with 6 training and 2 test videos: many networks cannot be made cheap."""
+    folder = video_set / "few"
+    folder.mkdir()
+    for split, count in (("train", 6), ("test", 2)):
+        lines = (video_set / f"{split}.txt").read_text().splitlines(keepends=True)[:count]
+        (folder / f"{split}.txt").write_text("".join(lines))
+        for line in lines:
+            (folder / line.split()[0]).symlink_to(video_set / line.split()[0])
+    return folder
+
+
+def narrow_c3d(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give C3D, which has no setting for it, a sixteenth of its width."""
+
+    c3d = importlib.import_module("mmaction.models.backbones.c3d")
+
+    class NarrowConv(c3d.ConvModule):
+        def __init__(self, ins: int, outs: int, **options: Any) -> None:
+            super().__init__(max(ins // 16, 3), outs // 16, **options)
+
+    class NarrowLinear(nn.Linear):
+        def __init__(self, ins: int, outs: int) -> None:
+            super().__init__(ins // 16, outs // 16)
+
+    monkeypatch.setattr(c3d, "ConvModule", NarrowConv)
+    monkeypatch.setattr(c3d, "nn", SimpleNamespace(**{**vars(nn), "Linear": NarrowLinear}))
 
 
 @pytest.fixture
-def small_backbone(
-    overrides: ModuleType, video_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], Config]:
-    """Load a config of ``configs/backbones`` small, the finetuning of a family like itself."""
-    monkeypatch.chdir(tmp_path)
-    # Most of a Runner's time goes into the layout of the config that it logs, and into looking for
-    # garbage in all of the process after each dataset that it builds.
-    monkeypatch.setattr(Config, "pretty_text", property(repr))
-    monkeypatch.setattr(gc, "collect", lambda: 0)
+def small_backbone(load, trial, cheap_runs, few_videos: Path, tmp_path: Path, monkeypatch):
+    """Copy a config of ``configs/backbones``, made small."""
+    narrow_c3d(monkeypatch)
 
     def make(name: str) -> Config:
-        cfg = Config.fromfile(CONFIGS / "backbones" / f"{name}.py")
-        family = name.replace("finetune_", "slic_")
-        options = copy.deepcopy(overrides.SMALL[family])
-        frames, pixels = overrides.CLIPS.get(family, overrides.USUAL_CLIP)
-        if name != family:
-            segments = options.pop("model.cls_head.num_segments", None)
-            options.pop("model.cls_head.in_channels", None)
-            if cfg.model.cls_head.type == "TSMHead":
-                options["model.cls_head.num_segments"] = segments
-        cfg.merge_from_dict(options)
-        sizes = dict(size=pixels, crop_size=pixels, clip_len=frames)
-        shrink(cfg._cfg_dict, video_set, dict(SMALL, **sizes))
-        for loader in (cfg.val_dataloader, cfg.test_dataloader):
-            for step in loader.dataset.pipeline:
-                if step.get("num_clips", 0) > 1 or step.get("protocol") == "iic":
-                    step["num_clips"] = 2
-        if "cache_dir" in cfg.test_cfg:
-            cfg.test_cfg.cache_dir = str(tmp_path / "features")
-        else:
-            cfg.test_dataloader.dataset.indices = 1  # ten crops of each clip
-        cfg.train_cfg.update(max_epochs=1, val_interval=1)
+        family = name.removeprefix("slic_").removeprefix("finetune_").removesuffix("_ucf101")
+        cfg = copy.deepcopy(load(f"backbones/{name}.py"))
+        cfg = trial.small_run(cfg, family, few_videos, tmp_path / name)
+        cfg.train_dataloader.batch_size = 3
+        if name == "slic_c3d_ucf101":
+            cfg.model.cls_head.in_channels = 4096 // 16
         cfg.default_hooks.checkpoint.save_optimizer = False
-        cfg.work_dir, cfg.experiment_name = str(tmp_path / name), f"{tmp_path.name}-{name}"
-        cfg.visualizer.vis_backends = [dict(type="LocalVisBackend")]
-        cfg.log_level = "ERROR"
-        cfg.randomness = dict(seed=0)
+        if not name.startswith("slic"):
+            cfg.test_dataloader.dataset.indices = 1  # ten crops of each clip
         return cfg
 
     return make

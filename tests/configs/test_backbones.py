@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import functools
+import json
 from pathlib import Path
 from typing import Any
 
 import mmaction
 import pytest
 import torch
-from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dataset import Compose
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from slic_mmaction.features import load_features
+from torch import Tensor, nn
 
-from slic_mmaction.backbones.required import missing_package
-from slic_mmaction.backbones.trial import try_pretraining, try_retrieval
 from slic_mmaction.compat.checkpoints import load_from_local
 
-FOLDER = Path(__file__).parents[2] / "configs" / "backbones"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "configs" / "backbones"
+ROWS = json.loads((ROOT / "benchmarks" / "results" / "backbones.json").read_text())
 # What --cfg-options or a config may say about initial weights is no other network.
 INITIAL = {"pretrained", "pretrained2d", "clip_pretrained", "init_cfg"}
 ZOO = "mmaction::_base_/models/{}.py"
-# The zoo's file of the network where it has one. That the networks themselves can be built is
-# tested with the table, tests/backbones/test_table_is_current.py.
+# The zoo's file of the network where it has one.
 FAMILIES: dict[str, str | None] = {
     "c2d": ZOO.format("c2d_r50"),
     "c3d": ZOO.format("c3d_sports1m_pretrained"),
@@ -66,22 +66,6 @@ FAMILIES: dict[str, str | None] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def scope() -> None:
-    init_default_scope("mmaction")
-
-
-@functools.cache
-def load(name: str) -> Config:
-    return Config.fromfile(FOLDER / f"{name}.py")
-
-
-def skip_without_its_package(cfg: Config) -> None:
-    package = missing_package(cfg.model.backbone.type)
-    if package is not None:
-        pytest.skip(f"{cfg.model.backbone.type} needs {package}, which is not installed")
-
-
 def clip_of(pipeline: list[dict]) -> dict[str, Any]:
     """Length, interval, side and layout of the clips that a pipeline makes."""
     steps = {step["type"]: step for step in pipeline}
@@ -101,6 +85,12 @@ def pipelines(cfg: Config) -> list[list[dict]]:
     return found + [h.pipeline for h in cfg.custom_hooks if h.type == "PseudoLabelHook"]
 
 
+def skip_without_its_package(trial, cfg: Config) -> None:
+    package = trial.missing_package(cfg.model.backbone.type)
+    if package is not None:
+        pytest.skip(f"{cfg.model.backbone.type} needs {package}, which is not installed")
+
+
 def test_every_config_is_of_a_family() -> None:
     names = {path.stem for path in FOLDER.glob("*_ucf101.py") if "slim" not in path.stem}
     names -= {"zoo_swin_ucf101"}
@@ -109,20 +99,16 @@ def test_every_config_is_of_a_family() -> None:
     }
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
-def test_clips_go_with_the_network(path: Path) -> None:
-    cfg = load(path.stem)
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.py")))
+def test_clips_go_with_the_network(name: str, load) -> None:
+    cfg = load(f"backbones/{name}.py")
     (clip, *others) = [clip_of(pipeline) for pipeline in pipelines(cfg)]
     assert all(other == clip for other in others)
     in_2d = cfg.model.type == "Recognizer2D"
     assert clip["layout"] == ("NCHW" if in_2d else "NCTHW")
     assert cfg.model.data_preprocessor.get("format_shape", "NCHW") == clip["layout"]
-    segments = [
-        part["num_segments"]
-        for part in (cfg.model.backbone, cfg.model.cls_head)
-        if "num_segments" in part
-    ]
-    assert all(number == clip["clip_len"] for number in segments)
+    for part in (cfg.model.backbone, cfg.model.cls_head):
+        assert part.get("num_segments", clip["clip_len"]) == clip["clip_len"]
     if cfg.model.cls_head.type == "SLICHead":
         assert ("num_segments" in cfg.model.cls_head) is in_2d
     for pipeline in pipelines(cfg):
@@ -130,8 +116,9 @@ def test_clips_go_with_the_network(path: Path) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_config_is_the_zoos_network_under_another_head(family: str) -> None:
-    slic, finetuning = load(f"slic_{family}_ucf101"), load(f"finetune_{family}_ucf101")
+def test_a_config_is_the_zoos_network_under_another_head(family: str, load) -> None:
+    slic = load(f"backbones/slic_{family}_ucf101.py")
+    finetuning = load(f"backbones/finetune_{family}_ucf101.py")
     for part in ("type", "backbone", "data_preprocessor"):
         assert finetuning.model[part] == slic.model[part]
     assert clip_of(pipelines(slic)[0]) == clip_of(pipelines(finetuning)[0])
@@ -146,13 +133,36 @@ def test_a_config_is_the_zoos_network_under_another_head(family: str) -> None:
         assert slic.model.data_preprocessor[value] == theirs.data_preprocessor[value]
 
 
+@pytest.mark.parametrize("row", [pytest.param(row, id=row["config"]) for row in ROWS])
+def test_width_and_parameters_are_those_of_the_table(row: dict, load, trial, build) -> None:
+    cfg = load(f"backbones/{row['config']}.py")
+    skip_without_its_package(trial, cfg)
+    model = build(cfg.model)
+    again = "run python tools/analysis/backbone_table.py"
+    assert model.cls_head.in_channels == row["width"], again
+    assert sum(p.numel() for p in model.backbone.parameters()) == row["parameters"], again
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*_slim_*.py")))
+def test_the_networks_for_a_cpu_are_built(name: str, load, build) -> None:
+    cfg = load(f"backbones/{name}.py")
+    clip = clip_of(pipelines(cfg)[0])
+    views = torch.zeros(1, 1, 3, clip["clip_len"], clip["side"], clip["side"], device="meta")
+    if clip["layout"] == "NCHW":
+        views = views[0].transpose(1, 2)
+    model = build(cfg.model)
+    model.eval()
+    feats, _ = model.extract_feat(views)
+    assert model.cls_head(feats).shape == (1, 128)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
-def test_pretraining_retrieval_and_finetuning(family: str, small_backbone) -> None:
+def test_pretraining_retrieval_and_finetuning(family: str, small_backbone, trial) -> None:
     cfg = small_backbone(f"slic_{family}_ucf101")
-    skip_without_its_package(cfg)
-    try_pretraining(cfg)
-    assert try_retrieval(cfg)
+    skip_without_its_package(trial, cfg)
+    trial.try_pretraining(cfg)
+    assert trial.try_retrieval(cfg)
 
     finetuning = small_backbone(f"finetune_{family}_ucf101")
     finetuning.load_from = f"{cfg.work_dir}/epoch_1.pth"
@@ -171,17 +181,72 @@ def test_pretraining_retrieval_and_finetuning(family: str, small_backbone) -> No
     assert 0 <= runner.test()["finetune/10clip_tencrop/top1"] <= 1
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*_slim_*.py")))
-def test_the_networks_for_a_cpu_are_built(name: str) -> None:
-    cfg = load(name)
-    model = MODELS.build(cfg.model)
-    clip = clip_of(pipelines(cfg)[0])
-    shape = (clip["clip_len"], clip["side"], clip["side"])
-    views = torch.zeros(1, 1, 3, *shape)
-    if clip["layout"] == "NCHW":
-        views = views[0].transpose(1, 2)
+class Spy(nn.Module):
+    """In the place of the losses: keeps what they get."""
+
+    def forward(self, embeddings: Tensor, labels: Tensor, generator: object) -> dict[str, Tensor]:
+        self.embeddings = embeddings
+        return dict(loss=embeddings.sum())
+
+
+def embed_alone(model: nn.Module, clip: Tensor) -> Tensor:
     with torch.no_grad():
+        (sample,) = model.test_step(dict(inputs=[clip], data_samples=[ActionDataSample()]))
+    return sample.embedding
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["mobilenet_v2_tsm", "slowfast", "swin", "mvit"])
+def test_views_and_clips_are_not_mixed(family: str, small_backbone, tmp_path: Path) -> None:
+    """A view is embedded as if alone, and a video as the mean of its clips, in 2D and 3D."""
+    cfg = small_backbone(f"slic_{family}_ucf101")
+    for step in cfg.test_dataloader.dataset.pipeline:
+        if step.type == "SampleProtocolClips":
+            step.num_clips = 4
+    cfg.test_cfg.clips_per_pass = 3  # passes begin and end within videos
+    runner = Runner.from_cfg(cfg)
+    model, spy = runner.model, Spy()
+    runner.train_loop.dataloader.dataset.store.start_epoch(seed=0, epoch=0)
+    batch = next(iter(runner.train_dataloader))
+    # Without statistics of a batch, deep networks answer all inputs the same.
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = None
+    with torch.no_grad():
+        model.train()
+        model(**model.data_preprocessor(batch, training=False))
         model.eval()
-        feats, _ = model.extract_feat(views)
-        assert model.cls_head(feats).shape == (1, 128)
+        model.cls_head.losses = nn.ModuleList([spy])
+        model(**model.data_preprocessor(batch, training=False), mode="loss")
+    assert len(batch["inputs"]) > 1 and spy.embeddings.shape[:2] == (len(batch["inputs"]), 3)
+    for views, embeddings in zip(batch["inputs"], spy.embeddings):
+        alone = torch.stack([embed_alone(model, view) for view in views.chunk(3)])
+        assert (alone[0] - alone[1]).abs().max() > 1e-2
+        torch.testing.assert_close(embeddings, alone, rtol=1e-4, atol=1e-4)
+
+    runner.test()
+    separate: dict[str, Tensor] = {}
+    together: dict[str, Tensor] = {}
+    for batch in runner.test_dataloader:
+        assert len(batch["inputs"]) > 1
+        for views, sample in zip(batch["inputs"], batch["data_samples"]):
+            clips = views.split(model.cls_head.num_segments or 1)
+            assert len(clips) == 4
+            separate[sample.video] = torch.stack([embed_alone(model, clip) for clip in clips])
+        with torch.no_grad():
+            samples = model.test_step(batch)
+        together.update((sample.video, sample.embedding) for sample in samples)
+    # Of a video of one or two clips' length all clips are nearly the same, of others not.
+    assert max((rows - rows[0]).abs().max() for rows in separate.values()) > 1e-2
+
+    # The test itself goes by stored features, of queries and gallery.
+    stored: dict[str, Tensor] = {}
+    for index in tmp_path.rglob("features/*/index.json"):
+        features = load_features(index.parent)
+        for name, rows in zip(features.names, features):
+            with torch.no_grad():
+                stored[name] = model.cls_head.projection(torch.from_numpy(rows.copy())).mean(dim=0)
+    assert separate.keys() == together.keys() == stored.keys() and len(separate) == 8
+    for name, rows in separate.items():
+        for embedding in (together[name], stored[name]):
+            torch.testing.assert_close(embedding, rows.mean(dim=0), rtol=1e-4, atol=1e-4)

@@ -1,13 +1,17 @@
-"""Finetuning, Kinetics-400 and the ablations hold the paper's values and differ as they say."""
+"""Configs hold the paper's values, and variants differ in what their names say."""
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from mmengine.config import Config
+
+from slic_mmaction.transforms.clip_draws import Appearance
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MAIN = "slic_r3d_ucf101.py"
@@ -20,6 +24,7 @@ def names(folder: str) -> list[str]:
     return sorted(f"{folder}/{name}" for name in paths if "slim" not in name)
 
 
+@functools.cache
 def load(name: str) -> Config:
     return Config.fromfile(CONFIGS / name)
 
@@ -111,6 +116,105 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 }
 
 
+def test_the_papers_ucf101_recipe() -> None:
+    cfg = load("slic_r3d_ucf101.py")
+    train = cfg.train_dataloader
+    assert train.batch_size == 32 and train.dataset.p_same_video == 0.2
+    assert cfg.optim_wrapper.optimizer == dict(type="SGD", lr=0.1, momentum=0.5, weight_decay=0.0)
+    assert cfg.param_scheduler == [] and cfg.train_cfg.max_epochs == 600
+    view = steps(train.dataset.pipeline)
+    assert view["SampleViewFrames"]["clip_len"] == 16
+    assert view["ClipAugment"] == dict(
+        type="ClipAugment",
+        size=128,
+        area_range=(0.25, 1.0),
+        flip_prob=0.5,
+        brightness=0.5,
+        contrast=0.5,
+        saturation=0.5,
+        hue=0.5,
+        jitter_prob=0.8,
+        gray_prob=0.2,
+        blur_kernel=15,
+        blur_sigma=2.0,
+        blur_prob=0.2,
+    )
+    (hook,) = cfg.custom_hooks
+    assert hook.interval == 5 and hook.clusterer == dict(type="FINCH", level=0)
+    assert "begin" not in hook  # no warm-up
+    triplet, temporal = cfg.model.cls_head.losses
+    assert triplet.margin == 0.2 and triplet.mining == "random_violating"
+    assert temporal.margin == 0.04 and "loss_weight" not in temporal
+    head = cfg.model.cls_head
+    assert (head.in_channels, head.hidden_channels, head.out_channels) == (512, 2048, 128)
+    normalise = cfg.model.data_preprocessor
+    mean, std = torch.tensor(normalise.mean) / 255, torch.tensor(normalise.std) / 255
+    torch.testing.assert_close(mean, torch.tensor([0.485, 0.456, 0.406]))
+    torch.testing.assert_close(std, torch.tensor([0.229, 0.224, 0.225]))
+
+
+def test_the_papers_evaluation_clip() -> None:
+    (hook,) = load("slic_r3d_ucf101.py").custom_hooks
+    clip = steps(hook.pipeline)
+    assert clip["SampleFrames"]["num_clips"] == 1 and clip["SampleFrames"]["test_mode"]
+    assert clip["Resize"]["scale"] == (-1, 128) and clip["CenterCrop"]["crop_size"] == 128
+
+
+def test_the_papers_retrieval() -> None:
+    cfg = load("retrieval/slic_r3d_ucf101.py")
+    clips = steps(cfg.test_dataloader.dataset.pipeline)
+    assert clips["SampleProtocolClips"]["protocol"] == "iic"
+    assert clips["SampleProtocolClips"].get("clip_len", 16) == 16
+    assert clips["Resize"]["scale"] == (171, 128) and clips["Resize"]["keep_ratio"] is False
+    assert clips["CenterCrop"]["crop_size"] == 128
+    assert cfg.test_evaluator.ks == (1, 5, 10, 20, 50)
+
+
+def test_flow_is_added_right_after_decoding() -> None:
+    flow, rgb = load("slic_r3d_ucf101_flow.py"), load(MAIN)
+    pipeline = list(flow.train_dataloader.dataset.pipeline)
+    at = [step["type"] for step in pipeline].index("FlowView")
+    assert pipeline.pop(at) == dict(
+        type="FlowView",
+        source="files",
+        root="data/ucf101/flow",
+        video_root=rgb.train_dataloader.dataset.dataset.data_prefix.video,
+        prob=0.25,
+    )
+    assert pipeline == rgb.train_dataloader.dataset.pipeline
+    assert "Decode" in pipeline[at - 1]["type"] and pipeline[at]["type"] == "ClipAugment"
+    changed = differences("slic_r3d_ucf101_flow.py")
+    assert all(path.startswith(f"{DATASET}.pipeline.") for path in changed)
+
+
+def test_augmentation_on_the_device_is_that_of_the_workers() -> None:
+    cfg = load("slic_r3d_ucf101_device_aug.py")
+    preprocessor, normalise = (c.model.data_preprocessor for c in (cfg, load(MAIN)))
+    assert preprocessor.type == "SLICDataPreprocessor"
+    assert Appearance(**preprocessor.augment) == Appearance()
+    for key in ("mean", "std", "format_shape"):
+        assert preprocessor[key] == normalise[key]
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    (crop,) = [step for step in pipeline if step.type.startswith("Clip")]
+    assert crop["size"] == 128 and crop["area_range"] == (0.25, 1.0)
+    assert "modalities" in pipeline[-1].meta_keys
+    changed = differences("slic_r3d_ucf101_device_aug.py")
+    own = (f"{DATASET}.pipeline.", "model.data_preprocessor.")
+    assert all(path.startswith(own) for path in changed)
+
+
+@pytest.mark.parametrize("name", ["slic_r3d_ucf101", "slic_r3d_slim_ucf101"])
+def test_motion_changes_the_clustering_alone(name: str) -> None:
+    motion, rgb = load(f"{name}_motion.py"), load(f"{name}.py")
+    number, hook = len(motion.custom_hooks) - 1, motion.custom_hooks[-1]
+    assert hook.descriptors == "data/ucf101/motion.npz" and hook.pipeline == []
+    assert hook.clusterer == dict(type="FINCH", num_clusters=round(0.0875 * 9537))
+    same = {key: value for key, value in hook.items() if key in rgb.custom_hooks[-1]}
+    assert {**rgb.custom_hooks[-1], "clusterer": hook.clusterer, "pipeline": []} == same
+    changed = differences(f"{name}_motion.py", f"{name}.py")
+    assert all(path.startswith(f"custom_hooks.{number}.") for path in changed)
+
+
 def test_every_row_of_the_ablation_table_is_there() -> None:
     assert names("ablations") == sorted(f"ablations/slic_r3d_ucf101_{n}.py" for n in ABLATIONS)
 
@@ -153,7 +257,7 @@ def test_kinetics400_pretraining() -> None:
 
 @pytest.mark.parametrize("name", names("finetune"))
 def test_the_finetuning_recipe(name: str) -> None:
-    """CoCLR's protocol (Han et al., NeurIPS 2020)."""
+    """CoCLR's protocol, as the paper's section 4 takes it."""
     cfg = load(name)
     optim = cfg.optim_wrapper
     assert optim.optimizer == dict(type="Adam", lr=1e-3, weight_decay=1e-3)

@@ -4,9 +4,9 @@
     python tools/analysis/backbone_table.py --redo               everything
     python tools/analysis/backbone_table.py slic_c3d_ucf101 --redo
 
-Each config is examined in a process of its own: width, parameters and forward time with its real
-settings, then an iteration or two of pretraining with a clustering, and a retrieval with several
-clips of each video, on generated videos with the network made small (backbone_overrides.py).
+Width, parameters and forward time are measured with a config's real settings; then follow two
+iterations of pretraining with a clustering, and a retrieval with three clips of each video, on
+generated videos with the network made small (backbone_trial.py).
 A row is kept while its backbone and clips in the config are what they were; a failed one is tried
 again. The rows are in benchmarks/results/backbones.json.
 """
@@ -14,134 +14,230 @@ again. The rows are in benchmarks/results/backbones.json.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import os
+import datetime
+import hashlib
+import json
+import platform
+import re
+import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from backbone_overrides import CLIPS, SMALL, USUAL_CLIP
+import torch
+from backbone_trial import missing_package, small_run, try_pretraining, try_retrieval
+from mmaction.registry import MODELS
+from mmcv.transforms import Compose
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from rich.progress import track
 
-from slic_mmaction.backbones.examine import (
-    Row,
-    config_paths,
-    examine,
-    fingerprint,
-    is_settled,
-)
-from slic_mmaction.backbones.table import (
-    put_between_markers,
-    read_rows,
-    to_markdown,
-    write_rows,
-)
-from slic_mmaction.durable_file import write_text
-from slic_mmaction.preparation.progress import progress_bar
+from slic_mmaction.durable_file import durable_file
+from slic_mmaction.evaluation.records import code_version
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs" / "backbones"
 ROWS = ROOT / "benchmarks" / "results" / "backbones.json"
 PAGE = ROOT / "docs" / "backbones.md"
-SIDE = 64
-LENGTHS = {"train": (6, 20, 24, 28, 32, 36, 40, 44), "test": (16, 30, 48)}
+BEGIN = "<!-- backbone table: begin, written by tools/analysis/backbone_table.py -->"
+END = "<!-- backbone table: end -->"
+HEAD = ["backbone", "config", "feature width", "parameters", "clip", "forward, CPU"]
+HEAD += ["pretraining verified", "retrieval verified"]
+Row = dict[str, Any]
 
 
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+def config_paths() -> dict[str, Path]:
+    """Configs that have a row, by name; those of narrower networks have none."""
+    paths = sorted(CONFIGS.glob("slic_*_ucf101.py"))
+    return {path.stem: path for path in paths if "_slim_" not in path.stem}
+
+
+def pseudo_label_hook(cfg: Config) -> dict[str, Any]:
+    """The hook that clusters, as the config has it."""
+    return next(hook for hook in cfg.custom_hooks if hook["type"] == "PseudoLabelHook")
+
+
+def identity(cfg: Config) -> Row:
+    """Type of the backbone, and eight digits of a hash of the network and the clip it gets."""
+    model = cfg.model.to_dict()
+    seen = [model["backbone"], model.get("neck"), pseudo_label_hook(cfg)["pipeline"]]
+    digest = hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
+    return dict(backbone=cfg.model.backbone.type, fingerprint=digest[:8])
+
+
+def is_current(row: Row, cfg: Config) -> bool:
+    """Whether examining the config here could say nothing more than the row does."""
+    same = row.items() >= identity(cfg).items()
+    return same and not row["problems"] and row["missing"] == missing_package(row["backbone"])
+
+
+def measure(cfg: Config, video: Path) -> Row:
+    """Width, size and speed of a config's backbone, with random weights."""
+    init_default_scope("mmaction")
+    recognizer = MODELS.build(cfg.model)
+    pipeline = Compose(pseudo_label_hook(cfg)["pipeline"])
+    sample = pipeline(dict(filename=str(video), label=0, start_index=0, modality="RGB"))
+    clip = recognizer.data_preprocessor(pseudo_collate([sample]))["inputs"]
+    recognizer.eval()
+    seconds = []
+    with torch.no_grad():
+        for _ in range(4):
+            start = time.process_time()
+            recognizer.extract_feat(clip, stage="backbone")
+            seconds.append(time.process_time() - start)
+    # (1, views, C, T, H, W), or (1, frames, C, H, W) for a 2D network.
+    frames, pixels = (clip.shape[3], clip.shape[4]) if clip.ndim == 6 else clip.shape[1:4:2]
+    return dict(
+        width=recognizer.cls_head.in_channels,
+        parameters=sum(parameter.numel() for parameter in recognizer.backbone.parameters()),
+        frames=frames,
+        pixels=pixels,
+        forward_seconds=statistics.median(seconds[1:]),
+    )
+
+
+def examine(path: Path, videos: Path) -> Row:
+    """The row of a config: measured with one thread, then tried; failures are in ``problems``."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    cfg = Config.fromfile(path)
+    names = Path("/proc/cpuinfo")
+    processor = re.search(r"model name\s*: (.+)", names.read_text()) if names.is_file() else None
+    row = dict(
+        identity(cfg),
+        config=path.stem,
+        **dict.fromkeys(("width", "parameters", "frames", "pixels", "forward_seconds")),
+        losses=[],
+        retrieval={},
+        missing=missing_package(cfg.model.backbone.type),
+        problems={},
+        date=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
+        commit=code_version(),
+        torch=torch.__version__,
+        machine=processor[1] if processor else platform.machine(),
+    )
+    family = path.stem.removeprefix("slic_").removesuffix("_ucf101")
+    with tempfile.TemporaryDirectory() as folder:
+        small = small_run(Config.fromfile(path), family, videos, Path(folder) / path.stem)
+        # Each begins with what the one before it leaves.
+        stages: dict[str, Callable[[], Row]] = dict(
+            figures=lambda: measure(cfg, videos / "train_1.mp4"),
+            pretraining=lambda: dict(losses=try_pretraining(small)),
+            retrieval=lambda: dict(retrieval=try_retrieval(small)),
+        )
+        for stage, work in {} if row["missing"] else stages.items():
+            try:
+                row.update(work())
+            except Exception as error:  # Whatever it is: it is this row's result.
+                row["problems"][stage] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+                break
+    return row
+
+
+def cells(row: Row) -> list[str]:
+    """A row of the table; what failed stands in the place of what it would have found."""
+    problems = {stage: f"no: {said:.157}" for stage, said in row["problems"].items()}
+    config = f"[{row['config']}](../configs/backbones/{row['config']}.py)"
+    if row["width"] is None:
+        reason = f"needs {row['missing']}" if row["missing"] else problems["figures"]
+        found = [reason, *"-----"]
+    else:
+        found = [str(row["width"]), f"{row['parameters'] / 1e6:.1f} M"]
+        found += [f"{row['frames']} x {row['pixels']} px", f"{row['forward_seconds']:.2f} s"]
+        for stage, result in (("pretraining", "losses"), ("retrieval", "retrieval")):
+            found.append("yes" if row[result] else problems.get(stage, "-"))
+    # A bar would end a cell.
+    return [text.replace("|", "\\|") for text in (f"`{row['backbone']}`", config, *found)]
+
+
+def to_markdown(rows: Sequence[Row]) -> str:
+    """The table, and a line that says where its numbers come from."""
+    lines = [HEAD, ["---", "---", "--:", "--:", "---", "--:", "---", "---"], *map(cells, rows)]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    sources = {(row["date"], row["commit"], row["torch"], row["machine"]) for row in rows}
+    said = (
+        f"{date}, commit {commit}, torch {torch_}, one thread of {machine}"
+        for date, commit, torch_, machine in sorted(sources)
+    )
+    return f"{table}\n\nMeasured: {'; '.join(said)}.\n"
+
+
+def put_between_markers(page: str, table: str) -> str:
+    """A page with what stands between :data:`BEGIN` and :data:`END` replaced.
+
+    Raises:
+        ValueError: If the page lacks them.
+    """
+    before, begin, rest = page.partition(BEGIN + "\n")
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"The page has no place for the table: put {BEGIN} and {END} into it.")
+    return f"{before}{begin}\n{table}\n{end}{after}"
+
+
+def write_videos(root: Path) -> None:
+    """Write a few short videos of noise, and their annotation files."""
+    rng = np.random.default_rng(0)
+    for split, lengths in (("train", (6, *range(20, 48, 4))), ("test", (16, 30, 48))):
+        names = [f"{split}_{number}.mp4" for number in range(len(lengths))]
+        for name, length in zip(names, lengths):
+            fourcc = cv2.VideoWriter.fourcc(*"mp4v")
+            writer = cv2.VideoWriter(str(root / name), fourcc, 25, (64, 64))
+            for frame in rng.integers(0, 256, (length, 64, 64, 3), dtype=np.uint8):
+                writer.write(frame)
+            writer.release()
+        lines = [f"{name} {number % 2}\n" for number, name in enumerate(names)]
+        (root / f"{split}.txt").write_text("".join(lines))
+
+
+def run(names: Sequence[str], redo: bool) -> None:
+    """Examine and write; page and rows are written after each config.
+
+    Raises:
+        ValueError: If there is no config of a name, or the page has no markers.
+    """
+    paths = config_paths()
+    if unknown := [name for name in names if name not in paths]:
+        raise ValueError(f"There is no config {unknown[0]}: choose among {', '.join(paths)}.")
+    rows = {row["config"]: row for row in (json.loads(ROWS.read_text()) if ROWS.exists() else [])}
+    wanted = [
+        name
+        for name in names or paths
+        if redo or name not in rows or not is_current(rows[name], Config.fromfile(paths[name]))
+    ]
+
+    def save() -> None:
+        kept = [rows[name] for name in paths if name in rows]
+        page = put_between_markers(PAGE.read_text(encoding="utf-8"), to_markdown(kept))
+        for path, text in ((ROWS, json.dumps(kept, indent=1) + "\n"), (PAGE, page)):
+            with durable_file(path) as file:
+                file.write(text.encode())
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_videos(Path(folder))
+        for name in track(wanted, "configs"):
+            rows[name] = examine(paths[name], Path(folder))
+            save()
+            print(" | ".join(cells(rows[name])))
+    save()
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the tool; exits with 2 and one sentence if an input cannot be used."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", help="only these configs, such as slic_c3d_ucf101")
     parser.add_argument("--redo", action="store_true", help="examine what has a row, too")
-    return parser.parse_args(argv)
-
-
-def write_videos(root: Path) -> None:
-    """Write a few short videos of a moving blob, and their annotation files."""
-    for split, lengths in LENGTHS.items():
-        lines = []
-        for number, length in enumerate(lengths):
-            name = f"{split}_{number}.mp4"
-            size = (SIDE, SIDE)
-            writer = cv2.VideoWriter(str(root / name), cv2.VideoWriter.fourcc(*"mp4v"), 25, size)
-            if not writer.isOpened():
-                raise OSError(f"OpenCV cannot write {root / name}: it has no mp4v encoder.")
-            rng = np.random.default_rng([len(lengths), number])
-            ground = cv2.resize(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8), size)
-            step = rng.uniform(-3, 3, 2)
-            for t in range(length):
-                x, y = (SIDE / 2 + t * step) % SIDE
-                writer.write(cv2.circle(ground.copy(), (int(x), int(y)), 9, (255, 255, 255), -1))
-            writer.release()
-            lines.append(f"{name} {number % 2}\n")
-        (root / f"{split}.txt").write_text("".join(lines))
-
-
-def examine_apart(path: Path, videos: Path) -> Row:
-    """:func:`examine` in a process of its own, whose death is a row as well."""
-    small, clip = SMALL.get(path.stem, {}), CLIPS.get(path.stem, USUAL_CLIP)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as process:
-        try:
-            return process.submit(examine, path, small, clip, videos).result()
-        except BrokenProcessPool:
-            cfg = Config.fromfile(path)
-            died = dict(figures="the process died: out of memory?")
-            return Row(path.stem, cfg.model.backbone.type, fingerprint(cfg), problems=died)
-
-
-def outcome(row: Row) -> str:
-    """A row in a word or a sentence."""
-    if row.missing:
-        return f"needs {row.missing}"
-    return "; ".join(f"{stage}: {said}" for stage, said in row.problems.items()) or "verified"
-
-
-def save(rows: dict[str, Row]) -> None:
-    """Write rows and page."""
-    kept = [rows[name] for name in config_paths(CONFIGS) if name in rows]
-    write_rows(ROWS, kept)
-    write_text(PAGE, put_between_markers(PAGE.read_text(encoding="utf-8"), to_markdown(kept)))
-
-
-def run(args: argparse.Namespace) -> None:
-    """Examine and write.
-
-    Raises:
-        ValueError: If there is no config of a name, or the page has no markers.
-    """
-    paths = config_paths(CONFIGS)
-    unknown = [name for name in args.names if name not in paths]
-    if unknown:
-        raise ValueError(f"There is no config {unknown[0]}: choose among {', '.join(paths)}.")
-    rows = {row.config: row for row in read_rows(ROWS)}
-    wanted = [
-        name
-        for name in args.names or paths
-        if args.redo or name not in rows or not is_settled(rows[name], Config.fromfile(paths[name]))
-    ]
-    with tempfile.TemporaryDirectory() as folder, progress_bar("configs", len(wanted)) as done:
-        write_videos(Path(folder))
-        for name in wanted:
-            rows[name] = examine_apart(paths[name], Path(folder))
-            save(rows)
-            print(f"{name}: {outcome(rows[name])}")
-            done()
-    save(rows)
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run the tool; exits with 2 and one sentence if an input cannot be used."""
-    # Before a process of its own begins: it reads this when it loads torch.
-    os.environ["OMP_NUM_THREADS"] = "1"
+    args = parser.parse_args(argv)
     try:
-        run(parse_args(argv))
+        run(args.names, args.redo)
     except (OSError, ValueError) as error:
         print(f"{Path(__file__).name}: {error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -1,0 +1,201 @@
+"""The GPU's checks see what is wrong, and its figures count what they say."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from torch import nn
+from torch.autograd import DeviceType
+
+from slic_mmaction.losses import PseudoLabelTripletLoss
+from slic_mmaction.models import device_augment
+
+
+@pytest.fixture
+def settings(load_gpu, tmp_path: Path):
+    return load_gpu("settings").Settings(torch.device("cpu"), True, None, tmp_path)
+
+
+def test_the_largest_relative_error_decides(load_gpu) -> None:
+    module = load_gpu("correctness")
+    error, judge = module.relative_error, module.judge
+    ones = torch.ones(4, dtype=torch.float64)
+    assert error(ones * 1.01, ones) == pytest.approx(0.01)
+    assert error(ones * 2, 0 * ones) == 4.0
+    assert error(torch.tensor([1.0, math.nan]), torch.ones(2)) == math.inf
+    with pytest.raises(ValueError, match=r"Compared \(4,\) with \(2,\)"):
+        error(ones, torch.ones(2))
+    result = judge(dict(value=1e-6, gradient=2e-3), 1e-3)
+    assert result == dict(passed=False, error=2e-3, where="gradient", tolerance=1e-3)
+    assert judge(dict(value=1e-3), 1e-3)["passed"]
+
+
+class AlmostTriplet(PseudoLabelTripletLoss):
+    """Right in float64, where the reference is computed; a thousandth off in float32."""
+
+    def forward(self, embeddings, labels, generator=None):
+        scalars = super().forward(embeddings, labels, generator)
+        factor = 1.0 if embeddings.dtype == torch.float64 else 1.001
+        return {name: value * factor for name, value in scalars.items()}
+
+
+def test_what_is_wrong_is_seen(load_gpu, settings, monkeypatch) -> None:
+    module = load_gpu("correctness")
+    monkeypatch.setitem(MODELS.module_dict, "PseudoLabelTripletLoss", AlmostTriplet)
+    for precision in ("float32", "bf16"):
+        result = module.check_loss(dict(type="PseudoLabelTripletLoss"), precision, settings)
+        assert not result["passed"] and 5e-4 < result["error"] < 2e-3
+
+    wrong_hue = lambda clips, shifts: clips.flip(1)  # noqa: E731
+    monkeypatch.setitem(device_augment.ADJUST, device_augment.HUE, wrong_hue)
+    result = module.check_augmentation(settings)
+    # Both devices make the same mistake; the worker's path does not.
+    assert not result["passed"] and result["worst_clip_mean_to_worker"] > 2
+    assert result["error"] == 0
+
+    real, calls = module.first_neighbors, []
+
+    def one_wrong(rows: torch.Tensor, metric: str) -> np.ndarray:
+        found = np.array(real(rows, metric))
+        found[7] = (found[7] + len(calls)) % len(found)
+        calls.append(metric)
+        return found
+
+    monkeypatch.setattr(module, "first_neighbors", one_wrong)
+    result = module.check_clustering("cosine", settings)
+    assert not result["passed"] and result["neighbours_that_differ"] == 1
+
+
+def test_the_table_of_checks(load_gpu, settings) -> None:
+    module = load_gpu("correctness")
+    labels = dict(module.measurements(settings))
+    assert {label.split(",")[0].split()[0] for label in labels} >= set(module.registered_losses())
+    assert len(module.registered_losses()) >= 5
+    good = dict(passed=True, error=1e-6, where="gradient", tolerance=1e-4)
+    table = module.table(dict(a=good, b=dict(failed="RuntimeError: x")))
+    assert table.splitlines()[2:] == [
+        "| a | yes | 1e-06 | 0.0001 | gradient |",
+        "| b | failed | - | - | RuntimeError: x |",
+    ]
+
+
+def test_operations_of_a_convolution_by_hand(load_gpu) -> None:
+    """Two for each product: forward, gradient of the weights, gradient of the input."""
+    layer = nn.Conv3d(4, 6, 3, stride=(1, 2, 2), padding=1, bias=False)
+    rows = torch.randn(2, 4, 3, 8, 8)
+    forward = 2 * (2 * 6 * 3 * 4 * 4) * (4 * 27)
+    count = load_gpu("training_step").count_flops
+    assert sum(count(lambda: layer(rows)).values()) == forward
+    assert sum(count(lambda: layer(rows).sum().backward()).values()) == 2 * forward
+    rows.requires_grad_()
+    assert sum(count(lambda: layer(rows).sum().backward()).values()) == 3 * forward
+
+
+def test_a_step_trains_in_the_layout_asked_for(load_gpu, settings) -> None:
+    module = load_gpu("training_step")
+    for layout in ("usual", "loaded", "hook", "weights"):
+        step = module.TrainingStep(module.Variant("fp32", layout, 2), settings)
+        last = dict(memory_format=torch.channels_last_3d)
+        weight = step.model.backbone.layer1[0].conv1.conv.weight
+        assert step.clips.flatten(0, 1).is_contiguous(**last) == (layout != "usual")
+        assert weight.is_contiguous(**last) == (layout == "weights")
+        hooks = step.model.backbone.conv1.conv._forward_pre_hooks
+        assert bool(hooks) == (layout == "hook")
+    before = weight.detach().clone()
+    step()
+    assert not torch.equal(before, weight)
+
+
+def test_kinds_of_kernels(load_gpu) -> None:
+    kinds = {
+        "sm90_xmma_fprop_implicit_gemm_bf16bf16_bf16f32_f32_nhwckrsc_nhwc": "convolution",
+        "cutlass__5x_cudnn::Kernel<cutlass_tensorop_bf16_s16816wgrad_optimized>": "convolution",
+        "void cudnn::ops::nchwToNhwcKernel<__nv_bfloat16, ...>": "layout",
+        "void cudnn::bn_fw_tr_1C11_kernel_NCHW<float, ...>": "batch norm",
+        "void at::native::batch_norm_collect_statistics_channels_last<...>": "batch norm",
+        "nvjet_hsh_128x256_64x4_1x2_h_bz_coopA_TNT": "matrix product",
+        "void at::native::(anonymous namespace)::multi_tensor_apply_kernel<...>": "optimizer",
+        "void at::native::unrolled_elementwise_kernel<direct_copy_kernel_cuda>": "copy",
+        "Memcpy HtoD (Pinned -> Device)": "copy",
+        "void at::native::reduce_kernel<512, 1, at::native::ReduceOp<...>>": "reduction",
+        "void at::native::vectorized_elementwise_kernel<4, ...>": "elementwise",
+        "triton_poi_fused_convolution_backward_relu_3": "fused by the compiler",
+        "something_new": "other",
+    }
+    kind_of = load_gpu("training_step").kind_of
+    assert {kernel: kind_of(kernel) for kernel in kinds} == kinds
+
+
+def test_only_kernels_of_the_device_are_counted(load_gpu) -> None:
+    def event(name: str, device: DeviceType, annotation: bool, begin: int, end: int):
+        return SimpleNamespace(
+            name=name,
+            device_type=device,
+            is_user_annotation=annotation,
+            time_range=SimpleNamespace(start=begin, end=end),
+            self_device_time_total=end - begin,
+        )
+
+    module = load_gpu("training_step")
+    events = [
+        event("aten::conv3d", DeviceType.CPU, False, 0, 500),
+        event("Optimizer.step#SGD.step", DeviceType.CUDA, True, 0, 900),
+        event("xmma_fprop", DeviceType.CUDA, False, 100, 700),
+        event("elementwise_kernel", DeviceType.CUDA, False, 800, 1000),
+    ]
+    result = module.summarize_kernels(events, on_gpu=True)
+    assert result["shares"] == dict(convolution=0.75, elementwise=0.25)
+    assert result["busy_ms"] == pytest.approx(0.8 / module.PROFILED_STEPS)
+    assert result["span_ms"] == pytest.approx(0.9 / module.PROFILED_STEPS)
+    assert [kernel["name"] for kernel in result["kernels"]] == ["xmma_fprop", "elementwise_kernel"]
+    with pytest.raises(RuntimeError, match="recorded nothing"):
+        module.summarize_kernels([], on_gpu=True)
+
+
+def test_a_step_is_held_against_the_rate_of_its_own_precision(load_gpu) -> None:
+    figures = dict(seconds=0.05, seconds_low=0.04, seconds_high=0.06, clips_per_s=1920.0)
+    table = load_gpu("throughput").table(
+        {
+            "matrix product, fp32": dict(tflops=50.0),
+            "matrix product, bf16": dict(tflops=800.0),
+            "step, one": dict(figures, precision="bf16", tflops=400.0, peak_mib=2048.0),
+            "step, two": dict(figures, precision="fp32", tflops=40.0, peak_mib=None),
+            "step, three": dict(figures, precision="tf32", tflops=40.0, peak_mib=None),
+        }
+    )
+    assert "| one | 50 | 40-60 | 1920 | 400 | 0.5 | 2048 |" in table
+    assert "| two | 50 | 40-60 | 1920 | 40 | 0.8 | - |" in table
+    assert "| three | 50 | 40-60 | 1920 | 40 | - | - |" in table
+
+
+def test_the_call_of_the_experiments(load_gpu, settings, tmp_path: Path) -> None:
+    pretraining = load_gpu("pretraining")
+    large = settings.__class__(torch.device("cpu"), False, None, tmp_path)
+    assert pretraining.run_seed(("slic",), 0, 1, large) == dict(skipped="needs videos: --data")
+    call = pretraining.command(("slic", "instance"), 3, 7, tmp_path / "data", large)
+    for name, values in (("--arms", ["slic", "instance"]), ("--seeds", ["3"]), ("--epochs", ["7"])):
+        at = call.index(name) + 1
+        assert call[at : at + len(values)] == values
+    options = dict(option.split("=", 1) for option in call[call.index("--cfg-options") + 1 :])
+    cfg = Config.fromfile(call[call.index("--config") + 1])
+    cfg.merge_from_dict(options)
+    training, hook, evaluation = (
+        cfg.train_dataloader.dataset,
+        cfg.custom_hooks[0],
+        cfg.evaluation_dataset,
+    )
+    assert hook.type == "PseudoLabelHook"
+    for pipeline in (training.pipeline, hook.pipeline, evaluation.pipeline):
+        assert pipeline[0].path == str(tmp_path / "frames")
+        assert {s.clip_len for s in pipeline if "clip_len" in s} == {8}
+    sets = (training.dataset, evaluation.gallery, evaluation.query)
+    assert [videos.ann_file for videos in sets] == [
+        str(tmp_path / "data" / f"{split}_split1.txt") for split in ("train", "train", "test")
+    ]
