@@ -31,8 +31,8 @@ class BadVideos:
     other's in :meth:`merge_ranks`.
 
     Args:
-        videos (BaseDataset): The N videos.
-        max_ratio (float): Share of unreadable videos at which a run goes on.
+        videos: The N videos.
+        max_ratio: Share of unreadable videos at which a run goes on.
 
     Raises:
         ValueError: If max_ratio is not in 0..1.
@@ -78,12 +78,7 @@ class BadVideos:
             raise UnreadableVideoError(str(error)) from error
 
     def note_lost(self, index: int, results: dict) -> None:
-        """Log a video once that holds fewer frames than promised (it is looped).
-
-        Args:
-            index (int): The video.
-            results (dict): Results of a pipeline with :class:`DecodeFrames`.
-        """
+        """Log a video once that holds fewer frames than promised (:func:`lost_frames`)."""
         message = lost_frames(video_name(self._videos, index), results)
         if message and not self._marks[index] & SHORT:
             self._marks[index] |= SHORT
@@ -120,11 +115,11 @@ def lost_frames(name: str, results: dict) -> str | None:
     """Say that a video was shorter than its header says.
 
     Args:
-        name (str): The video.
-        results (dict): Results of a pipeline with :class:`DecodeFrames`.
+        name: The video.
+        results: Results of a pipeline with :class:`DecodeFrames`.
 
     Returns:
-        str | None: One sentence, or None if all frames were there.
+        One sentence, or None if all frames were there.
     """
     lost = results.get("lost_frames", 0)
     if not lost:

@@ -30,8 +30,7 @@ class BackboneLoadingHook(Hook):
     - that is to be tested or validated with a head that no checkpoint has.
 
     Args:
-        min_matched (float): Share of the backbone's values that the checkpoint must hold.
-            Defaults to 0.5.
+        min_matched: Share of the backbone's values that the checkpoint must hold.
 
     Raises:
         ValueError: In these cases, or if min_matched is not in 0..1.

@@ -33,7 +33,7 @@ def use_channels_last(network: nn.Module) -> None:
     """Prepare all convolutions of a network.
 
     Args:
-        network (nn.Module): Any network; its ``Conv2d`` and ``Conv3d`` are changed in place.
+        network: Any network; its ``Conv2d`` and ``Conv3d`` are changed in place.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from mmaction.registry import HOOKS
+from mmengine.dataset import DefaultSampler
 from mmengine.dist import all_gather_object, all_reduce, get_dist_info
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import Tensor
+from torch.utils.data import DataLoader
 
-from .batch_videos import batch_videos
+from ..datasets.cluster_aware_dataset import ClusterAwareDataset
+from ..datasets.videos import video_name
 
 
 @HOOKS.register_module()
@@ -91,6 +95,32 @@ def _finding(runner: Runner, batch_idx: int, batch: Any, outputs: dict[str, Any]
             else f" for videos that {type(loader.sampler).__name__} does not tell"
         )
     )
+
+
+def batch_videos(loader: DataLoader, batch: dict[str, Any], batch_idx: int) -> list[str]:
+    """Paths of the videos in a batch, each once, in the order of the batch.
+
+    Args:
+        loader: That the batch came from, in the epoch of the batch.
+        batch: ``inputs`` and ``data_samples``, as the loader gave it.
+        batch_idx: 0-based number of the batch in its epoch on this rank.
+
+    Returns:
+        The paths; none if neither the samples nor the order of the sampler tell.
+    """
+    dataset = loader.dataset
+    indices: Sequence[int]
+    if isinstance(dataset, ClusterAwareDataset):
+        # Says more than the order: positives, and who took an unreadable video's place.
+        indices = [i for s in batch["data_samples"] for i in s.video_indices.tolist()]
+        dataset = dataset.videos
+    elif isinstance(loader.sampler, DefaultSampler) and hasattr(dataset, "get_data_info"):
+        # Stock samples do not tell their video, but this order can be drawn a second time.
+        assert loader.batch_sampler is not None  # a loader with a sampler has one
+        indices = list(loader.batch_sampler)[batch_idx]
+    else:
+        return []
+    return list(dict.fromkeys(video_name(dataset, index) for index in indices))
 
 
 def _check_weights(runner: Runner, state: dict[str, Tensor]) -> None:

@@ -11,7 +11,7 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ..preparation.atomic import write_text
+from ..durable_file import durable_file
 from ..results.provenance import (
     FILE_NAME,
     code_version,
@@ -80,4 +80,5 @@ class RunRecordHook(Hook):
 
     @master_only
     def _write(self, runner: Runner) -> None:
-        write_text(Path(runner.log_dir) / FILE_NAME, json.dumps(self.record, indent=1) + "\n")
+        with durable_file(Path(runner.log_dir) / FILE_NAME) as file:
+            file.write((json.dumps(self.record, indent=1) + "\n").encode())

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from slic_mmaction.datasets.descriptor_file import Descriptors, save_descriptors
+from slic_mmaction.pseudo_labels.descriptors import Descriptors, save_descriptors
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SIDE = 16

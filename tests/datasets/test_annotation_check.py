@@ -1,9 +1,13 @@
+"""Wrong annotation files and options of stock datasets: a sentence, and where it is wrong."""
+
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mmengine.registry import init_default_scope
 
 from slic_mmaction.datasets.videos import build_videos, true_labels
 
@@ -60,6 +64,7 @@ def test_names_with_spaces_and_another_delimiter(tmp_path: Path) -> None:
         ("a.mp4 0\nb\0.mp4 1\n", r"list\.txt:2 holds a NUL character"),
         ("a.mp4 0\rb.mp4 1\r", r"list\.txt:1 holds a carriage return that ends no line"),
         ("a.mp4 0\nb.mp4 99999999999999999999\n", r"list\.txt:2 has '9+' as label, .* too large"),
+        ("", r"list\.txt lists no video\.$"),
         (f"a.mp4 {'9' * 9999}\n", r"list\.txt:1 has '9{,20}\.\.\.9+' as label"),
     ],
 )
@@ -126,3 +131,41 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("a.mp4 0\n")
     os.symlink(tmp_path / "list.txt", tmp_path / "link")
     assert len(build_videos(dict(type="mmaction.VideoDataset", ann_file=str(tmp_path / "link"))))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(ann_file=None), "VideoDataset needs ann_file of type str, but got None"),
+        (dict(data_prefix="videos"), "needs data_prefix of type Mapping, but got 'videos'"),
+        (dict(num_classes="101"), r"needs num_classes of type int or NoneType, but got '101'"),
+        (dict(start_index=0.5), "needs start_index of type int"),
+        (dict(multi_class="no"), "needs multi_class of type bool"),
+        (dict(delimiter=3), r"needs delimiter of type str or NoneType"),
+    ],
+)
+def test_an_option_of_the_wrong_type_is_named(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        build_videos({"type": "mmaction.VideoDataset", "ann_file": "a.txt", **options})
+
+
+@pytest.mark.parametrize(
+    ("kind", "prefix", "needed"),
+    [
+        ("VideoDataset", dict(img="frames"), "video"),
+        ("VideoDataset", dict(video=None), "video"),
+        ("RawframeDataset", dict(video="videos"), "img"),
+    ],
+)
+def test_the_part_of_the_prefix_is_named(kind: str, prefix: dict, needed: str) -> None:
+    with pytest.raises(ValueError, match=rf"{kind} needs data_prefix=dict\({needed}=FOLDER\)"):
+        build_videos(dict(type=f"mmaction.{kind}", ann_file="a.txt", data_prefix=prefix))
+
+
+def test_what_is_no_dataset_is_named() -> None:
+    for wrong in (None, "videos", 3, [], {}, dict(ann_file="a.txt")):
+        with pytest.raises(TypeError, match="A dataset of videos was expected, such as dict"):
+            build_videos(wrong)
+    init_default_scope("mmaction")
+    with pytest.raises(KeyError, match="NoSuch is not in the mmaction::dataset registry"):
+        build_videos(dict(type="NoSuch"))

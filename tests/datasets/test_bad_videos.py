@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader
 
 from slic_mmaction.datasets import ClusterAwareDataset
 from slic_mmaction.datasets.bad_videos import TooManyBadVideosError
-from slic_mmaction.datasets.embedding_dataset import EmbeddingDataset, collate_readable
 from slic_mmaction.decoding import UnreadableVideoError
+from slic_mmaction.pseudo_labels.embedding import EmbeddingDataset, collate_readable
 
 CLIP = [
     dict(type="OpenVideo"),
@@ -86,7 +86,7 @@ def test_a_bad_video_is_replaced_by_the_next(folder: Path, log) -> None:
 
 def test_a_bad_positive_is_replaced_too(folder: Path) -> None:
     dataset = make(folder, p_same_video=0.0)
-    dataset.store.update([0, 1, 0, 1, 2, 2, 3, 3])  # 2, 5 and 6 are somebody's only mate
+    dataset.store.update([0, 1, 0, 1, 2, 2, 3, 3])  # 2, 5 and 6 are somebody's only positive
     samples = [dataset[i]["data_samples"] for i in range(8)]
     indices = [sample.video_indices.tolist()[:2] for sample in samples]
     assert indices == [[1, 3], [1, 3], [3, 1], [3, 1], [1, 3], [1, 3], [1, 3], [1, 3]]

@@ -20,7 +20,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from slic_mmaction.compat.checkpoints import load_from_local
-from slic_mmaction.hooks.batch_videos import batch_videos
+from slic_mmaction.hooks.invalid_loss_hook import batch_videos
 
 NAN, INF = float("nan"), float("inf")
 
@@ -180,7 +180,6 @@ def test_an_order_that_cannot_be_drawn_again_tells_no_videos(run) -> None:
         runner.train()
 
 
-@pytest.mark.slow
 def test_anchors_and_positives_of_a_slic_batch_are_named(tiny_config) -> None:
     cfg = tiny_config()
     cfg.custom_hooks.append(dict(type="SpoilClips", epoch=1))

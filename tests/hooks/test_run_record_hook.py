@@ -14,10 +14,6 @@ from mmengine.runner import Runner
 from slic_mmaction.compat.checkpoints import load_from_local
 from slic_mmaction.results.provenance import code_version, experiment_name
 
-pytestmark = pytest.mark.slow
-
-RECORD = dict(run_record=dict(type="RunRecordHook"))
-
 
 def record_of(runner: Runner) -> dict:
     return json.loads((Path(runner.log_dir) / "run_record.json").read_text())
@@ -26,7 +22,6 @@ def record_of(runner: Runner) -> dict:
 @pytest.fixture
 def run(tiny_config, tmp_path: Path):
     def make(name: str = "work", **options: object) -> Runner:
-        options = dict(default_hooks__run_record=RECORD["run_record"], **options)
         return Runner.from_cfg(tiny_config(tmp_path / name, **options))
 
     return make

@@ -37,12 +37,12 @@ def test_a_noise_video_is_a_positive_of_itself_and_a_negative_of_all_others(labe
 
 @given(labels=LABELS, index=st.integers(0, 11))
 @settings(deadline=None, max_examples=100)
-def test_a_noise_video_is_nobodys_mate(labels, index):
+def test_a_noise_video_is_nobodys_positive(labels, index):
     store = PseudoLabelStore(len(labels))
     store.update(labels)
     index %= len(labels)
-    mates = {store.mate(index) for _ in range(20)}
-    assert mates == {index} if labels[index] == -1 else all(labels[m] != -1 for m in mates)
+    drawn = {store.draw_positive(index) for _ in range(20)}
+    assert drawn == {index} if labels[index] == -1 else all(labels[m] != -1 for m in drawn)
 
 
 def test_the_loss_of_a_batch_of_noise_videos_by_hand():

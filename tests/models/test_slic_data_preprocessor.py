@@ -13,9 +13,8 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from slic_mmaction.datasets.embedding_dataset import EmbeddingDataset
-from slic_mmaction.hooks.embedding import embed_videos
 from slic_mmaction.models import SLICDataPreprocessor, slic_data_preprocessor
+from slic_mmaction.pseudo_labels.embedding import EmbeddingDataset, embed_videos
 
 NORMALISE = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], format_shape="NCTHW")
 VIEWS = (3, 3, 4, 16, 20)  # views, channels, frames, height, width
@@ -195,7 +194,7 @@ def test_videos_are_embedded_without_augmentation(
     cfg = device_config(tiny_config, tmp_path)
     (hook,) = cfg.custom_hooks
     training_set = DATASETS.build(cfg.train_dataloader.dataset)
-    clips = EmbeddingDataset(training_set.videos, hook.pipeline)
+    clips = EmbeddingDataset(training_set.videos, hook.pipeline, training_set.bad_videos)
     loader = DataLoader(
         clips, 4, sampler=DefaultSampler(clips, shuffle=False), collate_fn=pseudo_collate
     )

@@ -9,9 +9,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from slic_mmaction.datasets.descriptor_file import Descriptors, read_descriptors, save_descriptors
 from slic_mmaction.flow import motion_boundary_histograms, sampled_flow
 from slic_mmaction.preparation.workers import Failure
+from slic_mmaction.pseudo_labels.descriptors import Descriptors, read_descriptors, save_descriptors
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "tools" / "data" / "extract_motion.py"

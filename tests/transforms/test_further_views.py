@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slic_mmaction.datasets.draws import seeded_draws
+from slic_mmaction.datasets.cluster_aware_dataset import seeded_draws
 from slic_mmaction.transforms import DecodeFrames, OpenVideo
 from slic_mmaction.transforms.view_frames import (
     SampleViewFrames,

@@ -1,0 +1,72 @@
+"""Short runs of a config, and what they leave behind."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+_numbers = itertools.count()
+
+
+def train(cfg: Config, *hooks: Hook) -> Runner:
+    # MMEngine keeps one message hub for each name, and its own names change each second only.
+    cfg.experiment_name = f"{cfg.experiment_name}-{next(_numbers)}"
+    runner = Runner.from_cfg(cfg)
+    for hook in hooks:
+        runner.register_hook(hook)
+    runner.train()
+    return runner
+
+
+def log_of(runner: Runner) -> str:
+    return Path(runner.log_dir, f"{runner.timestamp}.log").read_text()
+
+
+def labels_of(runner: Runner) -> list[int]:
+    return runner.train_dataloader.dataset.store.labels.tolist()
+
+
+def hook_of(runner: Runner, name: str) -> Hook:
+    return next(hook for hook in runner.hooks if type(hook).__name__ == name)
+
+
+def scalars_of(runner: Runner, name: str) -> dict[int, float]:
+    """Logged values by step."""
+    lines = Path(runner.log_dir, "vis_data", "scalars.json").read_text().splitlines()
+    return {r["step"]: r[name] for r in map(json.loads, lines) if name in r}
+
+
+def state(path: Path) -> dict[str, Any]:
+    return torch.load(path, weights_only=False)  # written by a test
+
+
+def interrupted_at(checkpoint: Path, work: Path) -> Path:
+    """A work directory as a run left it that was killed after it had saved ``checkpoint``."""
+    work.mkdir()
+    shutil.copy(checkpoint, work)
+    (work / "last_checkpoint").write_text(str(work / checkpoint.name))
+    return work
+
+
+def assert_same(ours: Any, theirs: Any, where: str = "") -> None:
+    """Equal to the last bit, through dicts and lists."""
+    if isinstance(ours, dict):
+        assert ours.keys() == theirs.keys(), where
+        for key in ours:
+            assert_same(ours[key], theirs[key], f"{where}/{key}")
+    elif isinstance(ours, torch.Tensor):
+        assert torch.equal(ours, theirs), where
+    elif isinstance(ours, (list, tuple)):
+        assert len(ours) == len(theirs), where
+        for i, pair in enumerate(zip(ours, theirs)):
+            assert_same(*pair, f"{where}/{i}")
+    else:
+        assert ours == theirs, where
