@@ -52,12 +52,9 @@ def check_options(kind: type[BaseActionDataset], options: Mapping[str, Any]) -> 
 
 
 def check_annotation(dataset: BaseActionDataset) -> None:
-    """Check the annotation file of a stock dataset that lists videos or raw frames.
+    """Check the file of a stock dataset of videos or raw frames, built with ``lazy_init=True``.
 
     Datasets of any other type have formats of their own and are not checked.
-
-    Args:
-        dataset: Not yet loaded (``lazy_init=True``).
 
     Raises:
         FileNotFoundError: If the annotation file does not exist, or is a folder or a pipe.

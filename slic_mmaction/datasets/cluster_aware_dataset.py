@@ -23,14 +23,7 @@ OF_POSITIVE = (POSITIVE, FAST_POSITIVE)
 
 
 def sample_seed(seed: int, epoch: int, index: int, attempt: int = 0) -> int:
-    """Mix a run's seed, an epoch and a sample's index into one 63-bit seed.
-
-    Args:
-        seed: Seed of the run, not negative.
-        epoch: 0-based epoch.
-        index: Index of the sample in its dataset.
-        attempt: How many draws of the sample had to be given up.
-    """
+    """Mix a run's seed, an epoch, a sample's index and an attempt into one 63-bit seed."""
     state = np.random.SeedSequence((seed, epoch, index, attempt)).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))
 
@@ -39,10 +32,9 @@ def sample_seed(seed: int, epoch: int, index: int, attempt: int = 0) -> int:
 def seeded_draws(seed: int) -> Iterator[None]:
     """Seed Python's, NumPy's and torch's global generators, then put them back.
 
-    Any transform, ours or stock, thereby draws the same for the same sample in the
-    same epoch, whatever the number of workers and however often a run was resumed
-    (MMEngine seeds its workers without regard to the epoch). Restoring keeps the
-    main process's own draws intact with ``num_workers=0``.
+    Any transform, ours or stock, thereby draws the same for the same sample in the same epoch,
+    whatever the number of workers and however often a run was resumed. Restoring keeps the main
+    process's own draws intact with ``num_workers=0``.
     """
     python_state, numpy_state = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
@@ -84,8 +76,8 @@ class ClusterAwareDataset(Dataset):
             ``'fast_positive'``, ``'shuffled_anchor'`` (see :class:`SampleViewFrames`).
 
     Raises:
-        ValueError: If p or max_bad_ratio is not in 0..1, a view is unknown, the dataset is
-            empty or a line of its annotation file is wrong.
+        ValueError: If a value is not in 0..1, a view is unknown, or the annotation file is empty
+            or wrong.
     """
 
     def __init__(

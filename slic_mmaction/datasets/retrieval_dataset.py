@@ -61,8 +61,6 @@ class RetrievalDataset(Dataset):
             RuntimeError: If the video cannot be read. It is not replaced by another, as in
                 training: the result would be wrong.
         """
-        if not 0 <= index < len(self):
-            raise IndexError(f"There are {len(self)} videos, but number {index} was asked for.")
         role, videos, position = "query", self.query, index
         if index >= len(self.query):
             role, videos, position = "gallery", self.gallery, index - len(self.query)

@@ -21,9 +21,8 @@ class BackboneLoadingHook(Hook):
     """Take from ``load_from`` what fits: the backbone, and the head if it is a classifier's.
 
     MMEngine loads with ``strict=False``: weights whose names do not match are left random
-    with a line in the log. This hook works on the checkpoint before it is loaded. A head of
-    another kind (SLIC's projection) or of another number of classes is dropped, one table
-    tells matched, missing and unexpected names, and a run stops
+    with a line in the log. Here a head of another kind (SLIC's projection) or of another number
+    of classes is dropped, one table tells matched, missing and unexpected names, and a run stops
 
     - whose checkpoint holds too little of the backbone, or no weights where MMEngine has them,
     - that is to train without any checkpoint (from scratch: a config without this hook),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -52,7 +51,7 @@ class ExactResumeHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Put the plan of the batches into the checkpoint."""
         plan = BatchPlan.of(runner.train_dataloader, runner.world_size)
-        checkpoint.setdefault("meta", {})[META_KEY] = asdict(plan)
+        checkpoint.setdefault("meta", {})[META_KEY] = plan._asdict()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Keep the plan of a run that is resumed for :meth:`before_train`."""
@@ -79,7 +78,14 @@ class ExactResumeHook(Hook):
             warning = check_batches(then, now)
             if warning:
                 runner.logger.warning(warning)
-            check_position(runner.epoch, runner.iter, then.epoch_length)
+            extra = runner.iter - runner.epoch * then.epoch_length
+            if extra:
+                raise ValueError(
+                    f"The checkpoint was saved after iteration {extra} of {then.epoch_length} of "
+                    f"epoch {runner.epoch + 1}, and resuming there would train these {extra} "
+                    "batches twice: resume from a checkpoint that ends an epoch, as "
+                    "CheckpointHook(by_epoch=True) saves them."
+                )
             if now.epoch_length != then.epoch_length:
                 _change_epoch_length(runner, then.epoch_length, now.epoch_length)
         _check_accumulation(runner)
@@ -98,23 +104,15 @@ class ExactResumeHook(Hook):
         _seed(runner.seed, runner.iter, get_rank(), 1)
 
 
-@dataclass(frozen=True)
-class BatchPlan:
-    """How a training set is cut into batches. A checkpoint carries its own.
-
-    Attributes:
-        ranks: Number of processes.
-        batch_size: Videos in a batch of one rank.
-        epoch_length: Iterations of an epoch.
-    """
+class BatchPlan(NamedTuple):
+    """How a training set is cut into batches. A checkpoint carries its own."""
 
     ranks: int
-    batch_size: int
-    epoch_length: int
+    batch_size: int  # of one rank
+    epoch_length: int  # in iterations
 
     @classmethod
     def of(cls, loader: DataLoader, ranks: int) -> BatchPlan:
-        """The plan of a rank's loader."""
         # A loader with a batch sampler of its own has no batch_size.
         batch_size: Any = loader.batch_size or getattr(loader.batch_sampler, "batch_size", 1)
         return cls(ranks, batch_size, len(loader))
@@ -137,11 +135,9 @@ def check_batches(then: BatchPlan, now: BatchPlan) -> str | None:
     """
     total = then.ranks * then.batch_size
     if now.ranks * now.batch_size != total:
-        fitting = (
-            f"set train_dataloader.batch_size={total // now.ranks}"
-            if total % now.ranks == 0
-            else f"use a number of ranks that divides {total}"
-        )
+        fitting = f"set train_dataloader.batch_size={total // now.ranks}"
+        if total % now.ranks:
+            fitting = f"use a number of ranks that divides {total}"
         raise ValueError(
             f"The checkpoint was trained with {then} = {total} videos at once, but this run has "
             f"{now} = {now.ranks * now.batch_size}: {fitting} to resume, or start another run "
@@ -154,26 +150,6 @@ def check_batches(then: BatchPlan, now: BatchPlan) -> str | None:
             "bit-identical."
         )
     return None
-
-
-def check_position(epoch: int, iteration: int, epoch_length: int) -> None:
-    """Refuse a checkpoint from the middle of an epoch.
-
-    Args:
-        epoch: Finished epochs.
-        iteration: Finished iterations.
-        epoch_length: Iterations of an epoch when the checkpoint was saved.
-
-    Raises:
-        ValueError: With the reason.
-    """
-    extra = iteration - epoch * epoch_length
-    if extra:
-        raise ValueError(
-            f"The checkpoint was saved after iteration {extra} of {epoch_length} of epoch "
-            f"{epoch + 1}, and resuming there would train these {extra} batches twice: resume "
-            "from a checkpoint that ends an epoch, as CheckpointHook(by_epoch=True) saves them."
-        )
 
 
 def _check_accumulation(runner: Runner) -> None:

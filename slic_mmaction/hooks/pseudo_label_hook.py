@@ -11,11 +11,14 @@ from mmaction.registry import HOOKS, TASK_UTILS
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import Tensor
 
+from ..clustering.team import Clusterer
 from ..datasets.cluster_aware_dataset import require_cluster_aware
 from ..datasets.videos import data_folder, true_labels, video_name
-from ..pseudo_labels.embedding import embedding_model
-from ..pseudo_labels.labelling import Labeller
+from ..pseudo_labels.descriptors import descriptors_of
+from ..pseudo_labels.embedding import embedding_loader, embedding_model
+from ..pseudo_labels.labelling import label_videos
 from ..pseudo_labels.report import clustering_report, save_labels
 from ..pseudo_labels.resume import resumed_labels
 from .rank_agreement import check_same_batches, check_same_labels, ranks_timeout
@@ -27,9 +30,7 @@ CHECKPOINT_KEY = "pseudo_labels"
 class PseudoLabelHook(Hook):
     """Embed, cluster and hand out pseudo-labels before every ``interval``-th epoch.
 
-    Each rank embeds, and searches first neighbours for, its share of the videos; rank 0
-    clusters and sends the labels to all. They are written into the store that the loader
-    workers read, into
+    Labels are written into the store that the loader workers read, into
     ``work_dir/pseudo_labels/epoch_E.npz`` and into checkpoints, so that a resumed run
     continues with them. True labels are used for the logged NMI, AMI and purity only.
 
@@ -43,11 +44,9 @@ class PseudoLabelHook(Hook):
         begin: First epoch (0-based) that is clustered.
         batch_size: Videos embedded at once on each rank.
         num_workers: Loader workers for embedding.
-        max_embedding_bytes: Larger embeddings (4 N D bytes) go to a memory-mapped file in the work
-            dir. The default of 8 GiB is 16 million videos of 128 dimensions.
+        max_embedding_bytes: Larger embeddings (4 N D bytes) go to a file in the work dir.
         second_pipeline: Another pipeline of the same videos, such as one with
-            ``FrameDifference(prob=1)``. Videos are then clustered by what they look like in both,
-            see :func:`join_views`. None by default, as in the paper.
+            ``FrameDifference(prob=1)``, as a further view (:func:`join_views`).
         descriptors: File of one vector for each video, made without the network
             (``tools/data/extract_motion.py``), as a further view. A video without one belongs to
             no cluster; more than the training set's ``max_bad_ratio`` are an error.
@@ -55,10 +54,9 @@ class PseudoLabelHook(Hook):
             ones as the paper does.
 
     Raises:
-        ValueError: If interval or begin make no sense, or the pipeline or the EMAHook is
-            missing.
-        TypeError: If the training set is not a :class:`ClusterAwareDataset` or the loop
-            does not run by epoch.
+        ValueError: If interval or begin make no sense, or the pipeline or the EMAHook is missing.
+        TypeError: If the training set is not a :class:`ClusterAwareDataset` or the loop does not
+            run by epoch.
     """
 
     # Before the logger, whose line of the epoch then comes after the clustering's.
@@ -84,7 +82,9 @@ class PseudoLabelHook(Hook):
             )
         if clusterer is not None and not pipeline and descriptors is None:
             raise ValueError("PseudoLabelHook needs a pipeline to embed the videos it clusters.")
-        self.clusterer = None if clusterer is None else TASK_UTILS.build(clusterer)
+        self.clusterer: Clusterer | None = None
+        if clusterer is not None:
+            self.clusterer = TASK_UTILS.build(clusterer)
         # Travels in checkpoints, to be compared with that of a resumed run.
         recipe = clusterer if descriptors is None else [clusterer, descriptors, bool(pipeline)]
         self._recipe = json.dumps(recipe, sort_keys=True, default=str)
@@ -96,7 +96,7 @@ class PseudoLabelHook(Hook):
         self.num_workers = num_workers
         self.max_embedding_bytes = max_embedding_bytes
         self.averaged = averaged
-        self._labeller: Labeller | None = None
+        self._rows: tuple[Tensor, np.ndarray] | None = None
         self._resumed: dict | None = None
         self._must_cluster = False
         self._previous: np.ndarray | None = None
@@ -112,17 +112,13 @@ class PseudoLabelHook(Hook):
         self._true_labels = true_labels(videos)
         if self.clusterer is not None:
             embedding_model(runner, self.averaged)  # refuses early
-            self._labeller = Labeller(
-                self._dataset,
-                self._videos,
-                self.clusterer,
-                self.pipelines,
-                self.descriptors,
-                self.batch_size,
-                self.num_workers,
-                self.max_embedding_bytes,
-                Path(runner.work_dir),
-            )
+            self._loaders = [
+                embedding_loader(self._dataset, pipeline, self.batch_size, self.num_workers)
+                for pipeline in self.pipelines
+            ]
+            if self.descriptors is not None:
+                max_missing = self._dataset.bad_videos.max_ratio
+                self._rows = descriptors_of(self.descriptors, videos, max_missing)
         if self._resumed is not None:
             self._restore(runner, self._resumed)
             self._resumed = None
@@ -136,8 +132,8 @@ class PseudoLabelHook(Hook):
         # Descriptors alone would be clustered the same way every time.
         interval = self.interval if self.pipelines else float("inf")
         due = since_begin >= 0 and since_begin % interval == 0
-        if self._labeller is not None and (due or self._must_cluster):
-            self._cluster(runner, self._labeller)
+        if self.clusterer is not None and (due or self._must_cluster):
+            self._cluster(runner, self.clusterer)
             self._must_cluster = False
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -157,8 +153,7 @@ class PseudoLabelHook(Hook):
 
     def _restore(self, runner: Runner, saved: dict) -> None:
         folder = data_folder(self._dataset.videos)
-        once = not self.pipelines
-        found = resumed_labels(saved, self._videos, folder, self._recipe, once)
+        found = resumed_labels(saved, self._videos, folder, self._recipe, not self.pipelines)
         for warning in found.warnings:
             runner.logger.warning(warning)
         begun = self.clusterer is not None and runner.epoch >= self.begin
@@ -172,12 +167,19 @@ class PseudoLabelHook(Hook):
         if runner.epoch > self.begin:
             self._previous = found.labels
 
-    def _cluster(self, runner: Runner, labeller: Labeller) -> None:
-        labels = labeller(
+    def _cluster(self, runner: Runner, clusterer: Clusterer) -> None:
+        labels = label_videos(
             embedding_model(runner, self.averaged),
+            self._dataset,
+            clusterer,
+            self._loaders,
+            self._rows,
+            self._videos,
             runner.logger,
-            ranks_timeout(runner),
             trained=runner.iter > 0,
+            timeout=ranks_timeout(runner),
+            max_bytes=self.max_embedding_bytes,
+            folder=Path(runner.work_dir),
         )
         self._dataset.store.update(labels)
         moment = f"before epoch {runner.epoch + 1}"

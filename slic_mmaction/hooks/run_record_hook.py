@@ -12,13 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ..durable_file import durable_file
-from ..results.provenance import (
-    FILE_NAME,
-    code_version,
-    config_family,
-    config_hash,
-    experiment_name,
-)
+from ..results import provenance
 
 META_KEY = "run_record"
 
@@ -38,11 +32,11 @@ class RunRecordHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Write what is known before anything is loaded."""
         self.record = dict(
-            name=experiment_name(runner.cfg.filename, runner.experiment_name),
-            config_hash=config_hash(runner.cfg),
-            family=config_family(runner.cfg),
+            name=provenance.experiment_name(runner.cfg.filename, runner.experiment_name),
+            config_hash=provenance.config_hash(runner.cfg),
+            family=provenance.config_family(runner.cfg),
             seed=runner.seed,
-            commit=code_version(),
+            commit=provenance.code_version(),
             world_size=runner.world_size,
             origin=None,
         )
@@ -80,5 +74,5 @@ class RunRecordHook(Hook):
 
     @master_only
     def _write(self, runner: Runner) -> None:
-        with durable_file(Path(runner.log_dir) / FILE_NAME) as file:
+        with durable_file(Path(runner.log_dir) / provenance.FILE_NAME) as file:
             file.write((json.dumps(self.record, indent=1) + "\n").encode())

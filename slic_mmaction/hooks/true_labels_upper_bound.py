@@ -18,7 +18,7 @@ from ..datasets.videos import true_labels
 class TrueLabelsUpperBoundHook(Hook):
     """Give the TRUE labels to the training in the place of clusters: this is supervised.
 
-    For one row of an ablation table, what clustering could reach at best.
+    For one row of an ablation table: what clustering could reach at best.
 
     Raises:
         TypeError: If the training set is not a :class:`ClusterAwareDataset`.

@@ -39,9 +39,6 @@ def save_descriptors(path: Path, descriptors: Descriptors) -> None:
     Args:
         path: Where to; the file appears whole or not at all.
         descriptors: At least one.
-
-    Raises:
-        OSError: If the file cannot be written.
     """
     with durable_file(path) as file:
         np.savez(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.dataset import BaseDataset, Compose, DefaultSampler, pseudo_collate
+from mmengine.dataset import Compose, DefaultSampler, pseudo_collate
 from mmengine.dist import all_reduce, get_rank
 from mmengine.hooks import EMAHook
 from mmengine.model import BaseModel, is_model_wrapper
@@ -16,7 +16,6 @@ from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..datasets.bad_videos import BadVideos
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
 from ..datasets.videos import make_clips, video_info
 from ..decoding import UnreadableVideoError
@@ -48,22 +47,12 @@ class EmbeddingDataset(Dataset):
     It shares the list of videos with the training set, so that position i is the same
     video in both: every label lands on its own video. It shares the list of bad videos,
     too: none is replaced here, an unreadable one has no clip.
-
-    Args:
-        videos: The videos that :class:`ClusterAwareDataset` wraps.
-        pipeline: Transforms from file name to packed inputs.
-        bad_videos: Those of the training set.
     """
 
-    def __init__(
-        self,
-        videos: BaseDataset,
-        pipeline: Sequence[dict | Callable],
-        bad_videos: BadVideos,
-    ) -> None:
-        self.videos = videos
+    def __init__(self, dataset: ClusterAwareDataset, pipeline: Sequence[dict | Callable]) -> None:
+        self.videos = dataset.videos
+        self.bad_videos = dataset.bad_videos
         self.pipeline = Compose(pipeline)
-        self.bad_videos = bad_videos
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -82,12 +71,7 @@ class EmbeddingDataset(Dataset):
 
 
 def collate_readable(samples: Sequence[dict]) -> dict:
-    """Batch the samples of :class:`EmbeddingDataset`.
-
-    Returns:
-        ``unreadable``, the indices of videos without a clip; and, if there are others, their
-        ``inputs`` and ``data_samples`` as lists.
-    """
+    """Batch the samples of :class:`EmbeddingDataset`; ``unreadable`` lists those without a clip."""
     clips = [sample for sample in samples if "unreadable" not in sample]
     batch = pseudo_collate(clips) if clips else {}
     unreadable = [sample["unreadable"] for sample in samples if "unreadable" in sample]
@@ -95,18 +79,15 @@ def collate_readable(samples: Sequence[dict]) -> dict:
 
 
 def embedding_loader(
-    dataset: ClusterAwareDataset,
-    pipeline: Sequence[dict | Callable],
-    batch_size: int,
-    num_workers: int,
+    dataset: ClusterAwareDataset, pipeline: Sequence[dict | Callable], batch_size: int, workers: int
 ) -> DataLoader:
     """This rank's share of a training set's videos, through an evaluation pipeline."""
-    clips = EmbeddingDataset(dataset.videos, pipeline, dataset.bad_videos)
+    clips = EmbeddingDataset(dataset, pipeline)
     return DataLoader(
         clips,
         batch_size=batch_size,
         sampler=DefaultSampler(clips, shuffle=False, round_up=False),
-        num_workers=num_workers,
+        num_workers=workers,
         collate_fn=collate_readable,
     )
 
@@ -118,8 +99,7 @@ def embed_videos(
     """Embed every readable video once, in evaluation mode, and put the mode back.
 
     The data sample of a video carries its ``video_index``, which decides the row, so
-    neither the order of a loader nor of the ranks can shift an embedding to another
-    video. There is one copy of the embeddings on each rank.
+    neither the order of a loader nor of the ranks can shift an embedding to another video.
 
     Args:
         model: A recognizer, not wrapped for distribution, whose ``predict`` writes ``embedding``
@@ -184,7 +164,7 @@ def new_matrix(
         dim: D.
         device: Where a matrix of at most ``max_bytes`` goes.
         max_bytes: Largest matrix in memory.
-        folder: Where the file lies, on a disk with room for 4 N D bytes for each rank.
+        folder: Where the file lies.
 
     Raises:
         OSError: If there is no room.

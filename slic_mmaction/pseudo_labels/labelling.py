@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import compress
 from logging import Logger
@@ -13,97 +13,67 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 from torch.nn.functional import normalize
+from torch.utils.data import DataLoader
 
 from ..clustering.team import Clusterer, cluster_on_all_ranks
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
 from ..datasets.label_store import NOISE
-from .descriptors import descriptors_of
-from .embedding import embed_videos, embedding_loader, keep_rows, new_matrix
+from .embedding import embed_videos, keep_rows, new_matrix
 from .report import check_embeddings
 
 _BLOCK_ROWS = 1 << 16
 
 
-class Labeller:
-    """Embeds the videos of a training set and clusters them.
+def label_videos(
+    model: BaseModel,
+    dataset: ClusterAwareDataset,
+    clusterer: Clusterer,
+    loaders: Sequence[DataLoader],
+    descriptors: tuple[Tensor, np.ndarray] | None,
+    names: Sequence[str],
+    logger: Logger,
+    *,
+    trained: bool,
+    timeout: timedelta,
+    max_bytes: int,
+    folder: Path,
+) -> np.ndarray:
+    """Embed the videos of a training set and cluster them; called by all ranks together.
 
     Args:
-        dataset: The training set.
-        videos: Names of its N videos.
-        clusterer: Maps (N, D) embeddings to (N,) labels, -1 for noise.
-        pipelines: Evaluation pipelines; the clips of each make a view of the videos.
-        descriptors: A descriptor file, as a further view.
-        batch_size: Videos embedded at once on each rank.
-        num_workers: Loader workers for embedding.
+        model: A recognizer, see :func:`embed_videos`.
+        dataset: The training set of N videos.
+        clusterer: Maps (M, D) embeddings to (M,) labels, -1 for noise.
+        loaders: Of :func:`embedding_loader`; the clips of each make a view of the videos.
+        descriptors: A further view, see :func:`descriptors_of`.
+        names: Of the videos, for messages.
+        logger: Where figures and warnings of the embeddings go.
+        trained: Whether this run has changed the model's weights.
+        timeout: How long ranks wait for each other.
         max_bytes: Larger embeddings go to a memory-mapped file.
         folder: Where that file lies.
 
-    Raises:
-        FileNotFoundError: If there is no such descriptor file.
-        ValueError: If it has too few of the videos.
+    Returns:
+        (N,) int64, the same on every rank. A video that cannot be read, or has no descriptor, is
+        noise (-1): it belongs to no cluster, so it is nobody's positive.
     """
-
-    def __init__(
-        self,
-        dataset: ClusterAwareDataset,
-        videos: Sequence[str],
-        clusterer: Clusterer,
-        pipelines: Sequence[Sequence[dict | Callable]],
-        descriptors: str | None,
-        batch_size: int,
-        num_workers: int,
-        max_bytes: int,
-        folder: Path,
-    ) -> None:
-        self.dataset = dataset
-        self.videos = videos
-        self.clusterer = clusterer
-        self.loaders = [
-            embedding_loader(dataset, pipeline, batch_size, num_workers) for pipeline in pipelines
-        ]
-        self.descriptors: Tensor | None = None
-        self.has_descriptor = np.ones(len(dataset), dtype=bool)
-        if descriptors is not None:
-            self.descriptors, self.has_descriptor = descriptors_of(
-                descriptors, dataset.videos, dataset.bad_videos.max_ratio
-            )
-        self.max_bytes = max_bytes
-        self.folder = folder
-
-    def __call__(
-        self, model: BaseModel, logger: Logger, timeout: timedelta, trained: bool
-    ) -> np.ndarray:
-        """Cluster the videos by what a model makes of them; called by all ranks together.
-
-        Args:
-            model: A recognizer, see :func:`embed_videos`.
-            logger: Where figures and warnings of the embeddings go.
-            timeout: How long ranks wait for each other.
-            trained: Whether this run has changed the model's weights.
-
-        Returns:
-            (N,) int64, the same on every rank. A video that cannot be read, or has no descriptor,
-            is noise (-1): it belongs to no cluster, so it is nobody's positive.
-        """
-        views = [
-            embed_videos(model, loader, len(self.videos), self.max_bytes, self.folder)
-            for loader in self.loaders
-        ]
-        bad_videos = self.dataset.bad_videos
-        bad_videos.merge_ranks()
-        readable = ~bad_videos.unreadable.numpy() & self.has_descriptor
-        for number, view in enumerate(views):
-            views[number] = keep_rows(view, readable)
-            check_embeddings(views[number], list(compress(self.videos, readable)), logger, trained)
-        if self.descriptors is not None:
-            rows = self.descriptors[torch.from_numpy(readable)]
-            views.append(rows.to(views[0].device) if views else rows)
-        embeddings = views[0]
-        if self.descriptors is not None or len(views) > 1:
-            embeddings = join_views(views, self.max_bytes, self.folder)
-        labels = np.full(len(readable), NOISE)
-        labels[readable] = cluster_on_all_ranks(self.clusterer, embeddings, timeout)
-        return labels
+    views = [embed_videos(model, loader, len(names), max_bytes, folder) for loader in loaders]
+    dataset.bad_videos.merge_ranks()
+    usable = ~dataset.bad_videos.unreadable.numpy()
+    if descriptors is not None:
+        usable &= descriptors[1]
+    for number, view in enumerate(views):
+        views[number] = keep_rows(view, usable)
+        check_embeddings(views[number], list(compress(names, usable)), logger, trained)
+    if descriptors is not None:
+        rows = descriptors[0][torch.from_numpy(usable)]
+        views.append(rows.to(views[0].device) if views else rows)
+    embeddings = views[0]
+    if descriptors is not None or len(views) > 1:
+        embeddings = join_views(views, max_bytes, folder)
+    labels = np.full(len(names), NOISE)
+    labels[usable] = cluster_on_all_ranks(clusterer, embeddings, timeout)
+    return labels
 
 
 def join_views(views: Sequence[Tensor], max_bytes: int, folder: Path) -> Tensor:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
-from ..clustering.embeddings import unit_rows
 from ..clustering.quality import cluster_quality, cluster_stability, size_bins
 from ..durable_file import durable_file
 
@@ -33,9 +33,8 @@ class Spread(NamedTuple):
 
     Attributes:
         mean_cosine: Over all pairs; 1 if all directions are the same.
-        effective_rank: Directions in which embeddings differ from their mean, from 1 to D: the
-            exponential of the entropy of the variance's shares along its main axes (Roy and
-            Vetterli, EUSIPCO 2007, of the covariance); 0 if all are the same.
+        effective_rank: Number of directions in which embeddings differ from their mean, from 1 to
+            D, by the covariance (Roy and Vetterli, EUSIPCO 2007); 0 if all are the same.
     """
 
     mean_cosine: float
@@ -43,17 +42,13 @@ class Spread(NamedTuple):
 
 
 def spread_of(embeddings: Tensor) -> Spread | None:
-    """Spread of at most 4096 embeddings, in time linear in their number.
+    """Spread of at most 4096 of the embeddings (N, D), which are finite.
 
-    Args:
-        embeddings: (N, D), finite, on any device or in a file.
-
-    Returns:
-        The spread; None if fewer than two of the looked at are not zero.
+    None if fewer than two of them are not zero.
     """
     step = max(1, -(-len(embeddings) // _SAMPLE))
     sample = embeddings[::step].cpu().double()
-    sample = unit_rows(sample[sample.any(dim=1)])
+    sample = normalize(sample[sample.any(dim=1)], dim=1, eps=0)
     count = len(sample)
     if count < 2:
         return None
@@ -108,46 +103,36 @@ def check_embeddings(
         f"Embeddings of {len(videos)} videos  mean cosine: {spread.mean_cosine:.5f}  "
         f"effective rank: {spread.effective_rank:.1f} of {embeddings.size(1)}"
     )
-    warning = _collapse(spread, len(videos)) if trained else None
-    if warning:
-        logger.warning(
-            f"{warning}; go on from an earlier checkpoint with a lower learning rate, or look at "
-            "the margins and the learning rate if it began like this."
-        )
-
-
-def _collapse(spread: Spread, count: int) -> str | None:
+    if not trained:
+        return
+    advice = (
+        "go on from an earlier checkpoint with a lower learning rate, or look at the margins and "
+        "the learning rate if it began like this."
+    )
     if spread.mean_cosine > _ALIKE:
-        return (
+        logger.warning(
             "The embeddings have collapsed: the mean cosine of two of them is "
-            f"{spread.mean_cosine:.6f}, so neighbours and clusters are hardly more than chance"
+            f"{spread.mean_cosine:.6f}, so neighbours and clusters are hardly more than chance; "
+            f"{advice}"
         )
-    if count >= _ENOUGH and spread.effective_rank < _ONE_AXIS:
-        return (
+    elif len(videos) >= _ENOUGH and spread.effective_rank < _ONE_AXIS:
+        logger.warning(
             "The embeddings have collapsed onto a line: their effective rank is "
-            f"{spread.effective_rank:.2f}, so videos differ in a single respect"
+            f"{spread.effective_rank:.2f}, so videos differ in a single respect; {advice}"
         )
-    return None
 
 
 def degenerate_clustering(labels: np.ndarray) -> str | None:
-    """Say what is wrong with a clustering that gives no training signal.
-
-    Args:
-        labels: (N,) int64, -1 for noise.
-
-    Returns:
-        One sentence, or None if there are clusters to learn from.
-    """
-    clusters, sizes = np.unique(labels[labels >= 0], return_counts=True)
-    if len(clusters) == 0:
+    """One sentence on what is wrong with labels (N,) that give no training signal, or None."""
+    sizes = np.unique(labels[labels >= 0], return_counts=True)[1]
+    if len(sizes) == 0:
         return "Every video is noise: no video has a positive but itself."
     # Whether embeddings have collapsed is told by their spread, not by this.
     causes = (
         "the mean cosine and effective rank above tell whether the embeddings have collapsed or "
         "the clusterer's settings join too much."
     )
-    if len(clusters) == 1 and sizes[0] == len(labels) > 1:
+    if sizes[0] == len(labels) > 1:
         return (
             "All videos fell into one cluster: there are no negatives and the triplet loss is "
             f"zero; {causes}"
@@ -157,7 +142,7 @@ def degenerate_clustering(labels: np.ndarray) -> str | None:
     share = sizes.max() / len(labels)
     if share > _NEARLY_ALL:
         return (
-            f"One of {len(clusters)} clusters holds {share:.1%} of all videos: hardly any "
+            f"One of {len(sizes)} clusters holds {share:.1%} of all videos: hardly any "
             f"negatives, and nearly random positives; {causes}"
         )
     return None
@@ -194,13 +179,10 @@ def save_labels(path: Path, labels: np.ndarray, videos: Sequence[str], epoch: in
     """Write one clustering as ``.npz`` (``labels``, ``videos``, ``epoch``).
 
     Args:
-        path: Where to.
+        path: Where to; the file appears whole or not at all.
         labels: (N,) int64, -1 for noise.
         videos: N names.
         epoch: Epoch before which the videos were clustered.
-
-    Raises:
-        OSError: If the file cannot be written; it appears whole or not at all.
     """
     with durable_file(path) as file:
         np.savez_compressed(file, labels=labels, videos=np.array(videos), epoch=epoch)

@@ -173,7 +173,7 @@ def test_a_missing_flow_file_counts_as_a_bad_video(video_set: Path) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_embedding_leaves_bad_videos_out(folder: Path, workers: int) -> None:
     dataset = make(folder)
-    clips = EmbeddingDataset(dataset.videos, EMBED, dataset.bad_videos)
+    clips = EmbeddingDataset(dataset, EMBED)
     loader = DataLoader(clips, 3, num_workers=workers, collate_fn=collate_readable)
     for _ in range(2):
         batches = list(loader)
@@ -192,11 +192,9 @@ def _one_rank(rank: int, folder: Path, meeting: Path) -> None:
     for index in ((2, 5), (5, 6))[rank]:
         with pytest.raises(UnreadableVideoError), marks.reading(index):
             raise UnreadableVideoError("found on one rank")
-    marks.note_lost(rank, dict(lost_frames=1, total_frames=9))
     with pytest.raises(TooManyBadVideosError, match="3 of 8"):
         marks.merge_ranks()
     assert marks.unreadable.nonzero().flatten().tolist() == [2, 5, 6]
-    assert marks.short.nonzero().flatten().tolist() == [0, 1]
     dist.destroy_process_group()
 
 

@@ -65,7 +65,7 @@ def test_a_broken_video_is_named_and_not_replaced(video_set: Path, tmp_path: Pat
     dataset = RetrievalDataset(videos(root, "test"), videos(root, "train"), PIPELINE)
     with pytest.raises(RuntimeError, match=r"failed on the query video .*test_1\.mp4"):
         dataset[1]
-    with pytest.raises(IndexError, match="12 videos"):
+    with pytest.raises(IndexError):
         dataset[12]
 
 

@@ -194,7 +194,7 @@ def test_videos_are_embedded_without_augmentation(
     cfg = device_config(tiny_config, tmp_path)
     (hook,) = cfg.custom_hooks
     training_set = DATASETS.build(cfg.train_dataloader.dataset)
-    clips = EmbeddingDataset(training_set.videos, hook.pipeline, training_set.bad_videos)
+    clips = EmbeddingDataset(training_set, hook.pipeline)
     loader = DataLoader(
         clips, 4, sampler=DefaultSampler(clips, shuffle=False), collate_fn=pseudo_collate
     )
