@@ -23,8 +23,7 @@ CLIP = [
     dict(type="OpenVideo"),
     dict(type="SampleViewFrames", clip_len=4),
     dict(type="DecodeFrames"),
-    dict(type="ClipRandomResizedCrop", size=16),
-    dict(type="ClipColorJitter"),
+    dict(type="ClipAugment", size=16),
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs"),
 ]
@@ -32,7 +31,7 @@ EMBED = [
     CLIP[0],
     dict(type="SampleFrames", clip_len=4, num_clips=1, test_mode=True),
     CLIP[2],
-    *CLIP[5:],
+    *CLIP[4:],
 ]
 
 
@@ -63,7 +62,10 @@ def folder(video_set: Path, tmp_path: Path) -> Path:
 
 def make(folder: Path, max_bad_ratio: float = 0.5, **options) -> ClusterAwareDataset:
     videos = dict(
-        type="VideoDataset", ann_file=str(folder / "train.txt"), data_prefix=dict(video=str(folder))
+        type="VideoDataset",
+        ann_file=str(folder / "train.txt"),
+        data_prefix=dict(video=str(folder)),
+        serialize_data=False,
     )
     return ClusterAwareDataset(videos, CLIP, max_bad_ratio=max_bad_ratio, **options)
 
@@ -105,14 +107,13 @@ def collect(dataset: ClusterAwareDataset, workers: int) -> list[torch.Tensor]:
 
 def test_samples_do_not_depend_on_who_found_the_bad_videos(folder: Path, log) -> None:
     reference = collect(make(folder), 0)
-    for workers in (1, 2):
-        dataset = make(folder)
-        assert all(torch.equal(a, b) for a, b in zip(collect(dataset, workers), reference))
-        # What workers found the main process knows, and later workers do not open it again.
-        assert dataset.bad_videos.unreadable.sum() == 3
-        before = len(log())
-        collect(dataset, workers)
-        assert len(log()) == before
+    dataset = make(folder)
+    assert all(torch.equal(a, b) for a, b in zip(collect(dataset, 2), reference))
+    # What workers found the main process knows, and later workers do not open it again.
+    assert dataset.bad_videos.unreadable.sum() == 3
+    before = len(log())
+    collect(dataset, 1)
+    assert len(log()) == before
     known = make(folder)
     for index in (2, 5, 6):
         with pytest.raises(UnreadableVideoError), known.bad_videos.reading(index):
@@ -120,23 +121,17 @@ def test_samples_do_not_depend_on_who_found_the_bad_videos(folder: Path, log) ->
     assert all(torch.equal(a, b) for a, b in zip(collect(known, 0), reference))
 
 
-# After an error in a worker PyTorch waits five seconds for each of them to end.
-@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
-def test_too_many_stop_the_run_with_the_list(folder: Path, workers: int) -> None:
+def test_too_many_stop_the_run_with_the_list(folder: Path, video_set: Path) -> None:
     dataset = make(folder, max_bad_ratio=0.25)
-    loader = DataLoader(dataset, 1, num_workers=workers, collate_fn=list)
     with pytest.raises(TooManyBadVideosError) as caught:
-        for _ in range(3):
-            list(loader)
+        for i in range(8):
+            dataset[i]
     message = str(caught.value)
     assert "3 of 8 videos cannot be read, more than max_bad_ratio=0.25 allows" in message
     assert all(f"train_{i}.mp4" in message for i in (2, 5, 6)) and "train_3" not in message
-
-
-def test_two_of_eight_are_a_quarter(folder: Path, video_set: Path) -> None:
     shutil.copy(video_set / "train_6.mp4", folder / "train_6.mp4")
     dataset = make(folder, max_bad_ratio=0.25)
-    assert len([dataset[i] for i in range(8)]) == 8
+    assert len([dataset[i] for i in range(8)]) == 8, "two of eight are a quarter"
 
 
 def test_nothing_readable_at_all(folder: Path) -> None:
@@ -150,7 +145,7 @@ def test_nothing_readable_at_all(folder: Path) -> None:
 
 def test_an_error_of_the_pipeline_is_no_bad_video(folder: Path) -> None:
     dataset = make(folder)
-    dataset.pipeline.transforms[3].size = "16"
+    dataset.pipeline.transforms[3] = None
     with pytest.raises(Exception) as caught:
         dataset[0]
     assert not isinstance(caught.value, (UnreadableVideoError, TooManyBadVideosError))
@@ -170,11 +165,10 @@ def test_a_missing_flow_file_counts_as_a_bad_video(video_set: Path) -> None:
         dataset[3]
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_embedding_leaves_bad_videos_out(folder: Path, workers: int) -> None:
+def test_embedding_leaves_bad_videos_out(folder: Path) -> None:
     dataset = make(folder)
     clips = EmbeddingDataset(dataset, EMBED)
-    loader = DataLoader(clips, 3, num_workers=workers, collate_fn=collate_readable)
+    loader = DataLoader(clips, 3, num_workers=2, collate_fn=collate_readable)
     for _ in range(2):
         batches = list(loader)
         assert [batch["unreadable"] for batch in batches] == [[2], [5], [6]]
@@ -212,10 +206,8 @@ def test_ranks_learn_of_each_other(folder: Path, tmp_path: Path) -> None:
     assert [rank.exitcode for rank in ranks] == [0, 0]
 
 
-def test_a_short_video_is_noted_once(video_set: Path, tmp_path: Path, log) -> None:
-    folder = tmp_path / "videos"
-    shutil.copytree(video_set, folder)
-    dataset = make(folder)
+def test_a_short_video_is_noted_once(video_set: Path, log) -> None:
+    dataset = make(video_set)
     for lost in (3, 3):
         dataset.bad_videos.note_lost(4, dict(lost_frames=lost, total_frames=20))
     dataset.bad_videos.note_lost(1, dict(total_frames=20))
