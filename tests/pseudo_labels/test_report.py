@@ -63,15 +63,12 @@ def said(embeddings: torch.Tensor, caplog, trained: bool = True) -> str:
     return caplog.text
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_embeddings_that_are_not_finite_stop_the_run(value: float, caplog) -> None:
-    embeddings = torch.ones(3, 2)
-    embeddings[1, 0] = value
-    with pytest.raises(FloatingPointError, match=r"1 of 3 embeddings .* \(first: 1\.mp4\)"):
-        said(embeddings, caplog)
-
-
-def test_zero_embeddings_are_named_and_good_ones_warn_of_nothing(caplog) -> None:
+def test_embeddings_without_a_direction_are_named_and_good_ones_warn_of_nothing(caplog) -> None:
+    for value in (np.nan, np.inf):
+        embeddings = torch.ones(3, 2)
+        embeddings[1, 0] = value
+        with pytest.raises(FloatingPointError, match=r"1 of 3 embeddings .* \(first: 1\.mp4\)"):
+            said(embeddings, caplog)
     text = said(torch.tensor([[1.0, 0], [0, 0], [0, 0]]), caplog)
     assert "2 of 3 embeddings are zero (first: 1.mp4)" in text
     text = said(torch.eye(3), caplog)
@@ -90,10 +87,7 @@ def test_a_collapse_is_said_with_its_figures(caplog) -> None:
     assert "WARNING" not in said(direction + 0.02 * noise, caplog)
     text = said(torch.full((9, 4), 0.3), caplog)
     assert "mean cosine: 1.00000  effective rank: 0.0 of 4" in text and "WARNING" in text
-
-
-def test_a_collapse_to_a_line_is_said_of_enough_videos(caplog) -> None:
-    generator = torch.Generator().manual_seed(0)
+    # Onto a line, of enough videos.
     along = torch.randn(64, 1, generator=generator) * torch.eye(8)[:1]
     line = torch.eye(8)[1:2] + along + 0.02 * torch.randn(64, 8, generator=generator)
     assert "collapsed onto a line: their effective rank is 1." in said(line, caplog)
@@ -105,11 +99,9 @@ def test_a_collapse_to_a_line_is_said_of_enough_videos(caplog) -> None:
     ("labels", "message"),
     [
         ([0, 0, 0], "one cluster"),
-        ([2, 0, 1], "No two videos share a cluster"),
         ([-1, 0, 1], "No two videos share a cluster"),
         ([-1, -1, -1], "Every video is noise"),
         ([0, 0, 1], None),
-        ([0, 0, -1], None),
         ([0], "No two videos share a cluster"),
         ([0] * 19 + [1], r"One of 2 clusters holds 95.0% of all videos"),
         ([3] * 19 + [-1], r"One of 1 clusters holds 95.0% of all videos"),
