@@ -5,13 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.model import BaseModel
 from mmengine.runner import Runner
+from torch.utils.data import Dataset
 
 _numbers = itertools.count()
 
@@ -24,6 +28,48 @@ def train(cfg: Config, *hooks: Hook) -> Runner:
         runner.register_hook(hook)
     runner.train()
     return runner
+
+
+def toy_run(work_dir: Path, model: BaseModel, dataset: Dataset, epochs: int, **options) -> Runner:
+    """A run of two items in a batch without any file of a config."""
+    loader = dict(
+        dataset=dataset,
+        batch_size=2,
+        sampler=dict(type="DefaultSampler", shuffle=False),
+        collate_fn=dict(type="default_collate"),
+    )
+    if "val_evaluator" in options:
+        options.update(val_dataloader=loader, val_cfg={})
+    return Runner(
+        model,
+        str(work_dir),
+        train_dataloader=loader,
+        train_cfg=dict(by_epoch=True, max_epochs=epochs),
+        default_scope="mmaction",
+        randomness=dict(seed=3),
+        experiment_name=f"toy-{next(_numbers)}",
+        **{"optim_wrapper": dict(optimizer=dict(type="SGD", lr=0.1)), **options},
+    )
+
+
+def video_list(root: Path, split: str = "train") -> dict[str, Any]:
+    """Config of a data set of the fixture ``video_set``."""
+    return dict(
+        type="VideoDataset",
+        ann_file=str(root / f"{split}.txt"),
+        data_prefix=dict(video=str(root)),
+        serialize_data=False,
+    )
+
+
+def on_two_ranks(work: Callable, *args: Any) -> None:
+    """Call ``work(rank, *args)`` in two processes, forked: they need not import anything again."""
+    ranks = [get_context("fork").Process(target=work, args=(rank, *args)) for rank in (0, 1)]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join()
+    assert [rank.exitcode for rank in ranks] == [0, 0]
 
 
 def log_of(runner: Runner) -> str:

@@ -9,11 +9,12 @@ import pytest
 import torch
 from mmaction.registry import DATASETS
 from mmaction.structures import ActionDataSample
-from mmengine.registry import init_default_scope
 from torch.utils.data import DataLoader
 
 from slic_mmaction.datasets import ClusterAwareDataset
 from slic_mmaction.datasets.cluster_aware_dataset import join_views, sample_seed, seeded_draws
+
+from ..runs import video_list
 
 OPEN = [dict(type="OpenVideo"), dict(type="SampleViewFrames", clip_len=4)]
 DECODE = dict(type="DecodeFrames")
@@ -29,21 +30,9 @@ PIPELINE = [
 BOTH = ("shuffled_anchor", "fast_positive")
 
 
-@pytest.fixture(autouse=True)
-def scope() -> None:
-    init_default_scope("mmaction")
-
-
 def make(root: Path, pipeline=PIPELINE, **kwargs) -> ClusterAwareDataset:
-    videos = dict(
-        type="VideoDataset",
-        ann_file=str(root / "train.txt"),
-        data_prefix=dict(video=str(root)),
-        serialize_data=False,
-    )
-    return DATASETS.build(
-        dict(type="ClusterAwareDataset", dataset=videos, pipeline=pipeline, **kwargs)
-    )
+    cfg = dict(type="ClusterAwareDataset", dataset=video_list(root), pipeline=pipeline, **kwargs)
+    return DATASETS.build(cfg)
 
 
 def draw() -> tuple:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 from torch.utils.data import DataLoader
 
 from slic_mmaction.datasets import RetrievalDataset
+
+from ..runs import video_list
 
 PIPELINE = [
     dict(type="OpenVideo"),
@@ -19,18 +20,12 @@ PIPELINE = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def scope() -> None:
-    init_default_scope("mmaction")
-
-
-def videos(root: Path, split: str) -> dict:
-    ann_file, prefix = str(root / f"{split}.txt"), dict(video=str(root))
-    return dict(type="VideoDataset", ann_file=ann_file, data_prefix=prefix, serialize_data=False)
+def make(root: Path, query: str = "test") -> RetrievalDataset:
+    return RetrievalDataset(video_list(root, query), video_list(root), PIPELINE)
 
 
 def test_queries_then_gallery_each_once_with_their_labels(video_set: Path) -> None:
-    dataset = RetrievalDataset(videos(video_set, "test"), videos(video_set, "train"), PIPELINE)
+    dataset = make(video_set)
     assert len(dataset) == 12
     assert dataset.metainfo == dict(num_query=4, num_gallery=8)
     loader = DataLoader(dataset, batch_size=5, num_workers=2, collate_fn=pseudo_collate)
@@ -48,7 +43,7 @@ def test_a_broken_video_is_named_and_not_replaced(video_set: Path, tmp_path: Pat
     root = tmp_path / "videos"
     shutil.copytree(video_set, root)
     (root / "test_1.mp4").write_bytes(b"no video")
-    dataset = RetrievalDataset(videos(root, "test"), videos(root, "train"), PIPELINE)
+    dataset = make(root)
     with pytest.raises(RuntimeError, match=r"failed on the query video .*test_1\.mp4"):
         dataset[1]
     with pytest.raises(IndexError):
@@ -60,7 +55,7 @@ def test_overlap_and_a_shorter_video_than_promised_are_said(video_set: Path, mon
     monkeypatch.setattr(
         "slic_mmaction.datasets.retrieval_dataset.print_log", lambda line, **_: lines.append(line)
     )
-    dataset = RetrievalDataset(videos(video_set, "test"), videos(video_set, "train"), PIPELINE)
+    dataset = make(video_set)
     opened = dataset.pipeline.transforms[0]
 
     def losing(results: dict) -> dict:
@@ -75,5 +70,5 @@ def test_overlap_and_a_shorter_video_than_promised_are_said(video_set: Path, mon
         dataset[index]
     (line,) = lines
     assert "test_3.mp4 lacks 2 of the" in line
-    RetrievalDataset(videos(video_set, "train"), videos(video_set, "train"), PIPELINE)
+    make(video_set, query="train")
     assert "8 of 8 query videos are also in the gallery" in lines[1]

@@ -9,7 +9,6 @@ import pytest
 import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from slic_mmaction.checkpoints import convert_checkpoint
@@ -43,7 +42,6 @@ def finetune(video_set: Path, tmp_path: Path) -> Callable[..., Config]:
 
 @pytest.fixture
 def pretrained(tiny_config, tmp_path: Path) -> Path:
-    init_default_scope("mmaction")
     model = MODELS.build(tiny_config().model)
     torch.save(dict(meta=dict(epoch=1), state_dict=model.state_dict()), tmp_path / "slic.pth")
     return tmp_path / "slic.pth"

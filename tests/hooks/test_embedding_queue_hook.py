@@ -7,22 +7,17 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 from torch import nn
 
 from slic_mmaction.datasets import ClusterAwareDataset
 from slic_mmaction.hooks import EmbeddingQueueHook
 from slic_mmaction.losses import PseudoLabelInfoNCELoss
 
-from ..runs import assert_same, interrupted_at, labels_of, train
+from ..runs import assert_same, interrupted_at, labels_of, train, video_list
 
 
 def fake_runner(root: Path, loss: nn.Module) -> SimpleNamespace:
-    init_default_scope("mmaction")
-    videos = dict(
-        type="VideoDataset", ann_file=str(root / "train.txt"), data_prefix=dict(video=str(root))
-    )
-    dataset = ClusterAwareDataset(videos, [])
+    dataset = ClusterAwareDataset(video_list(root), [])
     return SimpleNamespace(
         train_dataloader=SimpleNamespace(dataset=dataset),
         model=nn.Sequential(nn.Linear(2, 2), loss),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from slic_mmaction.hooks.invalid_loss_hook import batch_videos
 
-from ..runs import state, train
+from ..runs import state, toy_run, train
 
 NAN, INF = float("nan"), float("inf")
 
@@ -80,24 +79,14 @@ class ScaledOnCPU(OptimWrapper):
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Runner]:
-    counter = itertools.count()
-
-    def make(numbers: list[float], epochs: int = 2, **options: Any) -> Runner:
-        return Runner(
+    def make(numbers: list[float], **optim_wrapper: Any) -> Runner:
+        return toy_run(
+            tmp_path / "work",
             Line(),
-            str(tmp_path / "work"),
-            train_dataloader=dict(
-                dataset=Numbers(numbers),
-                batch_size=2,
-                sampler=dict(type="DefaultSampler", shuffle=False),
-                collate_fn=dict(type="default_collate"),
-            ),
-            train_cfg=dict(by_epoch=True, max_epochs=epochs),
-            optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), **options),
+            Numbers(numbers),
+            2,
+            optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), **optim_wrapper),
             default_hooks=dict(invalid=dict(type="InvalidLossHook")),
-            default_scope="mmaction",
-            randomness=dict(seed=3),
-            experiment_name=f"{tmp_path.name}-{next(counter)}",
             log_level="ERROR",
         )
 

@@ -14,7 +14,7 @@ from mmengine.config import Config
 
 from slic_mmaction.pseudo_labels.descriptors import Descriptors, save_descriptors
 
-from ..runs import train
+from ..runs import on_two_ranks, train
 
 
 def train_rank(rank: int, cfg: Config, port: int, out: Path) -> None:
@@ -51,14 +51,7 @@ def test_two_ranks_end_with_the_same_labels_and_weights(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    # Forked, ranks need not import everything again.
-    context = torch.multiprocessing.get_context("fork")
-    ranks = [context.Process(target=train_rank, args=(r, cfg, port, tmp_path)) for r in (0, 1)]
-    for rank in ranks:
-        rank.start()
-    for rank in ranks:
-        rank.join()
-    assert [rank.exitcode for rank in ranks] == [0, 0]
+    on_two_ranks(train_rank, cfg, port, tmp_path)
     first, second = (torch.load(tmp_path / f"rank_{r}.pt", weights_only=True) for r in (0, 1))
     assert torch.equal(first["labels"], second["labels"])
     assert first["labels"].unique().numel() < 7
