@@ -14,8 +14,7 @@ from mmaction.registry import MODELS, TASK_UTILS
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
-from slic_mmaction.clustering import FINCH
-from slic_mmaction.pseudo_labels import embedding
+from slic_mmaction.pseudo_labels import embedding, labelling
 from slic_mmaction.pseudo_labels.embedding import (
     embed_videos,
     embedding_loader,
@@ -66,17 +65,15 @@ class ByDominantColour:
 
 @pytest.fixture
 def coloured(tmp_path: Path) -> Path:
-    """Three videos, blue, red and blue again (and one of them longer than a batch of two)."""
+    """Three videos, blue, red and blue again."""
+    for i, bgr in enumerate([(255, 0, 0), (0, 0, 255), (255, 0, 0)]):
+        path = str(tmp_path / f"train_{i}.mp4")
+        writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"mp4v"), 25, (32, 32))
+        for _ in range(6 + i):
+            writer.write(np.full((32, 32, 3), bgr, np.uint8))
+        writer.release()
     for split in ("train", "test"):
-        lines = []
-        for i, bgr in enumerate([(255, 0, 0), (0, 0, 255), (255, 0, 0)]):
-            path = tmp_path / f"{split}_{i}.mp4"
-            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (32, 32))
-            for _ in range(6 + i):
-                writer.write(np.full((32, 32, 3), bgr, np.uint8))
-            writer.release()
-            lines.append(f"{path.name} 0")
-        (tmp_path / f"{split}.txt").write_text("\n".join(lines))
+        (tmp_path / f"{split}.txt").write_text("train_0.mp4 0\ntrain_1.mp4 0\ntrain_2.mp4 0\n")
     return tmp_path
 
 
@@ -146,28 +143,23 @@ def test_kept_rows_move_up(keep: list[bool]) -> None:
     assert kept.data_ptr() in (start, 0)  # no second matrix
 
 
-@TASK_UTILS.register_module()
-class WhereEmbeddingsAre(FINCH):
-    """FINCH that notes whether what it clusters lies in a mapped file."""
+def test_a_run_with_embeddings_in_a_file_is_the_same(tiny_config, tmp_path, monkeypatch) -> None:
+    in_file: list[bool] = []
 
-    in_file: list[bool]
-
-    def __call__(self, embeddings: torch.Tensor) -> np.ndarray:
+    def spy(clusterer, embeddings: torch.Tensor, *args):
         files = mapped(".embeddings_rank0.npy")
         spans = [[int(end, 16) for end in line.split()[0].split("-")] for line in files]
-        self.in_file.append(any(a <= embeddings.data_ptr() < b for a, b in spans))
-        return super().__call__(embeddings)
+        in_file.append(any(a <= embeddings.data_ptr() < b for a, b in spans))
+        return cluster_on_all_ranks(clusterer, embeddings, *args)
 
-
-def test_a_run_with_embeddings_in_a_file_is_the_same(tiny_config, tmp_path: Path) -> None:
+    cluster_on_all_ranks = labelling.cluster_on_all_ranks
+    monkeypatch.setattr(labelling, "cluster_on_all_ranks", spy)
     runs = []
     for max_bytes in (1 << 30, 0):
         cfg = tiny_config(tmp_path / str(max_bytes), train_cfg__max_epochs=1)
-        cfg.custom_hooks[0].clusterer = dict(type="WhereEmbeddingsAre")
         cfg.custom_hooks[0].max_embedding_bytes = max_bytes
-        WhereEmbeddingsAre.in_file = []
         runs.append(train(cfg))
-        assert WhereEmbeddingsAre.in_file == [max_bytes == 0]
         assert not list(Path(cfg.work_dir).glob("*embeddings*"))
+    assert in_file == [False, True]
     assert labels_of(runs[0]) == labels_of(runs[1])
     assert_same(dict(runs[0].model.state_dict()), dict(runs[1].model.state_dict()))
