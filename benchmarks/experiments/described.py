@@ -20,7 +20,7 @@ from mmengine.registry import DefaultScope
 from torch.nn.functional import normalize
 
 from slic_mmaction.datasets import RetrievalDataset
-from slic_mmaction.hooks.described_videos import described_videos
+from slic_mmaction.pseudo_labels.descriptors import descriptors_of
 
 CONFIG = Path(__file__).parent / "slim_ucf101_6.py"
 
@@ -34,7 +34,7 @@ def described(path: Path, dataset: RetrievalDataset) -> dict[str, float]:
     """
     rows = []
     for videos in (dataset.query, dataset.gallery):
-        found, _ = described_videos(path, videos, max_missing=0.0)
+        found, _ = descriptors_of(path, videos, max_missing=0.0)
         rows.append(normalize(found, dim=1))
     labels = np.concatenate([classes(dataset.query), classes(dataset.gallery)])
     centred = torch.cat(rows) - rows[1].mean(dim=0)

@@ -33,8 +33,8 @@ from slic_mmaction.clustering import FINCH, finch
 from slic_mmaction.datasets.videos import video_name
 from slic_mmaction.durable_file import durable_file
 from slic_mmaction.evaluation.linear_probe import video_groups
-from slic_mmaction.hooks.described_videos import described_videos
-from slic_mmaction.hooks.joined_views import join_views
+from slic_mmaction.pseudo_labels.descriptors import descriptors_of
+from slic_mmaction.pseudo_labels.labelling import join_views
 from slic_mmaction.transforms import FrameDifference
 
 SURE = (1.0, 0.5, 0.25, 0.1)
@@ -88,7 +88,7 @@ def measure(
         }
     described: list[Tensor] = []
     if descriptors is not None:
-        described = [described_videos(descriptors, videos, max_missing=0.0)[0]]
+        described = [descriptors_of(descriptors, videos, max_missing=0.0)[0]]
         joined = join_views(described, 1 << 30, folder)
         for row in kinds_of_mates(joined, groups, labels):
             yield dict(feature="descriptors", clips="none", **row)

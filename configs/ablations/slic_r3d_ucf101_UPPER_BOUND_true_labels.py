@@ -2,7 +2,4 @@
 _base_ = "../slic_r3d_ucf101.py"
 
 custom_imports = dict(imports=["slic_mmaction", "slic_mmaction.hooks.true_labels_upper_bound"])
-custom_hooks = [
-    dict(type="PseudoLabelHook", clusterer=None),  # sets the clock of the draws
-    dict(type="TrueLabelsUpperBoundHook"),
-]
+custom_hooks = [dict(type="TrueLabelsUpperBoundHook")]

@@ -2,4 +2,4 @@
 _base_ = "slic_r3d_ucf101_info_nce.py"
 
 train_dataloader = dict(dataset=dict(p_same_video=1.0))
-custom_hooks = [dict(type="PseudoLabelHook", clusterer=None)]
+custom_hooks = []

@@ -1,34 +1,66 @@
-"""Checking MMAction2's annotation text files before they are loaded.
+"""Checking the options and annotation files of MMAction2's video datasets before they are loaded.
 
 The stock datasets answer a wrong line with ``too many values to unpack`` or ``invalid literal
-for int()``, without naming file or line, and take an empty line for a video.
+for int()``, without naming file or line, and take an empty line for a video. A wrong option comes
+up as an error about paths.
 """
 
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from mmaction.datasets import BaseActionDataset, RawframeDataset, VideoDataset
 from mmengine.fileio import exists, get, isfile
 
 UNLABELLED = -1
 _TOO_LARGE = 1 << 63  # for the arrays that labels go into
+_TYPES: dict[str, type | tuple[type, ...]] = dict(
+    ann_file=str,
+    data_prefix=Mapping,
+    num_classes=(int, type(None)),
+    start_index=int,
+    multi_class=bool,
+    with_offset=bool,
+    delimiter=(str, type(None)),
+)
+# The part of data_prefix that a dataset takes its files from.
+_PREFIX = {VideoDataset: "video", RawframeDataset: "img"}
+
+
+def check_options(kind: type[BaseActionDataset], options: Mapping[str, Any]) -> None:
+    """Check the options of a dataset's config; those that are not known here pass.
+
+    Raises:
+        TypeError: If one is of the wrong type.
+        ValueError: If ``data_prefix`` lacks what this dataset needs.
+    """
+    for name, expected in _TYPES.items():
+        if name in options and not isinstance(options[name], expected):
+            types = expected if isinstance(expected, tuple) else (expected,)
+            raise TypeError(
+                f"{kind.__name__} needs {name} of type {' or '.join(t.__name__ for t in types)}, "
+                f"but got {reprlib.repr(options[name])}."
+            )
+    prefix, part = options.get("data_prefix"), _PREFIX.get(kind)
+    if prefix is not None and part is not None and not isinstance(prefix.get(part), str):
+        raise ValueError(
+            f"{kind.__name__} needs data_prefix=dict({part}=FOLDER), '' for none, but got "
+            f"{reprlib.repr(dict(prefix))}."
+        )
 
 
 def check_annotation(dataset: BaseActionDataset) -> None:
-    """Check the annotation file of a stock dataset that lists videos or raw frames.
+    """Check the file of a stock dataset of videos or raw frames, built with ``lazy_init=True``.
 
     Datasets of any other type have formats of their own and are not checked.
-
-    Args:
-        dataset (BaseActionDataset): A dataset, not yet loaded (``lazy_init=True``).
 
     Raises:
         FileNotFoundError: If the annotation file does not exist, or is a folder or a pipe.
         ValueError: If a line is wrong, naming file and line, or settings do not fit together.
     """
-    check = LINE_CHECKS.get(type(dataset))
+    check = _LINE_CHECKS.get(type(dataset))
     if check is None:
         return
     path = dataset.ann_file
@@ -128,7 +160,7 @@ def _integer(field: str, name: str) -> int:
     return number
 
 
-LINE_CHECKS: dict[type, Callable[..., bool]] = {
+_LINE_CHECKS: dict[type, Callable[..., bool]] = {
     VideoDataset: _check_video,
     RawframeDataset: _check_frames,
 }

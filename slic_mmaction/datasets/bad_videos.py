@@ -10,12 +10,9 @@ import torch
 from mmengine.dataset import BaseDataset
 from mmengine.dist import all_reduce, is_main_process
 from mmengine.logging import print_log
-from torch import Tensor
 
 from ..decoding import UnreadableVideoError
 from .videos import video_name
-
-UNREADABLE, SHORT = 1, 2
 
 
 class TooManyBadVideosError(RuntimeError):
@@ -31,8 +28,12 @@ class BadVideos:
     other's in :meth:`merge_ranks`.
 
     Args:
-        videos (BaseDataset): The N videos.
-        max_ratio (float): Share of unreadable videos at which a run goes on.
+        videos: The N videos.
+        max_ratio: Share of unreadable videos at which a run goes on.
+
+    Attributes:
+        unreadable: (N,) bool.
+        short: (N,) bool, videos that hold fewer frames than their header promises.
 
     Raises:
         ValueError: If max_ratio is not in 0..1.
@@ -43,17 +44,8 @@ class BadVideos:
             raise ValueError(f"max_bad_ratio must be in 0..1, but is {max_ratio}.")
         self._videos = videos
         self.max_ratio = max_ratio
-        self._marks = torch.zeros(len(videos), dtype=torch.uint8).share_memory_()
-
-    @property
-    def unreadable(self) -> Tensor:
-        """(N,) bool."""
-        return (self._marks & UNREADABLE) > 0
-
-    @property
-    def short(self) -> Tensor:
-        """(N,) bool, videos that hold fewer frames than their header promises."""
-        return (self._marks & SHORT) > 0
+        self.unreadable = torch.zeros(len(videos), dtype=torch.bool).share_memory_()
+        self.short = torch.zeros(len(videos), dtype=torch.bool).share_memory_()
 
     @contextmanager
     def reading(self, index: int) -> Iterator[None]:
@@ -63,14 +55,14 @@ class BadVideos:
             UnreadableVideoError: If the video is or was unreadable.
             TooManyBadVideosError: If it is one too many.
         """
-        if self._marks[index] & UNREADABLE:
+        if self.unreadable[index]:
             raise UnreadableVideoError(
                 f"The video {video_name(self._videos, index)} could not be read before."
             )
         try:
             yield
         except (UnreadableVideoError, OSError) as error:
-            self._marks[index] |= UNREADABLE
+            self.unreadable[index] = True
             _say(f"Bad video, left out from now on: {error}")
             self.check()
             if isinstance(error, UnreadableVideoError):
@@ -78,26 +70,21 @@ class BadVideos:
             raise UnreadableVideoError(str(error)) from error
 
     def note_lost(self, index: int, results: dict) -> None:
-        """Log a video once that holds fewer frames than promised (it is looped).
-
-        Args:
-            index (int): The video.
-            results (dict): Results of a pipeline with :class:`DecodeFrames`.
-        """
+        """Log a video once that holds fewer frames than promised (:func:`lost_frames`)."""
         message = lost_frames(video_name(self._videos, index), results)
-        if message and not self._marks[index] & SHORT:
-            self._marks[index] |= SHORT
+        if message and not self.short[index]:
+            self.short[index] = True
             _say(message)
 
     def merge_ranks(self) -> None:
-        """Give every rank the marks of all, and check; called by all ranks together.
+        """Tell every rank which videos any could not read; called by all ranks together.
 
         Raises:
             TooManyBadVideosError: On every rank, if there are too many.
         """
-        marks = torch.stack([self.unreadable, self.short]).to(torch.uint8)
-        all_reduce(marks, "max")
-        self._marks.copy_(UNREADABLE * marks[0] + SHORT * marks[1])
+        found = self.unreadable.to(torch.uint8)
+        all_reduce(found, "max")
+        self.unreadable.copy_(found)
         self.check()
 
     def check(self) -> None:
@@ -107,24 +94,21 @@ class BadVideos:
             TooManyBadVideosError: With the list of them.
         """
         bad = self.unreadable.nonzero().flatten().tolist()
-        if len(bad) > self.max_ratio * len(self._marks):
+        if len(bad) > self.max_ratio * len(self.unreadable):
             names = "\n".join(video_name(self._videos, index) for index in bad)
             raise TooManyBadVideosError(
-                f"{len(bad)} of {len(self._marks)} videos cannot be read, more than "
+                f"{len(bad)} of {len(self.unreadable)} videos cannot be read, more than "
                 f"max_bad_ratio={self.max_ratio} allows; the log says why. Repair them, take "
                 f"them out of the annotation file, or raise max_bad_ratio:\n{names}"
             )
 
 
 def lost_frames(name: str, results: dict) -> str | None:
-    """Say that a video was shorter than its header says.
+    """Say that a video was shorter than its header says, if so.
 
     Args:
-        name (str): The video.
-        results (dict): Results of a pipeline with :class:`DecodeFrames`.
-
-    Returns:
-        str | None: One sentence, or None if all frames were there.
+        name: The video.
+        results: Results of a pipeline with :class:`DecodeFrames`.
     """
     lost = results.get("lost_frames", 0)
     if not lost:

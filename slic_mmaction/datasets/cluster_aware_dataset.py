@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from mmaction.registry import DATASETS
 from mmengine.dataset import BaseDataset, Compose
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from ..decoding import UnreadableVideoError
 from ..transforms.view_frames import ANCHOR, FAST_POSITIVE, POSITIVE, SHUFFLED_ANCHOR
 from .bad_videos import BadVideos
-from .clips import make_clips
-from .draws import sample_seed, seeded_draws
 from .label_store import PseudoLabelStore
-from .videos import build_videos, video_info
+from .videos import build_videos, make_clips, video_info
 
 OF_POSITIVE = (POSITIVE, FAST_POSITIVE)
 
 
+def sample_seed(seed: int, epoch: int, index: int, attempt: int = 0) -> int:
+    """Mix a run's seed, an epoch, a sample's index and an attempt into one 63-bit seed."""
+    state = np.random.SeedSequence((seed, epoch, index, attempt)).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))
+
+
+@contextmanager
+def seeded_draws(seed: int) -> Iterator[None]:
+    """Seed Python's, NumPy's and torch's global generators, then put them back.
+
+    Any transform, ours or stock, thereby draws the same for the same sample in the same epoch,
+    whatever the number of workers and however often a run was resumed. Restoring keeps the main
+    process's own draws intact with ``num_workers=0``.
+    """
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        random.seed(seed)
+        np.random.seed(np.array([seed & 0xFFFFFFFF, seed >> 32], dtype=np.uint32))
+        torch.random.default_generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)
+
+
 @DATASETS.register_module()
 class ClusterAwareDataset(Dataset):
-    """Anchor, positive and second anchor view for each video (METHOD "Training sample").
+    """Anchor, positive and second anchor view for each video (SLIC, section 3).
 
     The positive comes from the same video with probability ``p_same_video``, else from
     another video of the same cluster. Each video of a sample is opened once: the
@@ -34,24 +60,24 @@ class ClusterAwareDataset(Dataset):
     A sample with a video that :class:`OpenVideo` or :class:`DecodeFrames` cannot read is
     replaced by a sample of the next video; see :class:`BadVideos`.
 
-    A sample is a function of the run's seed, the epoch and its index alone;
-    :class:`PseudoLabelHook` sets the first two and the pseudo-labels.
+    A sample is a function of the run's seed, the epoch, its index and the pseudo-labels alone.
+    :class:`ExactResumeHook` sets the first two, :class:`PseudoLabelHook` the labels.
 
     Args:
-        dataset (dict | BaseDataset): An MMAction2 dataset or its config. Its own
+        dataset: An MMAction2 dataset or its config. Its own
             pipeline is not used.
-        pipeline (Sequence[dict | Callable]): Transforms from file name to packed
+        pipeline: Transforms from file name to packed
             inputs, with :class:`SampleViewFrames` in the place of ``SampleFrames``.
-        p_same_video (float): Probability p of a positive from the same video.
+        p_same_video: Probability p of a positive from the same video.
             Defaults to 0.2, the paper's for UCF101 (0.5 for Kinetics-400).
-        max_bad_ratio (float): Share of unreadable videos above which the run stops.
+        max_bad_ratio: Share of unreadable videos above which the run stops.
             Defaults to 0.01.
-        extra_views (Sequence[str]): Further views, for losses that ask for them:
+        extra_views: Further views, for losses that ask for them:
             ``'fast_positive'``, ``'shuffled_anchor'`` (see :class:`SampleViewFrames`).
 
     Raises:
-        ValueError: If p or max_bad_ratio is not in 0..1, a view is unknown, the dataset is
-            empty or a line of its annotation file is wrong.
+        ValueError: If a value is not in 0..1, a view is unknown, or the annotation file is empty
+            or wrong.
     """
 
     def __init__(
@@ -91,7 +117,7 @@ class ClusterAwareDataset(Dataset):
         """Draw the sample of video ``index`` in the current epoch.
 
         Returns:
-            dict: ``inputs`` (V, C, T, H, W), or (V * T, C, H, W) of ``FormatShape('NCHW')``,
+            ``inputs`` (V, C, T, H, W), or (V * T, C, H, W) of ``FormatShape('NCHW')``,
             the V = 3 views anchor, positive, second anchor and then the extra ones;
             ``data_samples`` with ``pseudo_label`` (1,), ``video_indices`` (V,) and the metainfo
             ``draw_seed``.
@@ -112,7 +138,7 @@ class ClusterAwareDataset(Dataset):
     def _draw(self, index: int, seed: int) -> dict:
         with seeded_draws(seed):
             same_video = np.random.random() < self.p_same_video
-            partner = index if same_video else self.store.mate(index)
+            partner = index if same_video else self.store.draw_positive(index)
             sample = self._sample(index, partner)
         element = sample["data_samples"]
         element.set_field(self.store.labels[index : index + 1].clone(), "pseudo_label")
@@ -153,6 +179,21 @@ class ClusterAwareDataset(Dataset):
         return sample
 
 
+def require_cluster_aware(loader: DataLoader, user: object) -> ClusterAwareDataset:
+    """The dataset of a training loader.
+
+    Raises:
+        TypeError: If it is another one than ``user`` (a hook) needs.
+    """
+    dataset = loader.dataset
+    if not isinstance(dataset, ClusterAwareDataset):
+        raise TypeError(
+            f"{type(user).__name__} needs train_dataloader.dataset of type ClusterAwareDataset, "
+            f"but it is {type(dataset).__name__}."
+        )
+    return dataset
+
+
 def join_views(clips: Sequence[Tensor]) -> Tensor:
     """Concatenate clips along their first dimension.
 
@@ -160,9 +201,9 @@ def join_views(clips: Sequence[Tensor]) -> Tensor:
     Joined in that order the clips are copied as they lie, in a tenth of the time.
 
     Args:
-        clips (Sequence[Tensor]): (V_i, C, T, H, W), or (V_i * T, C, H, W), uint8.
+        clips: (V_i, C, T, H, W), or (V_i * T, C, H, W), uint8.
 
     Returns:
-        Tensor: All of them, channels last in memory.
+        All of them, channels last in memory.
     """
     return torch.cat([clip.movedim(1, -1) for clip in clips]).movedim(-1, 1)

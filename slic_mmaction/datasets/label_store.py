@@ -22,10 +22,10 @@ class PseudoLabelStore:
     The main process writes between epochs, when no worker is reading.
 
     Args:
-        num_videos (int): Number of videos N, at least 1.
+        num_videos: Number of videos N, at least 1.
 
-    Attributes:
-        labels (Tensor): (N,) int64, cluster of each video, or -1 for noise.
+    Raises:
+        ValueError: If there is none.
     """
 
     def __init__(self, num_videos: int) -> None:
@@ -44,6 +44,7 @@ class PseudoLabelStore:
 
     @property
     def labels(self) -> Tensor:
+        """(N,) int64, cluster of each video, or -1 for noise."""
         return self._table[0]
 
     @property
@@ -85,14 +86,11 @@ class PseudoLabelStore:
         rows = np.stack([new, order, place, first[cluster], size[cluster]])
         self._table.copy_(torch.from_numpy(rows.astype(np.int64)))
 
-    def mate(self, index: int) -> int:
+    def draw_positive(self, index: int) -> int:
         """Draw another video of the same cluster, uniformly.
 
-        Args:
-            index (int): A video.
-
         Returns:
-            int: The mate; the video itself if it is alone or noise.
+            Its index; that of the video itself if it is alone in its cluster or noise.
         """
         label, _, place, first, size = self._table[:, index].tolist()
         if label == NOISE or size == 1:

@@ -12,8 +12,7 @@ from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
 from .bad_videos import lost_frames
-from .clips import make_clips
-from .videos import build_videos, video_name
+from .videos import build_videos, make_clips, video_name
 
 
 @DATASETS.register_module()
@@ -21,11 +20,11 @@ class RetrievalDataset(Dataset):
     """Queries, then gallery, through one pipeline, for :class:`VideoRetrievalMetric`.
 
     Args:
-        query (dict | BaseDataset): An MMAction2 dataset that lists the videos to search
+        query: An MMAction2 dataset that lists the videos to search
             for, usually the test split; its pipeline and test mode play no part.
-        gallery (dict | BaseDataset): One that lists the videos to search in, usually the
+        gallery: One that lists the videos to search in, usually the
             training split.
-        pipeline (Sequence[dict | Callable]): Transforms from file name to packed inputs,
+        pipeline: Transforms from file name to packed inputs,
             with :class:`SampleProtocolClips` and, in ``PackActionInputs``,
             ``meta_keys=('protocol',)``.
 
@@ -62,8 +61,6 @@ class RetrievalDataset(Dataset):
             RuntimeError: If the video cannot be read. It is not replaced by another, as in
                 training: the result would be wrong.
         """
-        if not 0 <= index < len(self):
-            raise IndexError(f"There are {len(self)} videos, but number {index} was asked for.")
         role, videos, position = "query", self.query, index
         if index >= len(self.query):
             role, videos, position = "gallery", self.gallery, index - len(self.query)

@@ -5,12 +5,11 @@ from .channels_last_hook import ChannelsLastHook
 from .durable_checkpoint_hook import DurableCheckpointHook
 from .embedding_queue_hook import EmbeddingQueueHook
 from .exact_resume_hook import ExactResumeHook
-from .initial_validation_hook import InitialValidationHook
 from .invalid_loss_hook import InvalidLossHook
-from .missed_validation_hook import MissedValidationHook
 from .pseudo_label_hook import PseudoLabelHook
 from .run_record_hook import RunRecordHook
 from .setup_check_hook import SetupCheckHook
+from .validation_hooks import InitialValidationHook, MissedValidationHook
 
 __all__ = [
     "BackboneLoadingHook",

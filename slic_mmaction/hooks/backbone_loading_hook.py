@@ -21,17 +21,15 @@ class BackboneLoadingHook(Hook):
     """Take from ``load_from`` what fits: the backbone, and the head if it is a classifier's.
 
     MMEngine loads with ``strict=False``: weights whose names do not match are left random
-    with a line in the log. This hook works on the checkpoint before it is loaded. A head of
-    another kind (SLIC's projection) or of another number of classes is dropped, one table
-    tells matched, missing and unexpected names, and a run stops
+    with a line in the log. Here a head of another kind (SLIC's projection) or of another number
+    of classes is dropped, one table tells matched, missing and unexpected names, and a run stops
 
     - whose checkpoint holds too little of the backbone, or no weights where MMEngine has them,
     - that is to train without any checkpoint (from scratch: a config without this hook),
     - that is to be tested or validated with a head that no checkpoint has.
 
     Args:
-        min_matched (float): Share of the backbone's values that the checkpoint must hold.
-            Defaults to 0.5.
+        min_matched: Share of the backbone's values that the checkpoint must hold.
 
     Raises:
         ValueError: In these cases, or if min_matched is not in 0..1.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
@@ -30,21 +32,13 @@ class ChannelsLastHook(Hook):
 
 
 def use_channels_last(network: nn.Module) -> None:
-    """Prepare all convolutions of a network.
-
-    Args:
-        network (nn.Module): Any network; its ``Conv2d`` and ``Conv3d`` are changed in place.
-    """
+    """Prepare all ``Conv2d`` and ``Conv3d`` of a network, in place."""
+    layouts = {nn.Conv2d: torch.channels_last, nn.Conv3d: torch.channels_last_3d}
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            module.register_forward_pre_hook(_frames_with_channels_last)
-        elif isinstance(module, nn.Conv3d):
-            module.register_forward_pre_hook(_clips_with_channels_last)
+        for kind, layout in layouts.items():
+            if isinstance(module, kind):
+                module.register_forward_pre_hook(partial(_with_layout, layout))
 
 
-def _frames_with_channels_last(_: nn.Module, args: tuple[Tensor]) -> Tensor:
-    return args[0].contiguous(memory_format=torch.channels_last)
-
-
-def _clips_with_channels_last(_: nn.Module, args: tuple[Tensor]) -> Tensor:
-    return args[0].contiguous(memory_format=torch.channels_last_3d)
+def _with_layout(layout: torch.memory_format, _: nn.Module, args: tuple[Tensor]) -> Tensor:
+    return args[0].contiguous(memory_format=layout)

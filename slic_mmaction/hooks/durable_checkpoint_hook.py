@@ -24,12 +24,10 @@ from ..durable_file import durable_file
 class DurableCheckpointHook(CheckpointHook):
     """MMEngine's hook, in an order in which a kill or a full disk at any moment loses nothing.
 
-    MMEngine 0.10.7 removes the oldest checkpoint before it writes the new one, removes the
-    best before its successor, and writes ``last_checkpoint`` in place: with
-    ``max_keep_ckpts=1`` there are moments without any checkpoint. Here the new one is written
-    first, then ``last_checkpoint`` names it, then old ones go. So the disk holds one
-    checkpoint more than ``max_keep_ckpts`` for a moment. If the run is killed before the
-    removal, the resumed run removes it.
+    MMEngine 0.10.7 removes the oldest checkpoint, and the best, before it writes the next: with
+    ``max_keep_ckpts=1`` there are moments without any. Here the new one is written first, then
+    ``last_checkpoint`` names it, then old ones go: the disk holds one more for a moment. If the
+    run is killed before the removal, the resumed run removes it.
 
     MMEngine also removes the file or folder that a resumed checkpoint calls the previous best,
     wherever that is. Here only files that this run has named (``epoch_N.pth``,

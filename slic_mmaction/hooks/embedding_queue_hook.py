@@ -6,7 +6,7 @@ from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ..datasets.cluster_aware_dataset import ClusterAwareDataset
+from ..datasets.cluster_aware_dataset import require_cluster_aware
 from ..losses.embedding_queue import EmbeddingQueue
 
 
@@ -26,13 +26,7 @@ class EmbeddingQueueHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check the training set and find the queues."""
-        dataset = runner.train_dataloader.dataset
-        if not isinstance(dataset, ClusterAwareDataset):
-            raise TypeError(
-                "EmbeddingQueueHook needs train_dataloader.dataset of type ClusterAwareDataset, "
-                f"but it is {type(dataset).__name__}."
-            )
-        self._store = dataset.store
+        self._store = require_cluster_aware(runner.train_dataloader, self).store
         self._queues = [m for m in runner.model.modules() if isinstance(m, EmbeddingQueue)]
         if not self._queues:
             raise ValueError(

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from mmaction.registry import HOOKS
+from mmengine.dataset import DefaultSampler
 from mmengine.dist import all_gather_object, all_reduce, get_dist_info
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import Tensor
+from torch.utils.data import DataLoader
 
-from .batch_videos import batch_videos
+from ..datasets.cluster_aware_dataset import ClusterAwareDataset
+from ..datasets.videos import video_name
 
 
 @HOOKS.register_module()
 class InvalidLossHook(Hook):
     """Stop at a NaN or infinite loss; name the moment, its videos and what to go on from.
 
-    MMEngine has no such hook. (MMDetection's ``CheckInvalidLossHook`` looks at every 50th
-    iteration, on each rank for itself, and says no more than that the loss is invalid.) The
-    weights are spoilt by the time that a loss is seen, and the last update before a checkpoint
-    may spoil them although its loss was finite. Neither is ever saved: the last checkpoint is
-    a good one.
+    The weights are spoilt by the time that a loss is seen, and the last update before a
+    checkpoint may spoil them although its loss was finite. Neither is ever saved: the last
+    checkpoint is a good one.
 
     The loss alone is judged, not gradients: under AMP infinite ones are usual, and
     ``GradScaler`` leaves out such a step.
 
     A single process does not wait for its device: ``RuntimeInfoHook`` has fetched the loss for
-    the log already. Several ranks exchange one number after each iteration, just after they
-    have met for their gradients, so that all of them stop.
+    the log already. Several ranks compare one number after each iteration, so that all stop.
 
     Raises:
         FloatingPointError: On every rank, if the loss of one, or the weights, are not finite.
@@ -81,24 +82,44 @@ def _finding(runner: Runner, batch_idx: int, batch: Any, outputs: dict[str, Any]
     terms = [n for n in outputs if "loss" in n and n != "loss"]
     invalid = [name for name in terms if not math.isfinite(_logged(runner, name))]
     loader = runner.train_dataloader
-    videos = batch_videos(loader, batch, batch_idx)
-    return (
-        f"{_logged(runner, 'loss')} ({', '.join(invalid)})"
-        + (f" on rank {rank}" if world_size > 1 else "")
-        + (
-            f" for the videos {', '.join(videos)}"
-            if videos
-            else f" for videos that {type(loader.sampler).__name__} does not tell"
-        )
+    videos = ", ".join(batch_videos(loader, batch, batch_idx))
+    which = (
+        f"the videos {videos}"
+        if videos
+        else f"videos that {type(loader.sampler).__name__} does not tell"
     )
+    where = f" on rank {rank}" if world_size > 1 else ""
+    return f"{_logged(runner, 'loss')} ({', '.join(invalid)}){where} for {which}"
+
+
+def batch_videos(loader: DataLoader, batch: dict[str, Any], batch_idx: int) -> list[str]:
+    """Paths of the videos in a batch, each once, in the order of the batch.
+
+    None if neither the samples nor the order of the sampler tell.
+
+    Args:
+        loader: That the batch came from, in the epoch of the batch.
+        batch: ``inputs`` and ``data_samples``, as the loader gave it.
+        batch_idx: 0-based number of the batch in its epoch on this rank.
+    """
+    dataset = loader.dataset
+    indices: Sequence[int]
+    if isinstance(dataset, ClusterAwareDataset):
+        # Says more than the order: positives, and who took an unreadable video's place.
+        indices = [i for s in batch["data_samples"] for i in s.video_indices.tolist()]
+        dataset = dataset.videos
+    elif isinstance(loader.sampler, DefaultSampler) and hasattr(dataset, "get_data_info"):
+        # Stock samples do not tell their video, but this order can be drawn a second time.
+        assert loader.batch_sampler is not None  # a loader with a sampler has one
+        indices = list(loader.batch_sampler)[batch_idx]
+    else:
+        return []
+    return list(dict.fromkeys(video_name(dataset, index) for index in indices))
 
 
 def _check_weights(runner: Runner, state: dict[str, Tensor]) -> None:
-    broken = [
-        name
-        for name, value in state.items()
-        if value.is_floating_point() and not value.isfinite().all()
-    ]
+    real = {name: value for name, value in state.items() if value.is_floating_point()}
+    broken = [name for name, value in real.items() if not value.isfinite().all()]
     if broken:
         raise FloatingPointError(
             f"{len(broken)} of {len(state)} weights are not finite after epoch "

@@ -10,7 +10,7 @@ from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ..datasets.cluster_aware_dataset import ClusterAwareDataset
+from ..datasets.cluster_aware_dataset import require_cluster_aware
 from ..datasets.videos import true_labels
 
 
@@ -18,8 +18,7 @@ from ..datasets.videos import true_labels
 class TrueLabelsUpperBoundHook(Hook):
     """Give the TRUE labels to the training in the place of clusters: this is supervised.
 
-    For one row of an ablation table, what clustering could reach at best. It comes with
-    ``PseudoLabelHook(clusterer=None)``, which sets the clock of the draws.
+    For one row of an ablation table: what clustering could reach at best.
 
     Raises:
         TypeError: If the training set is not a :class:`ClusterAwareDataset`.
@@ -31,12 +30,7 @@ class TrueLabelsUpperBoundHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Write the true labels into the store, and say so."""
-        dataset = runner.train_dataloader.dataset
-        if not isinstance(dataset, ClusterAwareDataset):
-            raise TypeError(
-                "TrueLabelsUpperBoundHook needs train_dataloader.dataset of type "
-                f"ClusterAwareDataset, but it is {type(dataset).__name__}."
-            )
+        dataset = require_cluster_aware(runner.train_dataloader, self)
         labels = true_labels(dataset.videos)
         if labels is None:
             raise ValueError(

@@ -12,7 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from slic_mmaction.datasets.descriptor_file import Descriptors, save_descriptors
+from slic_mmaction.pseudo_labels.descriptors import Descriptors, save_descriptors
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "experiments"
 

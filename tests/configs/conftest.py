@@ -21,7 +21,7 @@ from mmengine.logging import MMLogger
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from slic_mmaction.datasets.descriptor_file import Descriptors, save_descriptors
+from slic_mmaction.pseudo_labels.descriptors import Descriptors, save_descriptors
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs"

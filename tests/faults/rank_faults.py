@@ -15,7 +15,7 @@ from mmengine.hooks import Hook
 # Where a rank can be struck: functions that it enters.
 PLACES = {
     "training": "mmengine.optim:OptimWrapper.update_params",
-    "embedding": "slic_mmaction.hooks.pseudo_label_hook:embed_videos",
+    "embedding": "slic_mmaction.pseudo_labels.labelling:embed_videos",
     "leading": "slic_mmaction.clustering.finch:FINCH.__call__",
     "searching": "slic_mmaction.clustering.all_ranks:first_neighbors",
 }
@@ -37,7 +37,7 @@ class FailingRank(Hook):
         if get_rank() != rank:
             return
         if fault == "other labels":
-            self._replace("slic_mmaction.hooks.pseudo_label_hook:cluster_on_all_ranks", _one_off)
+            self._replace("slic_mmaction.pseudo_labels.labelling:cluster_on_all_ranks", _one_off)
             return
         times = iter(range(1, nth + 1))
 

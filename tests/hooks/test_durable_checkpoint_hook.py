@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import itertools
 import json
 import os
 import subprocess
@@ -12,21 +11,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmaction.registry import HOOKS
 from mmengine.evaluator import BaseMetric
-from mmengine.fileio import LocalBackend
-from mmengine.fileio.backends import registry_utils
 from mmengine.hooks import CheckpointHook
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
 from torch.utils.data import TensorDataset
 
 from slic_mmaction.hooks import DurableCheckpointHook
 
-pytestmark = pytest.mark.slow
+from ..runs import toy_run
 
 SCORES = [3.0, 1.0, 5.0, 5.0, 7.0]
-_names = (f"toy-{number}" for number in itertools.count())
+BEST = dict(save_best="score", rule="greater")
 
 
 class Toy(BaseModel):
@@ -50,26 +45,14 @@ class Scripted(BaseMetric):
         return dict(score=next(self.scores))
 
 
-def toy_run(
-    work_dir: Path, hook: type, epochs: int = 5, load_from: str | None = None, **options
-) -> Runner:
-    loader = dict(
-        dataset=TensorDataset(torch.ones(2)),
-        sampler=dict(type="DefaultSampler"),
-        batch_size=2,
-        collate_fn=dict(type="default_collate"),
-    )
-    return Runner(
+def toy(work_dir: Path, hook: type, epochs: int = 5, load_from: str | None = None, **options):
+    return toy_run(
+        work_dir,
         Toy(),
-        str(work_dir),
-        train_dataloader=loader,
-        val_dataloader=loader,
+        TensorDataset(torch.ones(2)),
+        epochs,
         val_evaluator=[Scripted()],
-        val_cfg=dict(),
-        train_cfg=dict(by_epoch=True, max_epochs=epochs),
-        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1)),
         default_hooks=dict(checkpoint=hook(interval=1, **options)),
-        experiment_name=next(_names),
         load_from=load_from,
         resume=True,
     )
@@ -117,22 +100,14 @@ def watched(monkeypatch):
 def test_one_can_be_resumed_at_every_moment_and_the_same_are_kept(
     watched, tmp_path: Path, keep: int
 ) -> None:
-    options = dict(max_keep_ckpts=keep, save_best="score", rule="greater")
+    options = dict(BEST, max_keep_ckpts=keep)
     lost = watched(tmp_path / "durable")
-    toy_run(tmp_path / "durable", DurableCheckpointHook, **options).train()
+    toy(tmp_path / "durable", DurableCheckpointHook, **options).train()
     assert not lost
-    toy_run(tmp_path / "stock", CheckpointHook, **options).train()
+    toy(tmp_path / "stock", CheckpointHook, **options).train()
     kept = {f"epoch_{epoch}.pth" for epoch in range(1, 6)[-keep if keep > 0 else 0 :]}
     assert files(tmp_path / "durable") == files(tmp_path / "stock")
     assert files(tmp_path / "durable") == kept | {"best_score_epoch_5.pth"}
-
-
-def test_mmengine_has_moments_without_a_checkpoint(watched, tmp_path: Path, monkeypatch) -> None:
-    """What the hook is for; if this fails, MMEngine has mended it."""
-    monkeypatch.setitem(registry_utils.prefix_to_backends, "", LocalBackend)
-    lost = watched(tmp_path)
-    toy_run(tmp_path, CheckpointHook, max_keep_ckpts=1).train()
-    assert lost
 
 
 class Stopped(Exception):
@@ -153,35 +128,19 @@ def test_what_a_killed_run_could_not_remove_its_resumed_self_removes(
 ) -> None:
     with monkeypatch.context() as context, pytest.raises(Stopped):
         context.setattr(os, "remove", stop_at(os.remove, "epoch_1.pth"))
-        toy_run(tmp_path, DurableCheckpointHook, max_keep_ckpts=2).train()
+        toy(tmp_path, DurableCheckpointHook, max_keep_ckpts=2).train()
     assert files(tmp_path) == {"epoch_1.pth", "epoch_2.pth", "epoch_3.pth"}
-    toy_run(tmp_path, DurableCheckpointHook, max_keep_ckpts=2).train()
+    toy(tmp_path, DurableCheckpointHook, max_keep_ckpts=2).train()
     assert files(tmp_path) == {"epoch_4.pth", "epoch_5.pth"}
 
 
 def test_the_best_stays_until_a_better_one_is_written(tmp_path: Path, monkeypatch) -> None:
-    options = dict(save_best="score", rule="greater")
     with monkeypatch.context() as context, pytest.raises(OSError, match="intact"):
         full = stop_at(os.replace, "best_score_epoch_3.pth")
         context.setattr(os, "replace", lambda *args: _full_disk(full, args))
-        toy_run(tmp_path, DurableCheckpointHook, **options).train()
+        toy(tmp_path, DurableCheckpointHook, **BEST).train()
     assert "best_score_epoch_1.pth" in files(tmp_path)
     assert not any(name.endswith(".part") for name in files(tmp_path))
-
-
-def test_a_best_one_that_a_killed_run_could_not_remove_goes_too(
-    tmp_path: Path, monkeypatch
-) -> None:
-    options = dict(save_best="score", rule="greater")
-    with monkeypatch.context() as context, pytest.raises(Stopped):
-        context.setattr(os, "remove", stop_at(os.remove, "best_score_epoch_1.pth"))
-        toy_run(tmp_path, DurableCheckpointHook, **options).train()
-    best = {name for name in files(tmp_path) if name.startswith("best")}
-    assert best == {"best_score_epoch_1.pth", "best_score_epoch_3.pth"}
-    # Its scores begin anew, so none is better.
-    toy_run(tmp_path, DurableCheckpointHook, **options).train()
-    best = {name for name in files(tmp_path) if name.startswith("best")}
-    assert best == {"best_score_epoch_3.pth"}
 
 
 @pytest.mark.parametrize(
@@ -194,8 +153,8 @@ def test_a_best_one_that_a_killed_run_could_not_remove_goes_too(
     ],
 )
 def test_nothing_that_a_checkpoint_names_is_removed(tmp_path: Path, named: dict) -> None:
-    options = dict(save_best="score", rule="greater", max_keep_ckpts=1)
-    toy_run(tmp_path / "first", DurableCheckpointHook, epochs=1, **options).train()
+    options = dict(BEST, max_keep_ckpts=1)
+    toy(tmp_path / "first", DurableCheckpointHook, epochs=1, **options).train()
     precious = tmp_path / "precious.pth" / "precious.txt"
     precious.parent.mkdir()
     precious.write_text("x")
@@ -206,7 +165,7 @@ def test_nothing_that_a_checkpoint_names_is_removed(tmp_path: Path, named: dict)
     checkpoint["message_hub"]["runtime_info"].update(json.loads(text))
     stranger = tmp_path / "stranger.pth"
     torch.save(checkpoint, stranger)
-    run = toy_run(tmp_path / "run", DurableCheckpointHook, load_from=str(stranger), **options)
+    run = toy(tmp_path / "run", DurableCheckpointHook, load_from=str(stranger), **options)
     run.train()
     assert run.epoch == 5
     assert precious.read_text() == "x"
@@ -214,15 +173,19 @@ def test_nothing_that_a_checkpoint_names_is_removed(tmp_path: Path, named: dict)
     assert {"epoch_5.pth", "best_score_epoch_4.pth"} <= files(tmp_path / "run")
 
 
-def test_a_folder_is_not_removed_for_its_name(tmp_path: Path) -> None:
-    options = dict(save_best="score", rule="greater")
-    with pytest.MonkeyPatch.context() as context, pytest.raises(Stopped):
+def test_a_best_one_that_a_killed_run_could_not_remove_goes_but_no_folder(
+    tmp_path: Path, monkeypatch
+) -> None:
+    with monkeypatch.context() as context, pytest.raises(Stopped):
         context.setattr(os, "remove", stop_at(os.remove, "best_score_epoch_1.pth"))
-        toy_run(tmp_path, DurableCheckpointHook, **options).train()
+        toy(tmp_path, DurableCheckpointHook, **BEST).train()
+    best = {name for name in files(tmp_path) if name.startswith("best")}
+    assert best == {"best_score_epoch_1.pth", "best_score_epoch_3.pth"}
     (tmp_path / "best_score_epoch_2.pth").mkdir()
-    toy_run(tmp_path, DurableCheckpointHook, **options).train()
-    assert (tmp_path / "best_score_epoch_2.pth").is_dir()
-    assert not (tmp_path / "best_score_epoch_1.pth").exists()
+    # Its scores begin anew, so none is better.
+    toy(tmp_path, DurableCheckpointHook, **BEST).train()
+    best = {name for name in files(tmp_path) if name.startswith("best")}
+    assert best == {"best_score_epoch_2.pth", "best_score_epoch_3.pth"}
 
 
 def test_two_trainings_do_not_write_into_one_folder(tmp_path: Path) -> None:
@@ -261,7 +224,3 @@ def _full_disk(replace, args) -> None:
         replace(*args)
     except Stopped:
         raise OSError("disk full") from None
-
-
-def test_it_is_registered_for_configs() -> None:
-    assert HOOKS.get("DurableCheckpointHook") is DurableCheckpointHook

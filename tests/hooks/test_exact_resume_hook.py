@@ -8,18 +8,26 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from torch.utils.data import DataLoader, TensorDataset
 
-from slic_mmaction.compat.checkpoints import load_from_local
+from slic_mmaction.hooks.exact_resume_hook import BatchPlan, check_batches
 
-pytestmark = pytest.mark.slow
+from ..runs import interrupted_at, state, train
 
 
-def run(cfg, **options) -> Runner:
-    cfg.merge_from_dict({key.replace("__", "."): value for key, value in options.items()})
-    runner = Runner.from_cfg(cfg)
-    runner.train()
-    return runner
+def test_the_batch_of_all_ranks_must_stay() -> None:
+    loader = DataLoader(TensorDataset(torch.arange(10)), batch_size=3)
+    assert BatchPlan.of(loader, 2) == BatchPlan(ranks=2, batch_size=3, epoch_length=4)
+    assert check_batches(BatchPlan(2, 16, 9), BatchPlan(2, 16, 7)) is None
+    warning = check_batches(BatchPlan(8, 13, 9), BatchPlan(4, 26, 9))
+    assert "with 8 ranks x batch_size 13, this run goes on with 4 ranks x batch_size 26" in warning
+    for now, help_ in (
+        (BatchPlan(1, 16, 9), "set train_dataloader.batch_size=32 to resume"),
+        (BatchPlan(2, 8, 9), "set train_dataloader.batch_size=16 to resume"),
+        (BatchPlan(3, 16, 9), "use a number of ranks that divides 32 to resume"),
+    ):
+        with pytest.raises(ValueError, match=rf"2 ranks x batch_size 16 = 32 videos .*: {help_}"):
+            check_batches(BatchPlan(2, 16, 9), now)
 
 
 class Draws(Hook):
@@ -34,41 +42,43 @@ class Draws(Hook):
         self.drawn[runner.iter] = (random.random(), np.random.random(), float(torch.rand(())))
 
 
-def draws_of(cfg, **options) -> dict[int, tuple]:
-    cfg.merge_from_dict({key.replace("__", "."): value for key, value in options.items()})
-    runner = Runner.from_cfg(cfg)
+def draws_of(cfg) -> dict[int, tuple]:
     draws = Draws()
-    runner.register_hook(draws)
-    runner.train()
+    train(cfg, draws)
     return draws.drawn
 
 
-def test_generators_go_on_where_the_run_was_interrupted(tiny_config, tmp_path: Path) -> None:
+def test_generators_and_plans_go_on_where_the_run_was_interrupted(tiny_config, tmp_path) -> None:
     whole = draws_of(tiny_config(tmp_path / "whole"))
-    draws_of(tiny_config(tmp_path / "parts"), train_cfg__max_epochs=1)
-    resumed = draws_of(tiny_config(tmp_path / "parts"), resume=True)
+    first = tmp_path / "whole" / "epoch_1.pth"
+    resumed = draws_of(tiny_config(interrupted_at(first, tmp_path / "parts"), resume=True))
     assert list(resumed) == [2, 3]
     assert {iteration: whole[iteration] for iteration in resumed} == resumed
     assert len({number for draws in whole.values() for number in draws}) == 12
-    other = draws_of(tiny_config(tmp_path / "other"), randomness__seed=1)
+    other = draws_of(tiny_config(tmp_path / "other", randomness__seed=1))
     assert not set(other.values()) & set(whole.values())
 
-
-def test_another_batch_size_is_refused(tiny_config, tmp_path: Path) -> None:
-    run(tiny_config(tmp_path), train_cfg__max_epochs=1)
+    checkpoint = state(first)
+    assert checkpoint["meta"].pop("batch_plan") == dict(ranks=1, batch_size=4, epoch_length=2)
+    changed = dict(resume=True, train_dataloader__batch_size=2)
     with pytest.raises(ValueError, match=r"batch_size 4 = 4 videos .* batch_size 2 = 2: set"):
-        run(tiny_config(tmp_path), resume=True, train_dataloader__batch_size=2)
-    plan = load_from_local(str(tmp_path / "epoch_1.pth"), "cpu")["meta"]["batch_plan"]
-    assert plan == dict(ranks=1, batch_size=4, epoch_length=2)
+        train(tiny_config(interrupted_at(first, tmp_path / "changed"), **changed))
+    # A checkpoint of other code is resumed as MMEngine does.
+    torch.save(checkpoint, tmp_path / "epoch_1.pth")
+    changed["train_dataloader__batch_size"] = 8
+    work = interrupted_at(tmp_path / "epoch_1.pth", tmp_path / "elsewhere")
+    assert train(tiny_config(work, **changed)).epoch == 2
 
 
 def test_a_checkpoint_from_the_middle_of_an_epoch_is_refused(tiny_config, tmp_path: Path) -> None:
-    by_iteration = dict(default_hooks__checkpoint__by_epoch=False)
-    run(tiny_config(tmp_path), train_cfg__max_epochs=1, **by_iteration)
+    cfg = tiny_config(tmp_path, train_cfg__max_epochs=1)
+    cfg.default_hooks.checkpoint.by_epoch = False
+    train(cfg)
+    # CheckpointHook(by_epoch=False) calls the last iteration of an epoch a part of it.
     for iteration in (1, 2):
         path = str(tmp_path / f"iter_{iteration}.pth")
-        with pytest.raises(ValueError, match=f"after iteration {iteration} of 2 of epoch 1"):
-            run(tiny_config(tmp_path), resume=True, load_from=path)
+        with pytest.raises(ValueError, match=rf"iteration {iteration} of 2 of epoch 1, .* twice"):
+            train(tiny_config(tmp_path, resume=True, load_from=path))
 
 
 @pytest.fixture
@@ -76,43 +86,30 @@ def shorter(video_set: Path, tmp_path: Path) -> dict[str, str]:
     """The training set without its last four videos: epochs of 1 iteration in the place of 2."""
     path = tmp_path / "shorter.txt"
     path.write_text("\n".join((video_set / "train.txt").read_text().split("\n")[:4]))
-    return dict(train_dataloader__dataset__dataset__ann_file=str(path))
+    return dict(train_dataloader__dataset__dataset__ann_file=str(path), resume=True)
 
 
 def test_iterations_are_counted_as_if_the_set_had_always_been_so(
     tiny_config, tmp_path: Path, shorter
 ) -> None:
-    run(tiny_config(tmp_path), train_cfg__max_epochs=2)
-    runner = run(tiny_config(tmp_path), resume=True, train_cfg__max_epochs=4, **shorter)
-    assert (runner.epoch, runner.iter, runner.max_iters) == (4, 4, 4)
-    runner = run(tiny_config(tmp_path), resume=True, train_cfg__max_epochs=5)
-    assert (runner.epoch, runner.iter, runner.max_iters) == (5, 10, 10)
+    train(tiny_config(tmp_path, train_cfg__max_epochs=1))
+    runner = train(tiny_config(tmp_path, train_cfg__max_epochs=2, **shorter))
+    assert (runner.epoch, runner.iter, runner.max_iters) == (2, 2, 2)
+    runner = train(tiny_config(tmp_path, resume=True, train_cfg__max_epochs=3))
+    assert (runner.epoch, runner.iter, runner.max_iters) == (3, 6, 6)
 
 
-@pytest.mark.parametrize(("warm_up", "refused"), [(3, True), (1, False)])
 def test_a_schedule_that_counts_the_old_iterations_is_refused_while_it_lasts(
-    tiny_config, tmp_path: Path, shorter, warm_up: int, refused: bool
+    tiny_config, tmp_path: Path, shorter
 ) -> None:
-    def cfg(epochs: int):
-        made = tiny_config(tmp_path, train_cfg__max_epochs=epochs)
+    def cfg(warm_up: int, **options):
+        made = tiny_config(tmp_path / f"{warm_up}", **options)
         schedule = dict(type="LinearLR", end=warm_up, by_epoch=True, convert_to_iter_based=True)
         made.param_scheduler = [ConfigDict(schedule)]
         return made
 
-    run(cfg(2))
-    if refused:
-        with pytest.raises(ValueError, match="2 iterations in the checkpoint and has 1 now, and "):
-            run(cfg(3), resume=True, **shorter)
-    else:
-        assert run(cfg(3), resume=True, **shorter).iter == 3
-
-
-def test_checkpoints_of_other_code_are_resumed_as_mmengine_does(
-    tiny_config, tmp_path: Path
-) -> None:
-    run(tiny_config(tmp_path), train_cfg__max_epochs=1)
-    path = tmp_path / "epoch_1.pth"
-    checkpoint = torch.load(path, weights_only=False)  # written by this test
-    del checkpoint["meta"]["batch_plan"]
-    torch.save(checkpoint, path)
-    assert run(tiny_config(tmp_path), resume=True, train_dataloader__batch_size=8).epoch == 2
+    for warm_up in (2, 1):
+        train(cfg(warm_up, train_cfg__max_epochs=1))
+    assert train(cfg(1, **shorter)).iter == 2
+    with pytest.raises(ValueError, match="2 iterations in the checkpoint and has 1 now, and "):
+        train(cfg(2, **shorter))

@@ -3,58 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 import torch
-from mmaction.registry import HOOKS, MODELS, TASK_UTILS
-from mmengine.dataset import DefaultSampler
+from mmaction.registry import HOOKS, TASK_UTILS
 from mmengine.hooks import Hook
-from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
-from slic_mmaction.hooks.embedding import embed_videos
-
-
-@MODELS.register_module()
-class MeanColour(BaseModel):
-    """Embeds a clip by its mean colour, so that a test knows what to expect."""
-
-    def __init__(self, **kwargs) -> None:
-        super().__init__(
-            data_preprocessor=dict(type="ActionDataPreprocessor", format_shape="NCTHW")
-        )
-        self.bias = torch.nn.Parameter(torch.zeros(3))
-        self.norm = torch.nn.BatchNorm1d(3)
-        self.modes: list[bool] = []
-
-    def forward(self, inputs, data_samples, mode):
-        if mode == "loss":
-            return dict(loss=self.bias.sum())
-        self.modes.append(self.training)
-        for sample, colour in zip(data_samples, inputs.mean((1, 3, 4, 5))):
-            sample.set_field(colour + self.bias, "embedding")
-            sample.set_metainfo(dict(feature="colour"))
-        return data_samples
+from ..runs import interrupted_at, labels_of, log_of, scalars_of, train
 
 
 @TASK_UTILS.register_module()
-class ByDominantColour:
-    def __call__(self, embeddings: torch.Tensor) -> np.ndarray:
-        return embeddings.argmax(axis=1)
+class GrowingGroups:
+    """Groups of ``first``, then of ``first + 1``, ... consecutive videos."""
 
-
-@TASK_UTILS.register_module()
-class AnotherEachTime:
-    """First all in pairs, then in threes, then in fours."""
-
-    def __init__(self) -> None:
-        self.calls = 0
+    def __init__(self, first: int) -> None:
+        self.size = first - 1
 
     def __call__(self, embeddings: torch.Tensor) -> np.ndarray:
-        self.calls += 1
-        return np.arange(len(embeddings)) // (self.calls + 1)
+        self.size += 1
+        return np.arange(len(embeddings)) // self.size
 
 
 @TASK_UTILS.register_module()
@@ -72,22 +42,18 @@ class Failing:
         raise MemoryError("no room for 8 videos")
 
 
-@HOOKS.register_module()
 class Record(Hook):
     """Keeps what every batch held."""
 
     def __init__(self) -> None:
         self.samples: list[tuple] = []
+        self.seeds: set[int] = set()
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
         for sample in data_batch["data_samples"]:
-            self.samples.append(
-                (
-                    runner.epoch,
-                    tuple(sample.video_indices.tolist()),
-                    int(sample.pseudo_label),
-                )
-            )
+            videos = tuple(sample.video_indices.tolist())
+            self.samples.append((runner.epoch, videos, int(sample.pseudo_label)))
+            self.seeds.add(sample.draw_seed)
 
 
 def use_clusterer(cfg, **clusterer):
@@ -95,154 +61,112 @@ def use_clusterer(cfg, **clusterer):
     return cfg
 
 
-def train(cfg) -> Runner:
-    runner = Runner.from_cfg(cfg)
-    runner.train()
-    return runner
-
-
-def find_hook(runner: Runner, name: str) -> Hook:
-    return next(hook for hook in runner.hooks if type(hook).__name__ == name)
-
-
-def labels_of(runner: Runner) -> list[int]:
-    return runner.train_dataloader.dataset.store.labels.tolist()
-
-
-def log_of(runner: Runner) -> str:
-    return Path(runner.log_dir, f"{runner.timestamp}.log").read_text()
-
-
-@pytest.fixture
-def coloured(tmp_path: Path) -> Path:
-    """Three videos, blue, red and blue again (and one of them longer than a batch of two)."""
-    for split in ("train", "test"):
-        lines = []
-        for i, bgr in enumerate([(255, 0, 0), (0, 0, 255), (255, 0, 0)]):
-            path = tmp_path / f"{split}_{i}.mp4"
-            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (32, 32))
-            for _ in range(6 + i):
-                writer.write(np.full((32, 32, 3), bgr, np.uint8))
-            writer.release()
-            lines.append(f"{path.name} 0")
-        (tmp_path / f"{split}.txt").write_text("\n".join(lines))
-    return tmp_path
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("batch_size", [1, 2, 8])
-def test_every_label_lands_on_its_own_video(coloured, tiny_config, workers, batch_size) -> None:
-    """The authors' code gives video i the label of video i - 1."""
-    cfg = use_clusterer(tiny_config(root=coloured), type="ByDominantColour")
-    cfg.model = dict(type="MeanColour")
-    cfg.custom_hooks[0].update(num_workers=workers, batch_size=batch_size)
-    cfg.train_cfg.max_epochs = 1
-    runner = train(cfg)
-    assert labels_of(runner) == [2, 0, 2]
-    with np.load(Path(cfg.work_dir) / "pseudo_labels" / "epoch_0.npz") as saved:
-        assert saved["labels"].tolist() == [2, 0, 2]
-        assert [Path(v).name for v in saved["videos"]] == [f"train_{i}.mp4" for i in range(3)]
-
-
-def samples_of_three_epochs(cfg, workers: int, persistent: bool) -> list[tuple]:
-    cfg.train_dataloader.update(num_workers=workers, persistent_workers=persistent)
-    cfg.train_cfg.max_epochs = 3
-    cfg.custom_hooks.append(dict(type="Record"))
-    return find_hook(train(use_clusterer(cfg, type="AnotherEachTime")), "Record").samples
-
-
-def test_workers_see_the_new_labels_in_every_epoch(tiny_config) -> None:
-    reference = samples_of_three_epochs(tiny_config(), 0, False)
+def test_workers_see_the_new_labels_in_every_epoch(tiny_config, tmp_path: Path) -> None:
+    runs = []
+    for workers, persistent in ((0, False), (2, False), (2, True)):
+        cfg = tiny_config(tmp_path / f"{workers} {persistent}", train_cfg__max_epochs=3)
+        cfg.train_dataloader.update(num_workers=workers, persistent_workers=persistent)
+        record = Record()
+        runner = train(use_clusterer(cfg, type="GrowingGroups", first=2), record)
+        runs.append(record.samples)
+    reference = runs[0]
     assert len(reference) == 24
     for epoch, (index, positive, second), label in reference:
         assert label == index // (epoch + 2)
         assert positive // (epoch + 2) == label and second == index
     assert {positive == index for _, (index, positive, _), _ in reference} == {True, False}
-    for persistent in (False, True):
-        assert samples_of_three_epochs(tiny_config(), 2, persistent) == reference
+    assert runs[1] == reference and runs[2] == reference
+
+    # Pairs, threes, fours: 4 groups of two, then 3, 3 and 2 of 8 videos have 3 pairs in common.
+    stability = scalars_of(runner, "cluster/stability")
+    chance = 4 * 7 / 28
+    assert stability[1] == pytest.approx((3 - chance) / ((4 + 7) / 2 - chance))
+    assert set(stability) == {1, 2}
+    # A resumed run compares with the clustering of its checkpoint.
+    work = interrupted_at(Path(runner.work_dir) / "epoch_1.pth", tmp_path / "resumed")
+    cfg = tiny_config(work, resume=True)
+    resumed = train(use_clusterer(cfg, type="GrowingGroups", first=2))
+    assert scalars_of(resumed, "cluster/stability") == {1: 1}
 
 
-def test_interval_and_begin(tiny_config) -> None:
-    cfg = tiny_config()
+def test_interval_and_begin(tiny_config, tmp_path: Path) -> None:
+    cfg = tiny_config(train_cfg__max_epochs=4)
     cfg.custom_hooks[0].update(interval=2, begin=1)
-    cfg.train_cfg.max_epochs = 4
     runner = train(cfg)
     files = sorted(p.name for p in (Path(cfg.work_dir) / "pseudo_labels").iterdir())
     assert files == ["epoch_1.npz", "epoch_3.npz"]
-    scalars = (Path(runner.log_dir) / "vis_data" / "scalars.json").read_text()
     for name in ("clusters", "nmi", "ami", "purity", "largest", "median"):
-        assert f'"cluster/{name}"' in scalars
+        assert set(scalars_of(runner, f"cluster/{name}")) == {1, 3}
     assert "Clustering before epoch 2: clusters" in log_of(runner)
+    # Resumed before its first clustering a run has nothing to compare with.
+    work = interrupted_at(Path(cfg.work_dir) / "epoch_1.pth", tmp_path / "resumed")
+    cfg = tiny_config(work, resume=True)
+    cfg.custom_hooks[0].update(interval=2, begin=1)
+    resumed = train(cfg)
+    assert set(scalars_of(resumed, "cluster/clusters")) == {1}
+    assert not scalars_of(resumed, "cluster/stability")
 
 
-def test_without_a_clusterer_every_video_is_its_own(tiny_config) -> None:
-    cfg = tiny_config()
-    cfg.custom_hooks[0].clusterer = None
-    runner = train(cfg)
+@pytest.mark.parametrize("hooks", [[], [dict(type="PseudoLabelHook", clusterer=None)]])
+def test_training_without_clustering(tiny_config, hooks: list) -> None:
+    """Draws follow the epoch without a hook that clusters."""
+    cfg = tiny_config(custom_hooks=hooks)
+    cfg.train_dataloader.dataset.p_same_video = 1.0
+    cfg.train_dataloader.update(num_workers=1, persistent_workers=True)
+    record = Record()
+    runner = train(cfg, record)
     assert labels_of(runner) == list(range(8))
-    assert runner.train_dataloader.dataset.store.epoch == 1
+    store = runner.train_dataloader.dataset.store
+    assert (store.seed, store.epoch) == (0, 1)
+    assert len(record.seeds) == 16
     assert not (Path(cfg.work_dir) / "pseudo_labels").exists()
 
 
-def test_embedding_runs_in_eval_mode_and_puts_every_mode_back(coloured, tiny_config) -> None:
-    cfg = use_clusterer(tiny_config(root=coloured), type="ByDominantColour")
-    cfg.model = dict(type="MeanColour")
-    runner = Runner.from_cfg(cfg)
-    runner.model.norm.eval()  # a frozen layer stays frozen
-    assert runner.train_loop is not None  # the property builds it
-    hook = find_hook(runner, "PseudoLabelHook")
-    hook.before_train(runner)
-    hook.before_train_epoch(runner)
-    assert runner.model.modes == [False]  # three videos, one batch
-    assert runner.model.training and not runner.model.norm.training
+class Collapse(Hook):
+    """Makes the last layer's output the same for all videos, but for ``rest`` of what it was."""
+
+    def __init__(self, rest: float) -> None:
+        self.rest = rest
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        last = runner.model.cls_head.projection[-1]
+        with torch.no_grad():
+            last.weight.mul_(self.rest)
+            last.bias.fill_(1)
 
 
-def test_a_video_left_out_of_the_embedding_is_an_error(
-    coloured, tiny_config, tmp_path: Path
-) -> None:
-    cfg = use_clusterer(tiny_config(root=coloured), type="ByDominantColour")
-    cfg.model = dict(type="MeanColour")
-    runner = Runner.from_cfg(cfg)
-    assert runner.train_loop is not None  # the property builds it
-    hook = find_hook(runner, "PseudoLabelHook")
-    hook.before_train(runner)
-    loader = hook._loaders[0]
-    assert isinstance(loader.sampler, DefaultSampler)
-    with pytest.raises(RuntimeError, match=r"1 of 4 .* not embedded exactly once; .* number 3"):
-        embed_videos(runner.model, loader, 4, 1 << 30, tmp_path)
+@pytest.mark.parametrize("rest", [1e-3, 1.0])
+def test_a_collapse_is_said_within_one_clustering(tiny_config, rest: float) -> None:
+    cfg = use_clusterer(tiny_config(optim_wrapper__optimizer__lr=0.0), type="Constant", label=0)
+    lines = log_of(train(cfg, Collapse(rest))).splitlines()
+    figures = [line for line in lines if "Embeddings of 8 videos  mean cosine: " in line]
+    alike = ["mean cosine: 1.0000" in line for line in figures]
+    assert alike == [False, rest < 1]
+    warnings = [line for line in lines if "WARNING - The embeddings have collapsed" in line]
+    assert len(warnings) == sum(alike)
+    # One cluster alone is no collapse.
+    assert "All videos fell into one cluster" in "\n".join(lines)
 
 
-@pytest.mark.parametrize(
-    ("label", "message"),
-    [(0, "All videos fell into one cluster"), (-1, "Every video is noise")],
-)
-def test_degenerate_clusterings_are_logged(tiny_config, label: int, message: str) -> None:
-    cfg = use_clusterer(tiny_config(), type="Constant", label=label)
-    cfg.train_cfg.max_epochs = 1
-    runner = train(cfg)
-    assert message in log_of(runner)
-    assert all(torch.isfinite(p).all() for p in runner.model.parameters())
-
-
-def test_nan_weights_stop_with_a_sentence(tiny_config) -> None:
+def test_weights_that_are_not_finite_and_failing_clusterers_stop_the_run(tiny_config) -> None:
     runner = Runner.from_cfg(tiny_config())
     runner.model.init_weights()
     with torch.no_grad():
         runner.model.backbone.conv1.conv.weight.fill_(float("nan"))
     runner.model._is_init = True
-    with pytest.raises(
-        FloatingPointError, match=r"8 of 8 embeddings are not finite .*train_0\.mp4"
-    ):
+    message = r"8 of 8 embeddings are not finite .*train_0\.mp4"
+    with pytest.raises(FloatingPointError, match=message):
         runner.train()
-
-
-def test_a_failing_clusterer_is_not_hidden(tiny_config) -> None:
     with pytest.raises(MemoryError, match="no room"):
         train(use_clusterer(tiny_config(), type="Failing"))
+    runner = train(use_clusterer(tiny_config(), type="Constant", label=-1))
+    assert "Every video is noise" in log_of(runner)
+    assert all(torch.isfinite(p).all() for p in runner.model.parameters())
 
 
 def test_bad_settings_are_named(tiny_config) -> None:
     cfg = tiny_config()
+    options: dict[str, Any]
     for options, message in (
         (dict(interval=0), "interval >= 1"),
         (dict(begin=-1), "begin >= 0"),
@@ -255,5 +179,7 @@ def test_bad_settings_are_named(tiny_config) -> None:
         train(cfg)
     cfg = tiny_config()
     cfg.train_cfg = dict(by_epoch=False, max_iters=3)
-    with pytest.raises(TypeError, match="by_epoch=True"):
-        train(cfg)
+    for hooks in (cfg.custom_hooks, []):
+        cfg.custom_hooks = hooks
+        with pytest.raises(TypeError, match="by_epoch=True"):
+            train(cfg)

@@ -5,36 +5,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 import torch
 from mmaction.registry import MODELS
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from slic_mmaction.compat.checkpoints import load_from_local
 from slic_mmaction.evaluation.records import code_version, experiment_name
 
-pytestmark = pytest.mark.slow
-
-RECORD = dict(run_record=dict(type="RunRecordHook"))
+from ..runs import state, train
 
 
 def record_of(runner: Runner) -> dict:
     return json.loads((Path(runner.log_dir) / "run_record.json").read_text())
 
 
-@pytest.fixture
-def run(tiny_config, tmp_path: Path):
-    def make(name: str = "work", **options: object) -> Runner:
-        options = dict(default_hooks__run_record=RECORD["run_record"], **options)
-        return Runner.from_cfg(tiny_config(tmp_path / name, **options))
-
-    return make
-
-
-def test_weights_carry_the_record_into_the_runs_that_use_them(run, tmp_path: Path) -> None:
-    pretraining = run(randomness__seed=7, train_cfg__max_epochs=1, train_cfg__val_interval=1)
-    pretraining.train()
+def test_weights_carry_the_record_into_the_runs_that_use_them(tiny_config, tmp_path: Path) -> None:
+    options = dict(randomness__seed=7, train_cfg__max_epochs=1, train_cfg__val_interval=1)
+    pretraining = train(tiny_config(tmp_path / "work", **options))
     first = record_of(pretraining)
     assert first["name"] == "tiny_slic" and first["seed"] == 7 and first["origin"] is None
     assert first["commit"] == code_version() and len(first["config_hash"]) == 8
@@ -44,34 +30,30 @@ def test_weights_carry_the_record_into_the_runs_that_use_them(run, tmp_path: Pat
     assert evaluation["query"]["videos"] == 4 and evaluation["gallery"]["videos"] == 8
     assert set(evaluation["figures"]) == {"retrieval/R@1", "retrieval/R@5"}
     path = tmp_path / "work" / "epoch_1.pth"
-    saved = load_from_local(str(path), "cpu")["meta"]["run_record"]
+    saved = state(path)["meta"]["run_record"]
     assert saved == first
 
-    test = run("test", load_from=str(path))
+    test = Runner.from_cfg(tiny_config(tmp_path / "test", load_from=str(path)))
     test.test()
     record = record_of(test)
     assert record["seed"] == 0
     assert record["origin"] == {**saved, "file": str(path), "epoch": 1}
 
-
-def test_a_resumed_run_stays_itself(run, tmp_path: Path) -> None:
-    run(randomness__seed=7, train_cfg__max_epochs=1).train()
-    path = tmp_path / "work" / "epoch_1.pth"
-    run("second", load_from=str(path), randomness__seed=8, train_cfg__max_epochs=1).train()
-    resumed = run("second", resume=True, randomness=dict(seed=None))
-    resumed.train()
-    record = record_of(resumed)
+    # A resumed run stays itself.
+    options.update(load_from=str(path), randomness__seed=8)
+    train(tiny_config(tmp_path / "second", **options))
+    resumed = tiny_config(tmp_path / "second", resume=True, randomness=dict(seed=None))
+    record = record_of(train(resumed))
     assert record["seed"] == 8 and record["origin"]["seed"] == 7
     assert record["origin"]["file"] == str(path)
 
 
-def test_a_checkpoint_without_a_record_is_known_by_its_file(run, tiny_config, tmp_path) -> None:
-    init_default_scope("mmaction")
+def test_a_checkpoint_without_a_record_is_known_by_its_file(tiny_config, tmp_path) -> None:
     path = tmp_path / "old" / "epoch_1.pth"
     path.parent.mkdir()
-    state = MODELS.build(tiny_config().model).state_dict()
-    torch.save(dict(meta=dict(seed=4, epoch=1), state_dict=state), path)
-    test = run("test", load_from=str(path))
+    weights = MODELS.build(tiny_config().model).state_dict()
+    torch.save(dict(meta=dict(seed=4, epoch=1), state_dict=weights), path)
+    test = Runner.from_cfg(tiny_config(tmp_path / "test", load_from=str(path)))
     test.test()
     origin = record_of(test)["origin"]
     assert origin == dict(name="old/epoch_1.pth", seed=4, file=str(path), epoch=1)

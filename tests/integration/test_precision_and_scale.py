@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,13 @@ from typing import Any
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.optim import AmpOptimWrapper
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.runner import Runner
 
-from slic_mmaction.hooks import pseudo_label_hook
 from slic_mmaction.losses import triplet
+from slic_mmaction.pseudo_labels import labelling
 
-pytestmark = pytest.mark.slow
+from ..runs import assert_same, interrupted_at, state, train
 
 WEIGHT = "cls_head.projection.0.weight"
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -68,7 +66,7 @@ def config(tiny_config: Any, work: Path, knob: str, epochs: int) -> Config:
 
 
 def watched(cfg: Config) -> tuple[Runner, dict[bool, torch.Tensor]]:
-    """A Runner, and a weight as the last forward pass saw it: by whether it was one of training."""
+    """A Runner, and a weight as its last forward passes saw it, by whether in training."""
     runner = Runner.from_cfg(cfg)
     seen: dict[bool, torch.Tensor] = {}
     runner.model.register_forward_pre_hook(
@@ -77,39 +75,12 @@ def watched(cfg: Config) -> tuple[Runner, dict[bool, torch.Tensor]]:
     return runner, seen
 
 
-def state(path: Path) -> dict[str, Any]:
-    return torch.load(path, weights_only=False)  # written by this test
-
-
-def interrupted_at(checkpoint: Path, work: Path) -> Path:
-    """A work directory as a run left it that was killed after it had saved ``checkpoint``."""
-    work.mkdir()
-    shutil.copy(checkpoint, work)
-    (work / "last_checkpoint").write_text(str(work / checkpoint.name))
-    return work
-
-
-def assert_same(ours: Any, theirs: Any, where: str = "") -> None:
-    if isinstance(ours, dict):
-        assert ours.keys() == theirs.keys(), where
-        for key in ours:
-            assert_same(ours[key], theirs[key], f"{where}/{key}")
-    elif isinstance(ours, torch.Tensor):
-        assert torch.equal(ours, theirs), where
-    elif isinstance(ours, (list, tuple)):
-        assert len(ours) == len(theirs), where
-        for i, pair in enumerate(zip(ours, theirs)):
-            assert_same(*pair, f"{where}/{i}")
-    else:
-        assert ours == theirs, where
-
-
 def resumes_exactly(make: Callable[[Path, int], Config], folder: Path, epochs: int) -> None:
     """Hold the run ``folder / "whole"`` against one that was interrupted at half time."""
     work = interrupted_at(folder / "whole" / f"epoch_{epochs // 2}.pth", folder / "parts")
     cfg = make(work, epochs)
     cfg.resume = True
-    Runner.from_cfg(cfg).train()
+    train(cfg)
     ours, theirs = (state(folder / run / f"epoch_{epochs}.pth") for run in ("whole", "parts"))
     for part in ("state_dict", "ema_state_dict", "optimizer", "pseudo_labels"):
         assert_same(ours.get(part), theirs.get(part), part)
@@ -128,19 +99,6 @@ def amp_on_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def without_knobs() -> dict[str, torch.Tensor]:
-    """The weights of the first test below, for those that follow."""
-    return {}
-
-
-def end_weights(tiny_config: Any, folder: Path, knob: str) -> dict[str, torch.Tensor]:
-    runner = Runner.from_cfg(config(tiny_config, folder / "whole", knob, 2))
-    runner.train()
-    assert all(torch.isfinite(value).all() for value in runner.model.parameters())
-    return {name: value.clone() for name, value in runner.model.state_dict().items()}
-
-
 @pytest.mark.parametrize(
     "knob",
     [
@@ -152,21 +110,21 @@ def end_weights(tiny_config: Any, folder: Path, knob: str) -> dict[str, torch.Te
     ],
 )
 def test_trains_and_resumes(
-    knob: str,
-    tiny_config: Any,
-    tmp_path: Path,
-    without_knobs: dict[str, torch.Tensor],
-    request: pytest.FixtureRequest,
+    knob: str, tiny_config: Any, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    if not without_knobs:
-        without_knobs.update(end_weights(tiny_config, tmp_path / "none", "none"))
+    def make(work: Path, epochs: int, knob: str = knob) -> Config:
+        return config(tiny_config, work, knob, epochs)
+
+    # One process has no one to synchronise with: MMEngine puts BatchNorm back.
+    plain = train(make(tmp_path / "none", 1, knob="none")).model.state_dict()
     if "float16" in knob:
         request.getfixturevalue("amp_on_cpu")
-    weights = end_weights(tiny_config, tmp_path, knob)
-    # One process has no one to synchronise with: MMEngine puts BatchNorm back.
-    same = all(torch.equal(value, without_knobs[name]) for name, value in weights.items())
+    runner = train(make(tmp_path / "whole", 2))
+    assert all(torch.isfinite(value).all() for value in runner.model.parameters())
+    first = state(tmp_path / "whole" / "epoch_1.pth")["state_dict"]
+    same = all(torch.equal(value, plain[name]) for name, value in first.items())
     assert same == (knob == "SyncBN")
-    resumes_exactly(lambda work, epochs: config(tiny_config, work, knob, epochs), tmp_path, 2)
+    resumes_exactly(make, tmp_path, 2)
 
 
 def test_ema_is_validated_and_saved_but_not_clustered(tiny_config: Any, tmp_path: Path) -> None:
@@ -179,8 +137,7 @@ def test_ema_is_validated_and_saved_but_not_clustered(tiny_config: Any, tmp_path
     assert torch.equal(saved["ema_state_dict"][f"module.{WEIGHT}"], current[WEIGHT])
     assert not torch.equal(average, current[WEIGHT])
 
-    plain = Runner.from_cfg(config(tiny_config, tmp_path / "none", "none", 2))
-    plain.train()
+    plain = train(config(tiny_config, tmp_path / "none", "none", 2))
     assert_same(dict(plain.model.state_dict()), dict(current))
     assert torch.equal(*(r.train_dataloader.dataset.store.labels for r in (runner, plain)))
     resumes_exactly(lambda work, epochs: config(tiny_config, work, "EMA", epochs), tmp_path, 2)
@@ -202,15 +159,14 @@ def test_average_is_clustered_where_a_config_says_so(
         return cfg
 
     embedded: list[torch.Tensor] = []
-    embed = pseudo_label_hook.embed_videos
+    embed = labelling.embed_videos
 
     def spy(model: Any, *args: Any) -> torch.Tensor:
         embedded.append(model.state_dict()[WEIGHT].clone())
         return embed(model, *args)
 
-    monkeypatch.setattr(pseudo_label_hook, "embed_videos", spy)
-    runner = Runner.from_cfg(make(tmp_path / "whole", 2))
-    runner.train()
+    monkeypatch.setattr(labelling, "embed_videos", spy)
+    train(make(tmp_path / "whole", 2))
     first = state(tmp_path / "whole" / "epoch_1.pth")
     assert len(embedded) == 2 and torch.equal(embedded[1], first["state_dict"][WEIGHT])
     assert not torch.equal(embedded[1], first["ema_state_dict"][f"module.{WEIGHT}"])
@@ -219,7 +175,7 @@ def test_average_is_clustered_where_a_config_says_so(
     cfg = make(tmp_path / "refused", 1)
     cfg.custom_hooks = [hook for hook in cfg.custom_hooks if hook["type"] != "EMAHook"]
     with pytest.raises(ValueError, match=r"averaged=True.* nothing averages them: add"):
-        Runner.from_cfg(cfg).train()
+        train(cfg)
 
 
 def test_accumulated_gradients_are_not_cut_by_a_checkpoint(
@@ -228,15 +184,14 @@ def test_accumulated_gradients_are_not_cut_by_a_checkpoint(
     def make(work: Path, epochs: int) -> Config:
         return config(tiny_config, work, "accumulation", epochs)
 
-    whole = Runner.from_cfg(make(tmp_path / "whole", 4))
-    whole.train()
+    whole = train(make(tmp_path / "whole", 4))
     assert len(whole.train_dataloader) == 3
     resumes_exactly(make, tmp_path, 4)
 
     cfg = make(tmp_path / "refused", 4)
     cfg.default_hooks.checkpoint.interval = 1
     with pytest.raises(ValueError, match=r"interval to a multiple of 2, or .* a divisor of 3"):
-        Runner.from_cfg(cfg).train()
+        train(cfg)
 
     work = interrupted_at(tmp_path / "whole" / "epoch_2.pth", tmp_path / "between")
     saved = state(work / "epoch_2.pth")
@@ -245,7 +200,7 @@ def test_accumulated_gradients_are_not_cut_by_a_checkpoint(
     cfg = make(work, 4)
     cfg.resume = True
     with pytest.raises(ValueError, match=r"saved between two updates \(3 iterations"):
-        Runner.from_cfg(cfg).train()
+        train(cfg)
 
 
 def test_autocast_keeps_losses_and_mining_in_float32(
@@ -276,10 +231,3 @@ def test_autocast_keeps_losses_and_mining_in_float32(
     for name in ("loss_triplet", "loss_temporal"):
         assert half[name].dtype == torch.float32
         torch.testing.assert_close(half[name], full[name], atol=0.05, rtol=0.1)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without a GPU")
-def test_amp_without_a_gpu_is_refused_in_words() -> None:
-    optimizer = torch.optim.SGD(torch.nn.Linear(1, 1).parameters(), lr=0.1)
-    with pytest.raises(AssertionError, match="only available training on gpu"):
-        AmpOptimWrapper(optimizer=optimizer)

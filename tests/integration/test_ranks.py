@@ -3,52 +3,56 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import socket
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
-from slic_mmaction.datasets.descriptor_file import Descriptors, save_descriptors
+from slic_mmaction.pseudo_labels.descriptors import Descriptors, save_descriptors
 
-HERE = Path(__file__).parent
-
-pytestmark = pytest.mark.slow
+from ..runs import on_two_ranks, train
 
 
-@pytest.mark.parametrize("described", [False, True])
+def train_rank(rank: int, cfg: Config, port: int, out: Path) -> None:
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2")
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    cfg.launcher = "pytorch"
+    runner = train(cfg)
+    assert torch.distributed.get_world_size() == 2
+    record = dict(
+        labels=runner.train_dataloader.dataset.store.labels.clone(),
+        weights=runner.model.module.state_dict(),
+    )
+    torch.save(record, out / f"rank_{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("descriptors", [False, True])
 def test_two_ranks_end_with_the_same_labels_and_weights(
-    tiny_config, video_set: Path, tmp_path: Path, described: bool
+    tiny_config: Any, video_set: Path, tmp_path: Path, descriptors: bool
 ) -> None:
-    cfg = tiny_config()
-    if described:
+    cfg = tiny_config(train_cfg__max_epochs=1)
+    if descriptors:
         rows = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
-        rows = {f"train_{i}": row for i, row in enumerate(rows)}
-        save_descriptors(tmp_path / "motion.npz", Descriptors(rows, {}))
+        path = tmp_path / "motion.npz"
+        save_descriptors(path, Descriptors({f"train_{i}": row for i, row in enumerate(rows)}))
         cfg.custom_hooks[0].clusterer = dict(type="FINCH")
-        cfg.custom_hooks[0].descriptors = str(tmp_path / "motion.npz")
-    cfg.train_cfg.max_epochs = 1
+        cfg.custom_hooks[0].descriptors = str(path)
     # Seven videos make uneven shards, batches of three uneven last batches.
     lines = (video_set / "train.txt").read_text().split("\n")[:7]
     (tmp_path / "train.txt").write_text("\n".join(lines))
     cfg.train_dataloader.dataset.dataset.ann_file = str(tmp_path / "train.txt")
     cfg.train_dataloader.batch_size = 3
     cfg.custom_hooks[0].batch_size = 3
-    cfg.dump(str(tmp_path / "config.py"))
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
-    command += ["--master_port=29611", str(HERE / "train_rank.py")]
-    done = subprocess.run(
-        [*command, str(tmp_path / "config.py"), str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=dict(os.environ, OMP_NUM_THREADS="1"),
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    on_two_ranks(train_rank, cfg, port, tmp_path)
     first, second = (torch.load(tmp_path / f"rank_{r}.pt", weights_only=True) for r in (0, 1))
-    assert first["gradient_ranks"] == 2
     assert torch.equal(first["labels"], second["labels"])
     assert first["labels"].unique().numel() < 7
     for name, value in first["weights"].items():

@@ -4,15 +4,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from slic_mmaction.datasets.descriptor_file import (
+from slic_mmaction.pseudo_labels.descriptors import (
     Descriptors,
+    descriptors_of,
     read_descriptors,
-    rows_of,
     save_descriptors,
 )
 
 ROWS = {"a/v": np.float32([1, 2]), "b/v": np.float32([3, 4]), "c": np.float32([5, 6])}
+
+
+class Videos:
+    """A dataset of these files in one folder."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.data_prefix = dict(video="/data")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def get_data_info(self, index: int) -> dict:
+        return dict(filename=f"/data/{self.names[index]}.mp4")
 
 
 @pytest.fixture
@@ -22,32 +37,24 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_is_written_is_read(path: Path) -> None:
+def test_what_is_written_is_read(path: Path, tmp_path: Path) -> None:
     read = read_descriptors(path)
     assert read.settings == dict(step=4) and list(read.rows) == list(ROWS)
     for name, row in read.rows.items():
         np.testing.assert_array_equal(row, ROWS[name])
     assert list(path.parent.iterdir()) == [path]
+    np.savez(tmp_path / "own.npz", videos=["x", "y"], descriptors=np.eye(2))
+    assert read_descriptors(tmp_path / "own.npz").settings == {}, "made elsewhere"
 
 
-def test_rows_follow_the_names(path: Path) -> None:
-    rows, has = rows_of(path, ["c", "a/v", "b/v"], 0.0)
-    assert rows.tolist() == [[5, 6], [1, 2], [3, 4]] and rows.dtype == np.float32
+def test_rows_follow_the_videos_and_some_may_be_missing(path: Path) -> None:
+    rows, has = descriptors_of(path, Videos("c", "a/v", "b/v"), 0.0)
+    assert rows.tolist() == [[5, 6], [1, 2], [3, 4]] and rows.dtype == torch.float32
     assert has.all()
-
-
-def test_some_may_be_missing(path: Path) -> None:
-    rows, has = rows_of(path, ["c", "new", "a/v"], 0.5)
+    rows, has = descriptors_of(path, Videos("c", "new", "a/v"), 0.5)
     assert rows.tolist() == [[5, 6], [0, 0], [1, 2]] and has.tolist() == [True, False, True]
     with pytest.raises(ValueError, match=r"no descriptor of 1 of 3 training videos.*first: new"):
-        rows_of(path, ["c", "new", "a/v"], 0.3)
-
-
-def test_a_file_made_elsewhere_needs_no_settings(tmp_path: Path) -> None:
-    path = tmp_path / "own.npz"
-    np.savez(path, videos=["x", "y"], descriptors=np.eye(2))
-    assert read_descriptors(path).settings == {}
-    assert rows_of(path, ["y"], 0.0)[0].tolist() == [[0, 1]]
+        descriptors_of(path, Videos("c", "new", "a/v"), 0.3)
 
 
 @pytest.mark.parametrize(
@@ -68,26 +75,16 @@ def test_a_wrong_file_is_one_sentence(tmp_path: Path, arrays: dict, sentence: st
         read_descriptors(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 broken off"])
-def test_a_damaged_file(tmp_path: Path, content: bytes) -> None:
+def test_damaged_files_and_none_at_all(tmp_path: Path) -> None:
     path = tmp_path / "wrong.npz"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match="is no descriptor file"):
-        read_descriptors(path)
-
-
-def test_a_single_array_and_a_damaged_compressed_file(tmp_path: Path) -> None:
-    single, packed = tmp_path / "one.npy", tmp_path / "packed.npz"
-    np.save(single, np.eye(2))
-    np.savez_compressed(packed, videos=["x"], descriptors=np.ones((1, 4000)))
-    content = bytearray(packed.read_bytes())
-    content[len(content) // 2 - 40 : len(content) // 2] = b"\xff" * 40
-    packed.write_bytes(content)
-    for path in (single, packed):
+    np.savez_compressed(path, videos=["x"], descriptors=np.ones((1, 4000)))
+    packed = bytearray(path.read_bytes())
+    packed[len(packed) // 2 - 40 : len(packed) // 2] = b"\xff" * 40
+    np.save(tmp_path / "one.npy", np.eye(2))
+    single = (tmp_path / "one.npy").read_bytes()
+    for content in (b"", b"text", b"PK\x03\x04 broken off", single, packed):
+        path.write_bytes(content)
         with pytest.raises(ValueError, match="is no descriptor file"):
             read_descriptors(path)
-
-
-def test_no_file_at_all(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"extract_motion\.py makes one"):
         read_descriptors(tmp_path / "none.npz")

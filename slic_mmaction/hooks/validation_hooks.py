@@ -1,4 +1,4 @@
-"""The validation that an interruption took."""
+"""Validations that MMEngine leaves out: of the first weights, and one that an interruption took."""
 
 from __future__ import annotations
 
@@ -9,6 +9,23 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 META_KEY = "validated_epoch"
+
+
+@HOOKS.register_module()
+class InitialValidationHook(Hook):
+    """Validate once before the first epoch, so that curves begin where training does.
+
+    MMEngine validates after epochs only. A resumed run has this value in its first part.
+    """
+
+    # After the hooks that prepare themselves for training.
+    priority = "VERY_LOW"
+
+    def before_train(self, runner: Runner) -> None:
+        """Run the validation loop, if there is one and no epoch has been trained."""
+        if runner.epoch == 0 and runner.val_loop is not None:
+            runner.val_loop.run()
+            runner.model.train()
 
 
 @HOOKS.register_module()

@@ -1,17 +1,21 @@
-"""A file of one vector for each video, made without the network."""
+"""Descriptors: a file of one vector for each video, made without the network."""
 
 from __future__ import annotations
 
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from mmengine.dataset import BaseDataset
+from torch import Tensor
 
+from ..datasets.videos import data_folder, relative_path, video_stem
 from ..durable_file import durable_file
 
 
@@ -19,25 +23,22 @@ from ..durable_file import durable_file
 class Descriptors:
     """What such a file holds.
 
-    Args:
-        rows (dict[str, np.ndarray]): (D,) float32 by the video's path below the folder of all
-            videos, without its suffix.
-        settings (dict): How they were made; empty for a file made elsewhere.
+    Attributes:
+        rows: (D,) float32 by the video's path, relative to the folder of all videos and without
+            its suffix.
+        settings: How they were made; empty for a file made elsewhere.
     """
 
     rows: Mapping[str, np.ndarray]
-    settings: dict[str, Any]
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def save_descriptors(path: Path, descriptors: Descriptors) -> None:
     """Write an ``.npz`` of ``videos`` (N,) str, ``descriptors`` (N, D) float32 and ``settings``.
 
     Args:
-        path (Path): Where to; the file appears whole or not at all.
-        descriptors (Descriptors): At least one.
-
-    Raises:
-        OSError: If the file cannot be written.
+        path: Where to; the file appears whole or not at all.
+        descriptors: At least one.
     """
     with durable_file(path) as file:
         np.savez(
@@ -88,33 +89,34 @@ def read_descriptors(path: Path) -> Descriptors:
     return Descriptors(rows, settings)
 
 
-def rows_of(path: Path, videos: Sequence[str], max_missing: float) -> tuple[np.ndarray, np.ndarray]:
-    """Descriptors in the order of a training set.
+def descriptors_of(
+    path: str | Path, videos: BaseDataset, max_missing: float
+) -> tuple[Tensor, np.ndarray]:
+    """Descriptors of a dataset's videos, in its order.
 
     Args:
-        path (Path): The file.
-        videos (Sequence[str]): N paths below the folder of all videos, without suffix.
-        max_missing (float): Share of the videos that may have none.
+        path: The file.
+        videos: N videos.
+        max_missing: Share of them that may have no descriptor.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: (N, D) float32, zero for a video that has none, and which
-        videos have one, (N,) bool.
+        (N, D) float32, zero for a video that has none, and which videos have one, (N,) bool.
 
     Raises:
         FileNotFoundError: See :func:`read_descriptors`.
         ValueError: Likewise; or if too many videos have none.
     """
-    known = read_descriptors(path).rows
-    has = np.array([video in known for video in videos])
-    if (~has).sum() > max_missing * len(videos):
-        first = videos[int(np.flatnonzero(~has)[0])]
+    known = read_descriptors(Path(path)).rows
+    folder = data_folder(videos)
+    names = [relative_path(video_stem(videos, index), folder) for index in range(len(videos))]
+    has = np.array([name in known for name in names])
+    if (~has).sum() > max_missing * len(names):
+        first = names[int(np.flatnonzero(~has)[0])]
         raise ValueError(
-            f"{path} has no descriptor of {(~has).sum()} of {len(videos)} training videos, more "
+            f"{path} has no descriptor of {(~has).sum()} of {len(names)} training videos, more "
             f"than max_bad_ratio={max_missing} allows (first: {first}; a name in the file: "
-            f"{next(iter(known))}): names are paths below data_prefix without the suffix; "
+            f"{next(iter(known))}): names are paths relative to data_prefix without the suffix; "
             "tools/data/extract_motion.py adds those that are missing."
         )
-    rows = np.zeros((len(videos), len(next(iter(known.values())))), dtype=np.float32)
-    for row, video in zip(rows, videos):
-        row[:] = known.get(video, 0)
-    return rows, has
+    empty = np.zeros_like(next(iter(known.values())))
+    return torch.from_numpy(np.stack([known.get(name, empty) for name in names])), has

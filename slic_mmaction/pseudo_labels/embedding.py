@@ -1,0 +1,213 @@
+"""Embedding all videos of a training set, each rank its share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.dataset import Compose, DefaultSampler, pseudo_collate
+from mmengine.dist import all_reduce, get_rank
+from mmengine.hooks import EMAHook
+from mmengine.model import BaseModel, is_model_wrapper
+from mmengine.runner import Runner
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ..datasets.cluster_aware_dataset import ClusterAwareDataset
+from ..datasets.videos import make_clips, video_info
+from ..decoding import UnreadableVideoError
+from ..models.evaluation_mode import evaluation_mode
+
+_BLOCK_ELEMENTS = 1 << 24
+
+
+def embedding_model(runner: Runner, averaged: bool) -> BaseModel:
+    """The network in training, unwrapped, or EMAHook's average of it.
+
+    Raises:
+        ValueError: If nothing averages the weights.
+    """
+    if not averaged:
+        return runner.model.module if is_model_wrapper(runner.model) else runner.model
+    for hook in runner.hooks:
+        if isinstance(hook, EMAHook):
+            return hook.ema_model.module
+    raise ValueError(
+        "PseudoLabelHook(averaged=True) clusters by averaged weights, but nothing averages them: "
+        "add dict(type='EMAHook', momentum=0.01, update_buffers=True) to custom_hooks."
+    )
+
+
+class EmbeddingDataset(Dataset):
+    """The videos of a training set through an evaluation pipeline.
+
+    It shares the list of videos with the training set, so that position i is the same
+    video in both: every label lands on its own video. It shares the list of bad videos,
+    too: none is replaced here, an unreadable one has no clip.
+    """
+
+    def __init__(self, dataset: ClusterAwareDataset, pipeline: Sequence[dict | Callable]) -> None:
+        self.videos = dataset.videos
+        self.bad_videos = dataset.bad_videos
+        self.pipeline = Compose(pipeline)
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, index: int) -> dict:
+        """``inputs`` and ``data_samples`` with ``video_index``, or ``unreadable``, the index."""
+        results = video_info(self.videos, index)
+        try:
+            with self.bad_videos.reading(index):
+                sample = make_clips(self.pipeline, results, views=1)
+        except UnreadableVideoError:
+            return dict(unreadable=index)
+        self.bad_videos.note_lost(index, results)
+        sample["data_samples"].set_metainfo(dict(video_index=index))
+        return sample
+
+
+def collate_readable(samples: Sequence[dict]) -> dict:
+    """Batch the samples of :class:`EmbeddingDataset`; ``unreadable`` lists those without a clip."""
+    clips = [sample for sample in samples if "unreadable" not in sample]
+    batch = pseudo_collate(clips) if clips else {}
+    unreadable = [sample["unreadable"] for sample in samples if "unreadable" in sample]
+    return dict(batch, unreadable=unreadable)
+
+
+def embedding_loader(
+    dataset: ClusterAwareDataset, pipeline: Sequence[dict | Callable], batch_size: int, workers: int
+) -> DataLoader:
+    """This rank's share of a training set's videos, through an evaluation pipeline."""
+    clips = EmbeddingDataset(dataset, pipeline)
+    return DataLoader(
+        clips,
+        batch_size=batch_size,
+        sampler=DefaultSampler(clips, shuffle=False, round_up=False),
+        num_workers=workers,
+        collate_fn=collate_readable,
+    )
+
+
+@torch.no_grad()
+def embed_videos(
+    model: BaseModel, loader: DataLoader, num_videos: int, max_bytes: int, folder: Path
+) -> Tensor:
+    """Embed every readable video once, in evaluation mode, and put the mode back.
+
+    The data sample of a video carries its ``video_index``, which decides the row, so
+    neither the order of a loader nor of the ranks can shift an embedding to another video.
+
+    Args:
+        model: A recognizer, not wrapped for distribution, whose ``predict`` writes ``embedding``
+            (D,) on the data samples.
+        loader: Yields this rank's share of the videos; a batch may list under ``unreadable``
+            videos of which it has no clip.
+        num_videos: Number N of videos over all ranks.
+        max_bytes: Larger embeddings go to a memory-mapped file.
+        folder: Where that file lies.
+
+    Returns:
+        (N, D) float32, the same on every rank, on the model's device or in the file; zero for an
+        unreadable video.
+
+    Raises:
+        RuntimeError: If a video was not embedded, or found unreadable, exactly once.
+        OSError: If the file has no room.
+    """
+    device = next(model.parameters()).device
+    matrix: Tensor | None = None
+    times = torch.zeros(num_videos, device=device)
+    with evaluation_mode(model):
+        for batch in loader:
+            unreadable = batch.pop("unreadable", [])
+            samples = model.test_step(batch) if batch else []
+            indices = [sample.video_index for sample in samples]
+            if samples:
+                rows = torch.stack([sample.embedding for sample in samples]).float()
+                if matrix is None:
+                    matrix = new_matrix(num_videos, rows.size(1), device, max_bytes, folder)
+                matrix[indices] = rows.to(matrix.device)
+            seen = torch.tensor(indices + unreadable, dtype=torch.long, device=device)
+            times.index_add_(0, seen, torch.ones_like(seen, dtype=times.dtype))
+
+    all_reduce(times)
+    if not bool((times == 1).all()):
+        wrong = (times != 1).nonzero().flatten()
+        raise RuntimeError(
+            f"{len(wrong)} of {num_videos} training videos were not embedded exactly once; "
+            f"the first is number {int(wrong[0])}."
+        )
+    width = torch.tensor(0 if matrix is None else matrix.size(1), device=device)
+    all_reduce(width, "max")
+    if matrix is None:
+        # This rank had no video, but it needs the others' embeddings.
+        matrix = new_matrix(num_videos, int(width), device, max_bytes, folder)
+    if matrix.numel():
+        sum_over_ranks(matrix, device)
+    return matrix
+
+
+def new_matrix(
+    num_rows: int, dim: int, device: torch.device, max_bytes: int, folder: Path
+) -> Tensor:
+    """Zeros (num_rows, dim) float32: on the device, or in a memory-mapped ``.npy``.
+
+    The file has no name any more when this returns, so nothing is left behind when the matrix
+    is let go of, however the process ends; each rank has its own.
+
+    Args:
+        num_rows: N.
+        dim: D.
+        device: Where a matrix of at most ``max_bytes`` goes.
+        max_bytes: Largest matrix in memory.
+        folder: Where the file lies.
+
+    Raises:
+        OSError: If there is no room.
+    """
+    if 4 * num_rows * dim <= max_bytes:
+        return torch.zeros(num_rows, dim, device=device)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f".embeddings_rank{get_rank()}.npy"
+    try:
+        rows = np.lib.format.open_memmap(path, "w+", np.float32, (num_rows, dim))
+        # Claims the room now: a sparse file would end in a crash when the disk is full.
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
+    except OSError as error:
+        raise OSError(
+            f"The embeddings take {4 * num_rows * dim} bytes, more than max_embedding_bytes="
+            f"{max_bytes}, and do not fit into {folder} ({error}): make room there, or raise "
+            "max_embedding_bytes if there is memory."
+        ) from error
+    finally:
+        path.unlink(missing_ok=True)
+    return torch.from_numpy(rows)
+
+
+def sum_over_ranks(matrix: Tensor, device: torch.device) -> None:
+    """Add up a matrix (N, D) over all ranks, in place; blocks of a file go to the device for it."""
+    for block in matrix.split(max(1, _BLOCK_ELEMENTS // matrix.size(1))):
+        if block.device == device:
+            all_reduce(block)
+        else:
+            total = block.to(device)
+            all_reduce(total)
+            block.copy_(total)
+
+
+def keep_rows(matrix: Tensor, keep: np.ndarray) -> Tensor:
+    """The rows (K, D) of which ``keep`` (N,) is true, moved up in the matrix itself."""
+    if keep.all():
+        return matrix
+    rows = torch.from_numpy(np.flatnonzero(keep)).to(matrix.device)
+    start = 0
+    for part in rows.split(max(1, _BLOCK_ELEMENTS // matrix.size(1))):
+        # A row only moves up, so a block never overwrites one that is still to be read.
+        matrix[start : start + len(part)] = matrix[part]
+        start += len(part)
+    return matrix[:start]

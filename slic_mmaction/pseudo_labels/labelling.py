@@ -1,0 +1,105 @@
+"""From a model and the videos of a training set to a pseudo-label for each video."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import compress
+from logging import Logger
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor
+from torch.nn.functional import normalize
+from torch.utils.data import DataLoader
+
+from ..clustering.all_ranks import Clusterer, cluster_on_all_ranks
+from ..datasets.cluster_aware_dataset import ClusterAwareDataset
+from ..datasets.label_store import NOISE
+from .embedding import embed_videos, keep_rows, new_matrix
+from .report import check_embeddings
+
+_BLOCK_ROWS = 1 << 16
+
+
+def label_videos(
+    model: BaseModel,
+    dataset: ClusterAwareDataset,
+    clusterer: Clusterer,
+    loaders: Sequence[DataLoader],
+    descriptors: tuple[Tensor, np.ndarray] | None,
+    names: Sequence[str],
+    logger: Logger,
+    *,
+    trained: bool,
+    max_bytes: int,
+    folder: Path,
+) -> np.ndarray:
+    """Embed the videos of a training set and cluster them; called by all ranks together.
+
+    Args:
+        model: A recognizer, see :func:`embed_videos`.
+        dataset: The training set of N videos.
+        clusterer: Maps (M, D) embeddings to (M,) labels, -1 for noise.
+        loaders: Of :func:`embedding_loader`; the clips of each make a view of the videos.
+        descriptors: A further view, see :func:`descriptors_of`.
+        names: Of the videos, for messages.
+        logger: Where figures and warnings of the embeddings go.
+        trained: Whether this run has changed the model's weights.
+        max_bytes: Larger embeddings go to a memory-mapped file.
+        folder: Where that file lies.
+
+    Returns:
+        (N,) int64, the same on every rank. A video that cannot be read, or has no descriptor, is
+        noise (-1): it belongs to no cluster, so it is nobody's positive.
+    """
+    views = [embed_videos(model, loader, len(names), max_bytes, folder) for loader in loaders]
+    dataset.bad_videos.merge_ranks()
+    usable = ~dataset.bad_videos.unreadable.numpy()
+    if descriptors is not None:
+        usable &= descriptors[1]
+    for number, view in enumerate(views):
+        views[number] = keep_rows(view, usable)
+        check_embeddings(views[number], list(compress(names, usable)), logger, trained)
+    if descriptors is not None:
+        rows = descriptors[0][torch.from_numpy(usable)]
+        views.append(rows.to(views[0].device) if views else rows)
+    embeddings = views[0]
+    if descriptors is not None or len(views) > 1:
+        embeddings = join_views(views, max_bytes, folder)
+    labels = np.full(len(names), NOISE)
+    labels[usable] = cluster_on_all_ranks(clusterer, embeddings)
+    return labels
+
+
+def join_views(views: Sequence[Tensor], max_bytes: int, folder: Path) -> Tensor:
+    """Join embeddings so that each view counts alike for which videos are near.
+
+    Of each view, rows are scaled to length 1, centred, and scaled again. Without the centring a
+    view whose embeddings are all similar, as those of faint frame differences are, would decide
+    on no neighbour. The cosine of two joined rows is the mean of the views' cosines.
+
+    Args:
+        views: (N, D) each; D may differ.
+        max_bytes: A larger result goes to a memory-mapped file.
+        folder: Where that file lies.
+
+    Returns:
+        (N, sum of all D) float32, on the first view's device or in the file.
+    """
+    rows, width = len(views[0]), sum(view.size(1) for view in views)
+    joined = new_matrix(rows, width, views[0].device, max_bytes, folder)
+    begin = 0
+    for view in views:
+        columns = slice(begin, begin + view.size(1))
+        begin = columns.stop
+        total = torch.zeros(view.size(1), dtype=torch.float64, device=view.device)
+        for block in view.split(_BLOCK_ROWS):
+            total += normalize(block, dim=1).sum(dim=0, dtype=torch.float64)
+        mean = (total / rows).float()
+        for number, block in enumerate(view.split(_BLOCK_ROWS)):
+            start = number * _BLOCK_ROWS
+            centred = normalize(normalize(block, dim=1) - mean, dim=1)
+            joined[start : start + len(block), columns] = centred.to(joined.device)
+    return joined

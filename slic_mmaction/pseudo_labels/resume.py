@@ -1,0 +1,116 @@
+"""What of a checkpoint's pseudo-labels a resumed run goes on with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..datasets.label_store import NOISE
+from ..datasets.videos import relative_path
+
+
+class ResumedLabels(NamedTuple):
+    """What a resumed run goes on with.
+
+    Attributes:
+        labels: (N,) int64, -1 for a video without one; None where there are none to go on with.
+        outdated: Whether the videos should be clustered before the first epoch, due or not.
+        warnings: What the user should know, a sentence each.
+    """
+
+    labels: np.ndarray | None
+    outdated: bool
+    warnings: list[str]
+
+
+def resumed_labels(
+    saved: Mapping[str, Any], videos: Sequence[str], folder: str, recipe: str, once: bool
+) -> ResumedLabels:
+    """Compare what a checkpoint holds with the present training set and clusterer.
+
+    Args:
+        saved: The checkpoint's entry: ``labels``, and the ``videos``, ``folder`` and ``clusterer``
+            they belong to; empty if it has none.
+        videos: N paths of the present training set.
+        folder: The data set's folder, which may have been another.
+        recipe: The present clusterer, as text.
+        once: Whether clustering is done once, so that a new video waits in vain.
+
+    Raises:
+        ValueError: If no video has stayed.
+    """
+    if not saved:
+        return ResumedLabels(None, True, ["The checkpoint carries no pseudo-labels."])
+    old_folder = saved.get("folder", folder)
+    labels, change = match_labels(
+        saved["labels"].cpu().numpy(),
+        [relative_path(path, old_folder) for path in saved["videos"]],
+        [relative_path(path, folder) for path in videos],
+    )
+    warnings = [change] if change else []
+    then = saved.get("clusterer", recipe)
+    if then == recipe:
+        return ResumedLabels(labels, bool(change) and once, warnings)
+    warnings.append(
+        f"The clusterer has changed since the checkpoint, from {then} to {recipe}: the "
+        "checkpoint's pseudo-labels are dropped."
+    )
+    return ResumedLabels(None, True, warnings)
+
+
+def match_labels(
+    labels: np.ndarray, then: Sequence[str], now: Sequence[str]
+) -> tuple[np.ndarray, str | None]:
+    """Give every video the label that its path had, wherever in the list it was.
+
+    A path that is listed more than once keeps its labels in their order.
+
+    Args:
+        labels: (M,) labels of the videos ``then``.
+        then: M paths, relative to the data set's folder.
+        now: N paths of the present training set.
+
+    Returns:
+        (N,) int64, -1 for a video that had no label; and one sentence on how the set has changed,
+        None if it has not.
+
+    Raises:
+        ValueError: If no video has stayed.
+    """
+    old, new = list(_numbered(then)), list(_numbered(now))
+    by_video = dict(zip(old, labels.tolist()))
+    present = set(new)
+    added = [video for video in new if video not in by_video]
+    removed = [video for video in old if video not in present]
+    if len(added) == len(new):
+        raise ValueError(
+            f"None of the checkpoint's {len(old)} training videos (first: {then[0]}) is among the "
+            f"present {len(new)} (first: {now[0]}): resume with the old training set, or start "
+            "another run from these weights with load_from instead of resume."
+        )
+    matched = np.array([by_video.get(video, NOISE) for video in new], dtype=np.int64)
+    stayed = [video for video in old if video in present]
+    changes = [
+        f"{len(videos)} {what} (first: {videos[0][0]})"
+        for what, videos in (("added", added), ("removed", removed))
+        if videos
+    ]
+    if stayed != [video for video in new if video in by_video]:
+        changes.append("another order")
+    if not changes:
+        return matched, None
+    waiting = ", and a new video is its own positive until the next clustering" if added else ""
+    return matched, (
+        f"The training set has changed since the checkpoint: {', '.join(changes)}; "
+        f"pseudo-labels follow the videos' paths{waiting}."
+    )
+
+
+def _numbered(paths: Sequence[str]) -> Iterable[tuple[str, int]]:
+    seen: Counter[str] = Counter()
+    for path in paths:
+        yield path, seen[path]
+        seen[path] += 1
