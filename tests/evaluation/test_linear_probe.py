@@ -8,15 +8,20 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
+from slic_mmaction.evaluation import FeatureSet
 from slic_mmaction.evaluation.linear_probe import LabelledClips, validation_cut, video_groups
-
-CPU = torch.device("cpu")
 
 
 def labelled(counts: list[int], dim: int, num_classes: int, seed: int = 0) -> LabelledClips:
-    rows = torch.randn(sum(counts), dim, generator=torch.Generator().manual_seed(seed))
-    begins, labels = np.concatenate([[0], np.cumsum(counts)]), np.arange(len(counts)) % num_classes
-    return LabelledClips.normalized(rows, begins, labels, CPU)
+    rows = torch.randn(sum(counts), dim, generator=torch.Generator().manual_seed(seed)).numpy()
+    return of(rows, counts, np.arange(len(counts)) % num_classes)
+
+
+def of(rows: np.ndarray, counts: list[int], labels: np.ndarray) -> LabelledClips:
+    names = [str(i) for i in range(len(counts))]
+    return LabelledClips.of(
+        FeatureSet.in_memory(names, rows, counts, "backbone", "iic", None, labels)
+    )
 
 
 @pytest.mark.parametrize("counts", [[1] * 23, [1, 2, 5, 1, 4, 2] * 3])
@@ -52,7 +57,7 @@ def test_converges_to_scikit_learns_logistic_regression() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(120) % 4
     rows = np.eye(4, 9)[labels] + 0.7 * rng.normal(size=(120, 9))
-    videos = LabelledClips.normalized(torch.from_numpy(rows).float(), np.arange(121), labels, CPU)
+    videos = of(rows.astype(np.float32), [1] * 120, labels)
     decays = (0.1, 0.01, 0.001)
     weights, biases = videos.train(4, [(1.0, decay) for decay in decays], 800, 120, 0)
     with_constant = np.hstack([videos.clips, np.ones((120, 1))])
