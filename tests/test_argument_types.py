@@ -52,7 +52,7 @@ def test_a_config_of_the_wrong_type_is_named() -> None:
             dict(num_clusters="50"),
             "KMeans needs num_clusters of type int, but got '50' of type str",
         ),
-        (dict(tolerance=math.inf), "needs tolerance of type float, but got inf of type float"),
+        (dict(seed=math.inf), "needs seed of type int, but got inf of type float"),
         (dict(num_clusters=True), "but got True of type bool"),
     ):
         with pytest.raises(TypeError, match=sentence):
