@@ -25,11 +25,10 @@ def cluster_quality(labels: np.ndarray, true_labels: np.ndarray | None = None) -
         true_labels: (N,) integers, only to report with.
 
     Returns:
-        ``clusters`` and ``noise`` (counts), ``singletons`` (share of points,
-        0..1, that are alone in their cluster; noise is not), ``largest`` and ``median`` (points
-        per cluster; 0 without clusters); with true labels also ``nmi`` and ``ami`` (arithmetic
-        mean of the entropies as the normaliser, as in scikit-learn) and ``purity`` (share of
-        points of their cluster's commonest class).
+        ``clusters`` and ``noise`` (counts), ``singletons`` (share of points, 0..1, that are alone
+        in their cluster; noise is not), ``largest`` and ``median`` (points per cluster; 0 without
+        clusters); with true labels also ``nmi`` and ``ami`` (by scikit-learn, with the arithmetic
+        mean of the entropies) and ``purity`` (share of points of their cluster's commonest class).
 
     Raises:
         ValueError: If there are no labels or their shapes differ.
@@ -48,8 +47,7 @@ def cluster_quality(labels: np.ndarray, true_labels: np.ndarray | None = None) -
     true_labels = np.asarray(true_labels)
     if true_labels.shape != labels.shape:
         raise ValueError(
-            f"cluster_quality compares labels {labels.shape} with true labels of "
-            f"another shape {true_labels.shape}."
+            f"Cluster labels {labels.shape} have true labels of another shape {true_labels.shape}."
         )
     from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
     from sklearn.metrics.cluster import contingency_matrix
@@ -83,13 +81,7 @@ def renumber(labels: np.ndarray) -> np.ndarray:
 
 
 def cluster_sizes(labels: np.ndarray) -> np.ndarray:
-    """Points in each cluster, without noise.
-
-    Args:
-        labels: (N,) integers, N >= 1; < 0 is noise.
-
-    Returns:
-        (C,) int64, by label.
+    """Points (C,) int64 in each cluster, by label, of labels (N,); noise (< 0) is left out.
 
     Raises:
         ValueError: If there are no labels.
@@ -114,9 +106,8 @@ def size_histogram(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         labels: (N,) integers, N >= 1; < 0 is noise, which has no size.
 
     Returns:
-        Edges (B + 1,) int64, 1, 2, 4, ..., and counts (B,)
-        int64: ``counts[b]`` clusters have edges[b] <= size < edges[b + 1]. The last bin is
-        not empty; B = 0 if everything is noise.
+        Edges (B + 1,) int64, 1, 2, 4, ..., and counts (B,) int64: ``counts[b]`` clusters have
+        edges[b] <= size < edges[b + 1]. The last is not 0; B = 0 if everything is noise.
     """
     sizes = cluster_sizes(labels)
     # frexp gives size = fraction * 2^exponent with 0.5 <= fraction < 1, without rounding.

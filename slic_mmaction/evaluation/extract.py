@@ -67,7 +67,7 @@ def extract_features(
     Args:
         model: A recognizer, not wrapped for distribution.
         loader: Whose dataset, batch size and number of workers are taken.
-        cfg: That model and loader were built from.
+        cfg: That the model and, as ``test_dataloader``, the loader were built from.
         folder_of: From the name of a part and what its features depend on to a folder that all
             ranks see, for shards and index.
         layer: ``'projection'`` or ``'backbone'``.
@@ -91,7 +91,7 @@ def extract_features(
         config = config_hash(cfg.model, pipeline, layer, half_precision)
         return {n: FeatureKey(weights, config, videos_hash(part)) for n, part in parts.items()}
 
-    def compute(folder: Path, names: Sequence[str], first: int) -> None:
+    def compute(folder: Path, names: Sequence[str], first: int, todo: Sequence[int]) -> None:
         own = Subset(loader.dataset, [first + video for video in todo])
         shard: dict[int, np.ndarray] = {}
         views: set[tuple[str | None, tuple[int, int]]] = set()
@@ -126,8 +126,8 @@ def extract_features(
         missing = on_main(partial(_missing, folder, names, key, layer))
         if missing:
             todo = [missing[i] for i in share_of(len(missing), *get_dist_info())]
-            together(partial(compute, folder, names, first))
-        found[name] = load_features(folder)
+            together(partial(compute, folder, names, first, todo))
+        found[name] = together(partial(load_features, folder))
         first += len(part)
     return found
 

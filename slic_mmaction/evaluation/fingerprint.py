@@ -49,7 +49,7 @@ def weights_hash(model: nn.Module, layer: str | None) -> str:
     """
     sums = hashlib.sha256()
     for part in ("backbone",) if layer == "backbone" else ("backbone", "cls_head"):
-        state = getattr(model, part).state_dict()
+        state = getattr(model, part).state_dict() if hasattr(model, part) else {}
         for name in sorted(state):
             tensor = state[name].detach().cpu().contiguous()
             sums.update(f"{part}.{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())

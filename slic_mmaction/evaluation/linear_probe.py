@@ -13,6 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import nll_loss, normalize, one_hot, softmax
 
+from ..nearest import search_device
+from .feature_set import FeatureSet
+
 
 @dataclass(frozen=True)
 class LabelledClips:
@@ -29,12 +32,12 @@ class LabelledClips:
     labels: Tensor
 
     @classmethod
-    def normalized(
-        cls, clips: Tensor, begins: np.ndarray, labels: np.ndarray, device: torch.device
-    ) -> LabelledClips:
-        """From features as the network gave them."""
-        rows = normalize(clips.to(device), dim=1)
-        return cls(rows, begins, torch.from_numpy(labels).to(device))
+    def of(cls, videos: FeatureSet) -> LabelledClips:
+        """From features as the network gave them, on this process's GPU if it has one."""
+        device = search_device()
+        clips, begins = videos.clips()
+        labels = torch.from_numpy(videos.labels).to(device)
+        return cls(normalize(clips.to(device), dim=1), begins, labels)
 
     def part(self, which: np.ndarray) -> LabelledClips:
         """The videos for which ``which`` (N,) bool is true."""

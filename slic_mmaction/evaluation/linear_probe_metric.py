@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 from mmaction.registry import METRICS
 from mmengine.logging import print_log
-from torch import Tensor
 
-from ..nearest import search_device
 from ..ranks import on_main
 from .feature_set import FeatureSet
 from .gallery_metric import GalleryMetric
@@ -108,23 +106,20 @@ class LinearProbeMetric(GalleryMetric):
     def _probe(
         self, query: FeatureSet, gallery: FeatureSet
     ) -> tuple[dict[str, float], dict[str, Any]]:
-        train, test = (
-            LabelledClips.normalized(*part.clips(), part.labels, search_device())
-            for part in (gallery, query)
-        )
+        train, test = LabelledClips.of(gallery), LabelledClips.of(query)
         num_classes = int(max(gallery.labels.max(), query.labels.max())) + 1
         groups = video_groups(gallery.names, self.group_pattern)
         cut = validation_cut(gallery.labels, groups, self.val_share, self.seed)
 
-        training, held_out = train.part(~cut), train.part(cut)
+        held_out, how = train.part(cut), (self.epochs, self.batch_size, self.seed)
         judged = []
-        for weights, bias in zip(*self._train(training, num_classes, self.settings)):
+        for weights, bias in zip(*train.part(~cut).train(num_classes, self.settings, *how)):
             scores = held_out.probabilities(weights, bias)
             accuracy = top_k_accuracy(scores, held_out.labels, 1)
             judged.append((accuracy, held_out.cross_entropy(scores)))
         best = self._choose(judged)
         lr, decay = self.settings[best]
-        weights, bias = self._train(train, num_classes, [(lr, decay)])
+        weights, bias = train.train(num_classes, [(lr, decay)], *how)
         scores = test.probabilities(weights[0], bias[0])
         figures = {f"top{k}": 100 * top_k_accuracy(scores, test.labels, k) for k in self.topk}
         shown = ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
@@ -141,11 +136,6 @@ class LinearProbeMetric(GalleryMetric):
             for (lr, decay), (top1, loss) in zip(self.settings, judged)
         ]
         return figures, dict(sweep=sweep)
-
-    def _train(
-        self, videos: LabelledClips, num_classes: int, settings: Sequence[tuple[float, float]]
-    ) -> tuple[Tensor, Tensor]:
-        return videos.train(num_classes, settings, self.epochs, self.batch_size, self.seed)
 
     def _choose(self, judged: list[tuple[float, float]]) -> int:
         """Position of the most accurate setting; of equal ones, that of the lowest loss."""

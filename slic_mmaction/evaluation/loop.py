@@ -28,9 +28,8 @@ class FeatureTestLoop(TestLoop):
     ``tools/extract_features.py``. The digest is of the weights in memory, the settings and the
     videos, so another run or another metric finds the same features again, and never those of
     another checkpoint under the same name. All ranks must see the folder. Where the head's
-    ``feature`` is the projection, the head turns them into embeddings each time. Each metric
-    then works on all videos: :class:`VideoRetrievalMetric`, :class:`VideoKNNMetric` and
-    :class:`LinearProbeMetric`, one or several in a run.
+    ``feature`` is the projection, the head turns them into embeddings each time. One or several
+    :class:`GalleryMetric` then work on all videos.
 
     Args:
         runner: Of the test.

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import subprocess
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,11 @@ def write_evaluation(runner: Runner, part: str, figures: dict[str, float]) -> No
         checkpoint_hash=weights_hash(model, measured.get("feature")),
         config=runner.cfg.filename,
         **{
-            role or "videos": dict(ann_file=videos.ann_file, videos=len(videos))
+            role or "videos": dict(ann_file=getattr(videos, "ann_file", ""), videos=len(videos))
             for role, videos in parts_of(loop.dataloader.dataset).items()
         },
         seeds=[metric.seed for metric in metrics if hasattr(metric, "seed")],
-        figures=figures,
+        figures={k: float(v) for k, v in figures.items() if isinstance(v, Real)},
         details={metric.prefix: metric.details for metric in metrics},
     )
     write_json(Path(runner.log_dir) / EVALUATION, record)

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 from mmaction.registry import TASK_UTILS
+from scipy.cluster.hierarchy import fcluster
+from scipy.cluster.hierarchy import linkage as hierarchy
+from scipy.spatial.distance import pdist
 from sklearn import cluster
 
-from slic_mmaction.clustering import DBSCAN, OPTICS
+from slic_mmaction.clustering import DBSCAN, OPTICS, AgglomerativeClustering, scikit_learn
 from slic_mmaction.clustering.quality import renumber
 
 NAMES = ["DBSCAN", "OPTICS", "AgglomerativeClustering"]
@@ -28,21 +31,6 @@ def test_dbscan_chains_neighbours_and_keeps_noise():
     assert DBSCAN(min_samples=4)(at_angles(0, 25, 50)).tolist() == [-1, -1, -1]
 
 
-def test_dbscan_of_any_two_samples_is_the_components_of_the_radius_graph():
-    x = np.random.default_rng(0).standard_normal((150, 3))
-    units = x / np.linalg.norm(x, axis=1, keepdims=True)
-    near = 1 - units @ units.T <= 0.02
-    reach = np.linalg.matrix_power(near.astype(np.float64), 32) > 0
-    reach = np.linalg.matrix_power(reach.astype(np.float64), 32) > 0
-    component = reach.argmax(1)
-    component[near.sum(1) == 1] = -1
-    labels = DBSCAN(eps=0.02)(x)
-    np.testing.assert_array_equal(labels == -1, component == -1)
-    member = labels != -1
-    assert 0 < member.sum() < 150 and labels.max() > 3
-    np.testing.assert_array_equal(labels[member], renumber(component[member]))
-
-
 def test_optics_finds_two_densities():
     rng = np.random.default_rng(0)
     tight = rng.normal(0, 0.5, 30)
@@ -61,20 +49,7 @@ def test_optics_takes_duplicates_without_a_warning():
     np.testing.assert_array_equal(OPTICS()(x.repeat(3, 0)), np.arange(20).repeat(3))
 
 
-def test_optics_is_scikit_learns():
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((6, 8))[rng.integers(6, size=300)]
-    x = (x + 0.3 * rng.standard_normal(x.shape)).astype(np.float32)
-    # Of two points to a core point; of more, equal distances abound and rounding decides.
-    for options in (dict(), dict(max_eps=0.05), dict(metric="euclidean", xi=0.1)):
-        options = dict(dict(min_samples=2, metric="cosine"), **options)
-        theirs = cluster.OPTICS(**options).fit_predict(x.astype(np.float64))
-        labels = OPTICS(**options)(x)
-        np.testing.assert_array_equal(labels == -1, theirs == -1)
-        np.testing.assert_array_equal(labels[labels >= 0], renumber(theirs[theirs >= 0]))
-        assert labels.max() >= 2
-
-
+@pytest.mark.filterwarnings("ignore:All reachability values")
 @pytest.mark.parametrize("clusterer", [DBSCAN(), OPTICS(max_eps=0.5), DBSCAN(min_samples=4)])
 def test_zero_rows_are_noise(clusterer):
     x = at_angles(0, 1, 2, 3, 90, 91, 92, 93)
@@ -84,6 +59,7 @@ def test_zero_rows_are_noise(clusterer):
     assert clusterer(zeros[:1]).tolist() == [-1]
 
 
+@pytest.mark.filterwarnings("ignore:All reachability values")
 def test_all_noise_and_one_cluster():
     apart = at_angles(*range(0, 360, 40))
     together = at_angles(*np.linspace(0, 5, 40))
@@ -91,6 +67,41 @@ def test_all_noise_and_one_cluster():
         assert clusterer(apart).tolist() == [-1] * 9
     for clusterer in (DBSCAN(), DBSCAN(min_samples=5)):
         assert clusterer(together).tolist() == [0] * 40
+
+
+def groups() -> np.ndarray:
+    """Groups that overlap, with copies and zero rows."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((18, 6))[rng.integers(18, size=150)]
+    x = (x + 0.4 * rng.standard_normal(x.shape)).astype(np.float32)
+    x[140:], x[100:110] = x[10:20], 0
+    return x
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("linkage", ["average", "complete", "single"])
+def test_agglomerative_is_the_cut_of_scipys_tree(linkage, metric):
+    x = groups()
+    # A zero row is at cosine distance 1 from all.
+    distances = np.nan_to_num(pdist(x.astype(np.float64), metric), nan=1.0)
+    for threshold in np.array([0.02, 0.24, 0.7]) * (3 if metric == "euclidean" else 1):
+        expected = fcluster(hierarchy(distances, linkage), threshold, "distance")
+        labels = AgglomerativeClustering(threshold, linkage, metric)(x)
+        np.testing.assert_array_equal(labels, renumber(expected))
+    # At the threshold itself nothing is merged, as in scikit-learn.
+    corners = np.array([[1.0, 0], [0, 1], [1, 1], [3, 0]])
+    options = dict(distance_threshold=float(np.unique(pdist(corners, "euclidean"))[1]))
+    theirs = cluster.AgglomerativeClustering(None, linkage=linkage, **options).fit_predict(corners)
+    ours = AgglomerativeClustering(linkage=linkage, metric="euclidean", **options)(corners)
+    np.testing.assert_array_equal(ours, renumber(theirs))
+    assert AgglomerativeClustering(0, linkage, metric)(np.ones((3, 2))).tolist() == [0, 1, 2]
+    assert AgglomerativeClustering(1, linkage, metric)(np.ones((1, 2))).tolist() == [0]
+
+
+def test_distances_that_do_not_fit_in_memory_are_refused(monkeypatch):
+    monkeypatch.setattr(scikit_learn, "_memory", lambda: 9_999)
+    with pytest.raises(ValueError, match=r"of 50 embeddings needs 20,000 bytes .* has 9,999: use"):
+        AgglomerativeClustering()(groups()[:50])
 
 
 def test_optics_without_a_neighbour_in_reach_is_noise():

@@ -63,8 +63,10 @@ def test_groups_of_the_linear_probe() -> None:
         data: Config.fromfile(CONFIGS / "linear" / f"slic_r3d_{data}.py").test_evaluator
         for data in ("ucf101", "hmdb51", "k400")
     }
-    ucf = ["v_PushUps_g01_c01.avi", "v_PushUps_g01_c04.avi", "v_PushUps_g11_c01.avi"]
-    assert video_groups(ucf, patterns["ucf101"].group_pattern).tolist() == [0, 0, 1]
-    hmdb = ["a_goo_0.avi", "a_goo_1.avi", "b_goo_0.avi"]
+    ucf = ["a/v_PushUps_g01_c01.avi", "b/v_PushUps_g01_c04.mp4", "v_PushUps_g11_c01.avi",
+           "v_Rowing_g01_c01.avi"]  # fmt: skip
+    assert video_groups(ucf, patterns["ucf101"].group_pattern).tolist() == [0, 0, 1, 2]
+    film = "April_09_brush_hair_u_nm_np{}_ba_goo_{}.avi"
+    hmdb = [film.format(1, 0), film.format(1, 1), film.format(2, 0)]
     assert video_groups(hmdb, patterns["hmdb51"].group_pattern).tolist() == [0, 0, 1]
     assert "group_pattern" not in patterns["k400"]

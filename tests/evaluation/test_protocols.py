@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,12 +76,6 @@ def test_names_say_what_departs_from_the_protocol() -> None:
     assert name == "iic, 4 clips, backbone feature, 56px"
     assert name_in_keys(name) == "iic_4-clips_backbone-feature_56px"
     assert full_name("center", "projection", (128, 171)) == "center, 171x128px"
-
-
-def test_only_coclr_centres() -> None:
-    rows = np.array([[1.0, 2], [3, 6]], dtype=np.float32)
-    assert torch.equal(get_protocol("iic").prepared(rows), torch.from_numpy(rows))
-    assert get_protocol("coclr").prepared(rows).tolist() == [[-1, -2], [1, 2]]
 
 
 @pytest.mark.parametrize(

@@ -205,12 +205,12 @@ sys.stdin.read()
     )
     assert other.stdout.readline() == b"held\n"
     with pytest.raises(RuntimeError, match=r"process 7 on somewhere, writes into .*--work-dir"):
-        toy_run(tmp_path, DurableCheckpointHook).train()
+        toy(tmp_path, DurableCheckpointHook).train()
     assert not files(tmp_path)
     other.communicate()
-    toy_run(tmp_path, DurableCheckpointHook, epochs=1).train()
+    toy(tmp_path, DurableCheckpointHook, epochs=1).train()
     assert files(tmp_path) == {"epoch_1.pth"}
-    toy_run(tmp_path, DurableCheckpointHook, epochs=2).train()
+    toy(tmp_path, DurableCheckpointHook, epochs=2).train()
     assert f"process {os.getpid()} on" in (tmp_path / ".training").read_text()
 
 

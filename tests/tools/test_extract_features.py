@@ -14,6 +14,8 @@ from mmengine.registry import init_default_scope
 
 from slic_mmaction.evaluation import load_features
 
+pytestmark = pytest.mark.slow
+
 SOURCE = Path(__file__).parents[2] / "tools" / "extract_features.py"
 
 

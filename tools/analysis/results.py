@@ -73,7 +73,7 @@ def read_results(work_dirs: Iterable[Path]) -> list[Result]:
             )
         for path in paths:
             evaluation = read_json(path)
-            kind = tests if evaluation["part"] == "test" else trainings
+            kind = trainings if evaluation.get("part") == "val" else tests
             kind.extend(read_evaluation(path.parent, evaluation))
 
     def start(r: Result) -> tuple:
@@ -91,7 +91,7 @@ def read_evaluation(folder: Path, evaluation: dict[str, Any]) -> Iterator[Result
     while chain[0].get("origin"):
         chain.insert(0, chain[0]["origin"])
     # A test trains nothing. Without weights of another run it judges its own random ones.
-    trained = chain[:-1] if evaluation["part"] == "test" else chain
+    trained = chain if evaluation.get("part") == "val" else chain[:-1]
     parts = [evaluation[part] for part in ("query", "gallery", "videos") if part in evaluation]
     named = [data_of(part["ann_file"]) for part in parts]
     data, split = (" in ".join(dict.fromkeys(names)) for names in zip(*named))
@@ -106,7 +106,7 @@ def read_evaluation(folder: Path, evaluation: dict[str, Any]) -> Iterator[Result
             families=tuple(run.get("family", run.get("file", "-")) for run in trained),
             hashes=tuple(run.get("config_hash", run.get("file", "-")) for run in trained),
             epoch=evaluation["epoch"] if trained is chain else (trained or [{}])[-1].get("epoch"),
-            seeds=(*(run.get("seed") for run in trained or chain), *evaluation["seeds"]),
+            seeds=(*(run.get("seed") for run in trained or chain), *evaluation.get("seeds", ())),
             data=data,
             split=split,
             videos=sum(part["videos"] for part in parts),
