@@ -182,8 +182,20 @@ class PyAVReader(VideoReader):
                 keys.append(packet.pts)
             reordered |= packet.pts != packet.dts
         # A header also counts what an edit list takes out of the video.
-        self._lost = 0 if edited else max(self._stream.frames - walked, 0)
+        promised = self._stream.frames or self._promised_by_time(shown)
+        self._lost = 0 if edited else max(promised - walked, 0)
         return PacketIndex(shown, keys, guessed=reordered and not self._stores_times)
+
+    def _promised_by_time(self, shown: list[int | None]) -> int:
+        """Matroska and WebM have no number of frames, but many tell when the video ends."""
+        written = self._stream.metadata.get("DURATION", "")
+        stamps = [stamp for stamp in shown if stamp is not None]
+        if written.count(":") != 2 or len(stamps) < 2:
+            return 0
+        hours, minutes, seconds = (float(part) for part in written.split(":"))
+        end = (3600 * hours + 60 * minutes + seconds) / self._stream.time_base
+        begin, last = min(stamps), max(stamps)
+        return round((end - begin) / (last - begin) * (len(stamps) - 1))
 
     def _packets(self) -> Iterator[Any]:
         """Packets that hold something: AVI marks a dropped frame by an empty one."""

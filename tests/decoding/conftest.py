@@ -153,7 +153,7 @@ def write_fields(path: Path, num_frames: int = 20) -> Path:
         packets = (packet for packet in source.demux(video=0) if packet.size)
         for i, packet in enumerate(packets):
             packet.stream, packet.time_base = stream, Fraction(1, 2 * RATE)
-            packet.pts = packet.dts = i
+            packet.pts, packet.dts, packet.duration = i, i, 1
             container.mux(packet)
     return path
 
@@ -193,7 +193,7 @@ def write_packed(path: Path, num_frames: int = 31) -> Path:
         for i, chunk in enumerate(pairs):
             packet = av.Packet(chunk)
             packet.stream, packet.time_base = stream, Fraction(1, RATE)
-            packet.pts = packet.dts = i
+            packet.pts, packet.dts, packet.duration = i, i, 1
             packet.is_keyframe = i == 0
             container.mux(packet)
     return path

@@ -62,8 +62,8 @@ def test_a_truncated_video_is_looped_and_counted(make, tmp_path, suffix, setting
     assert 15 < length < 40 and numbers == [numbers[i % length] for i in range(60)]
     # The picture at the cut is damaged; those before are the right ones.
     assert numbers[: length - 2] == list(range(length - 2))
-    if suffix != "mkv":  # Matroska's header has no number of frames
-        assert reader.promised_frames == 60
+    # Matroska's header tells the time, not the number; the first frames' times are rounded.
+    assert abs(reader.promised_frames - 60) <= (suffix == "mkv")
     in_one_pass = open_reader(str(path))
     assert make.numbers(in_one_pass) == numbers[:length] and in_one_pass.num_frames == length
 
