@@ -168,10 +168,9 @@ class PyAVReader(VideoReader):
         shown, keys, reordered, edited = [], [], False, False
         walked = 0
         for packet in self._container.demux(self._stream):
+            walked += packet.size > 0 or packet.dts is not None
             if self._container.format.name == "avi" and packet.dts is not None:
-                walked = packet.dts + 1  # see _index_of_avi
-            else:
-                walked += packet.size > 0 or packet.dts is not None
+                walked = max(walked, packet.dts + 1)  # see _index_of_avi
             if not packet.size:
                 continue
             if packet.is_discard:
