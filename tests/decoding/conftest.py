@@ -150,6 +150,7 @@ def write_fields(path: Path, num_frames: int = 20) -> Path:
     raw.write_bytes(sequence + picture + fields)
     with av.open(str(raw)) as source, av.open(str(path), "w") as container:
         stream = container.add_stream_from_template(source.streams.video[0])
+        stream.time_base = Fraction(1, 2 * RATE)
         packets = (packet for packet in source.demux(video=0) if packet.size)
         for i, packet in enumerate(packets):
             packet.stream, packet.time_base = stream, Fraction(1, 2 * RATE)
