@@ -57,7 +57,8 @@ class Videos:
         return torch.from_numpy(np.stack([pillow_clip(files) for files in clips]))
 
     def read_jpegs(self, path: Path, frames: range) -> Frames:
-        return FrameFolder(str(self.jpegs[path]), num_frames=self.lengths[path]).frames(frames)
+        folder, length = str(self.jpegs[path]), self.lengths[path]
+        return FrameFolder(folder, "img_{:05}.jpg", num_frames=length).frames(frames)
 
     def _jpeg(self, path: Path, index: int) -> Path:
         return self.jpegs[path] / f"img_{index + 1:05}.jpg"

@@ -164,25 +164,13 @@ class PyAVReader(VideoReader):
         reordered = bool(self._stream.codec_context.has_b_frames)
         return PacketIndex([entry.timestamp for entry in shown], keys, guessed=reordered)
 
-    def _cut_off(self, shown: Sequence[int | None]) -> int:
-        """Frames that Matroska, which counts none, lacks at the end of the picture's length."""
-        stamps = [stamp for stamp in shown if stamp is not None]
-        clock = self._stream.metadata.get("DURATION", "").split(":")  # hours:minutes:seconds
-        if self._stream.frames or len(stamps) < 2 or len(clock) != 3:
-            return 0
-        end = sum(60**i * float(part) for i, part in enumerate(reversed(clock)))
-        base: Any = self._stream.time_base
-        spacing = (max(stamps) - min(stamps)) / (len(stamps) - 1) * base
-        return round((end - max(stamps) * base) / spacing) - 1 if spacing else 0
-
     def _walk(self) -> PacketIndex:
         shown, keys, reordered, edited = [], [], False, False
         walked = 0
         for packet in self._container.demux(self._stream):
+            walked += packet.size > 0 or packet.dts is not None
             if self._container.format.name == "avi" and packet.dts is not None:
-                walked = packet.dts + 1  # see _index_of_avi
-            else:
-                walked += packet.size > 0 or packet.dts is not None
+                walked = max(walked, packet.dts + 1)  # see _index_of_avi
             if not packet.size:
                 continue
             if packet.is_discard:
@@ -193,8 +181,20 @@ class PyAVReader(VideoReader):
                 keys.append(packet.pts)
             reordered |= packet.pts != packet.dts
         # A header also counts what an edit list takes out of the video.
-        self._lost = 0 if edited else max(self._stream.frames - walked, self._cut_off(shown), 0)
+        promised = self._stream.frames or self._promised_by_time(shown)
+        self._lost = 0 if edited else max(promised - walked, 0)
         return PacketIndex(shown, keys, guessed=reordered and not self._stores_times)
+
+    def _promised_by_time(self, shown: list[int | None]) -> int:
+        """Matroska and WebM have no number of frames, but many tell when the video ends."""
+        written = self._stream.metadata.get("DURATION", "")
+        stamps = [stamp for stamp in shown if stamp is not None]
+        if written.count(":") != 2 or len(set(stamps)) < 2:
+            return 0
+        hours, minutes, seconds = (float(part) for part in written.split(":"))
+        end = (3600 * hours + 60 * minutes + seconds) / self._stream.time_base
+        begin, last = min(stamps), max(stamps)
+        return round((end - begin) / (last - begin) * (len(stamps) - 1))
 
     def _packets(self) -> Iterator[Any]:
         """Packets that hold something: AVI marks a dropped frame by an empty one."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -60,7 +61,6 @@ def write(
 
     ``settings`` are set on the codec context.
     """
-    av = pytest.importorskip("av", minversion="17")
     with av.open(str(path), "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=RATE, options=options or {})
         stream.width, stream.height = size
@@ -81,38 +81,31 @@ def write(
 
 
 def write_audio(path: Path) -> Path:
-    """Encode a second of silence."""
-    av = pytest.importorskip("av", minversion="17")
+    """Encode a moment of silence."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=16000, layout="mono")
-        for begin in range(0, 16000, 1024):
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-            frame.sample_rate, frame.pts = 16000, begin
-            container.mux(stream.encode(frame))
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        frame.sample_rate, frame.pts = 16000, 0
+        container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
 
 
-def write_streams(path: Path, marks: list[str], attached: bool = False) -> Path:
-    """Put several videos of 5 frames into one file: the pictures of stream i show 100 i + frame.
+def write_streams(path: Path, marks: list[str]) -> Path:
+    """Put videos of 5 frames into one file: the pictures of stream i show 100 i + frame.
 
-    Args:
-        path: The file.
-        marks: The disposition of each stream.
-        attached: Whether the first is a single picture.
+    ``marks`` are the streams' dispositions; one that is ``attached_pic`` has a single picture.
     """
-    av = pytest.importorskip("av", minversion="17")
     with av.open(str(path), "w") as container:
         streams = []
-        for i, mark in enumerate(marks):
-            cover = attached and i == 0
-            streams.append(container.add_stream("png" if cover else "mpeg4", rate=RATE))
-            streams[-1].width, streams[-1].height = 80, 48
-            streams[-1].pix_fmt = "rgb24" if cover else "yuv420p"
+        for mark in marks:
+            codec = ("png", "rgb24") if mark == "attached_pic" else ("mpeg4", "yuv420p")
+            streams.append(container.add_stream(codec[0], rate=RATE))
+            streams[-1].width, streams[-1].height, streams[-1].pix_fmt = 80, 48, codec[1]
             streams[-1].disposition = av.stream.Disposition[mark] if mark else 0
         for i, stream in enumerate(streams):
             packets = []
-            for number in range(1 if attached and i == 0 else 5):
+            for number in range(1 if marks[i] == "attached_pic" else 5):
                 picture = numbered(100 * i + number, (80, 48))
                 frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
                 frame.pts, frame.time_base = number, Fraction(1, RATE)
@@ -127,16 +120,13 @@ def write_fields(path: Path, num_frames: int = 20) -> Path:
 
     Frame i is 64x64 of the grey 30 + 8 i, uncompressed (ITU-T H.264: I_PCM macroblocks).
     """
-    av = pytest.importorskip("av", minversion="17")
 
     def ue(value: int) -> str:  # Exp-Golomb code, 9.1
         bits = f"{value + 1:b}"
         return "0" * (len(bits) - 1) + bits
 
     def unit(header: int, bits: str) -> bytes:  # 7.3.1
-        bits += "1"
-        data = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
-        return b"\0\0\1" + bytes([header]) + data
+        return b"\0\0\1" + bytes([header]) + np.packbits([int(b) for b in bits + "1"]).tobytes()
 
     # Main profile, order of output as of decoding, 4 x 2 macroblocks in a field; then the picture
     # parameters.
@@ -160,10 +150,11 @@ def write_fields(path: Path, num_frames: int = 20) -> Path:
     raw.write_bytes(sequence + picture + fields)
     with av.open(str(raw)) as source, av.open(str(path), "w") as container:
         stream = container.add_stream_from_template(source.streams.video[0])
+        stream.time_base = Fraction(1, 2 * RATE)
         packets = (packet for packet in source.demux(video=0) if packet.size)
         for i, packet in enumerate(packets):
             packet.stream, packet.time_base = stream, Fraction(1, 2 * RATE)
-            packet.pts = packet.dts = i
+            packet.pts, packet.dts, packet.duration = i, i, 1
             container.mux(packet)
     return path
 
@@ -173,7 +164,6 @@ def write_packed(path: Path, num_frames: int = 31) -> Path:
 
     AVI has no order of display; packing was the way round that.
     """
-    av = pytest.importorskip("av", minversion="17")
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="avi") as container:
         stream = container.add_stream("mpeg4", rate=RATE)
@@ -204,7 +194,7 @@ def write_packed(path: Path, num_frames: int = 31) -> Path:
         for i, chunk in enumerate(pairs):
             packet = av.Packet(chunk)
             packet.stream, packet.time_base = stream, Fraction(1, RATE)
-            packet.pts = packet.dts = i
+            packet.pts, packet.dts, packet.duration = i, i, 1
             packet.is_keyframe = i == 0
             container.mux(packet)
     return path
@@ -212,7 +202,6 @@ def write_packed(path: Path, num_frames: int = 31) -> Path:
 
 def join(parts: list[Path], path: Path) -> Path:
     """Put the packets of some MPEG-4 files into one AVI file, as they are."""
-    av = pytest.importorskip("av", minversion="17")
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = 80, 48, "yuv420p"

@@ -8,7 +8,6 @@ import pytest
 
 from slic_mmaction.decoding import UnreadableVideoError, open_reader
 
-pytest.importorskip("av", minversion="17")
 pytest.importorskip("decord")
 AT_THE_FRONT = {"movflags": "faststart"}  # MP4's index, which else is at the end
 
@@ -63,8 +62,8 @@ def test_a_truncated_video_is_looped_and_counted(make, tmp_path, suffix, setting
     assert 15 < length < 40 and numbers == [numbers[i % length] for i in range(60)]
     # The picture at the cut is damaged; those before are the right ones.
     assert numbers[: length - 2] == list(range(length - 2))
-    if suffix != "mkv":  # Matroska's header has no number of frames
-        assert reader.promised_frames == 60
+    # Matroska's header tells the time, not the number; the first frames' times are rounded.
+    assert abs(reader.promised_frames - 60) <= (suffix == "mkv")
     in_one_pass = open_reader(str(path))
     assert make.numbers(in_one_pass) == numbers[:length] and in_one_pass.num_frames == length
 
@@ -85,17 +84,11 @@ def test_damage_inside_costs_only_the_frames_it_hits(make, tmp_path: Path, suffi
 
 
 def test_a_change_of_size_midway(make, tmp_path: Path) -> None:
-    """Two recordings of different size, glued together: all frames get the first one's size."""
-    import av
-
-    parts = [
-        make.video(tmp_path / f"{i}.h264", num_frames=8, size=size)
-        for i, size in enumerate([(96, 64), (80, 48)])
-    ]
-    glued = tmp_path / "glued.h264"
-    glued.write_bytes(b"".join(part.read_bytes() for part in parts))
-    with av.open(str(glued)) as container:
-        assert len({frame.width for frame in container.decode(video=0)}) == 2
+    """A smaller, interlaced recording at the end of another: all frames get the first's size."""
+    glued = make.video(tmp_path / "glued.h264", num_frames=8, size=(96, 64))
+    options = {"flags": "+ilme+ildct"}
+    end = make.video(tmp_path / "end.h264", num_frames=8, size=(80, 48), options=options)
+    glued.write_bytes(glued.read_bytes() + end.read_bytes())
     frames = open_reader(str(glued)).frames(range(16))
     assert {frame.shape for frame in frames} == {(64, 96, 3)}
     assert make.numbers(frames) == [*range(8), *range(8)]

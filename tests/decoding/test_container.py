@@ -11,7 +11,6 @@ import pytest
 from slic_mmaction.decoding import UnreadableVideoError, open_reader
 from slic_mmaction.decoding.container import upright
 
-pytest.importorskip("av", minversion="17")
 pytest.importorskip("decord")
 STRAIGHT = [(x, 0, 0, y) for x, y in product((1, -1), repeat=2)]
 CROSSED = [(0, x, y, 0) for x, y in product((1, -1), repeat=2)]
@@ -67,8 +66,8 @@ def test_the_default_stream_is_the_video(make, tmp_path: Path, marks, chosen: in
 
 
 def test_an_attached_picture_is_no_video(make, tmp_path: Path) -> None:
-    cover = make.streams(tmp_path / "cover.mp4", ["attached_pic", "default"], attached=True)
-    alone = make.streams(tmp_path / "alone.mp4", ["attached_pic"], attached=True)
+    cover = make.streams(tmp_path / "cover.mp4", ["attached_pic", "default"])
+    alone = make.streams(tmp_path / "alone.mp4", ["attached_pic"])
     for decoder in ("pyav", "decord"):
         assert make.numbers(open_reader(str(cover), decoder).frames([0, 4])) == [100, 104]
         with pytest.raises(UnreadableVideoError, match=r"alone\.mp4 has no video stream"):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -47,7 +48,6 @@ def moving_square() -> Callable[..., tuple[list[np.ndarray], list[Place]]]:
 @pytest.fixture(scope="session")
 def write_video() -> Callable[..., Path]:
     """Write RGB frames as a video file, from a frame's time on."""
-    av = pytest.importorskip("av", minversion="17")
 
     def write(
         path: Path, frames: list[np.ndarray], codec: str = "mjpeg", start: int = 0, **options: str

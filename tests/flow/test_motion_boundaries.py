@@ -35,15 +35,15 @@ def brute_force(flow: list[np.ndarray]) -> np.ndarray:
     return np.sqrt(votes.ravel() / votes.sum())
 
 
-@pytest.mark.parametrize("size", [(8, 12), (5, 7), (9, 4)])
-def test_against_loops(size: tuple[int, int]) -> None:
+def test_against_loops() -> None:
     rng = np.random.default_rng(0)
-    flow = [rng.normal(size=(*size, 2)).astype(np.float32) for _ in range(3)]
-    got = motion_boundary_histograms(flow)
-    assert got.shape == (DIMENSIONS,) and got.dtype == np.float32
-    # cartToPolar is good to 0.3 degrees: a vote on the border of two bins may go to either.
-    np.testing.assert_allclose(got, brute_force(flow), atol=0.03)
-    assert np.abs(got - brute_force(flow)).mean() < 2e-3
+    for size in ((8, 12), (5, 7), (9, 4)):
+        flow = [rng.normal(size=(*size, 2)).astype(np.float32) for _ in range(3)]
+        got, expected = motion_boundary_histograms(flow), brute_force(flow)
+        assert got.shape == (DIMENSIONS,) and got.dtype == np.float32
+        # cartToPolar is good to 0.3 degrees: a vote on the border of two bins may go to either.
+        np.testing.assert_allclose(got, expected, atol=0.03)
+        assert np.abs(got - expected).mean() < 2e-3
 
 
 fields = hnp.arrays(np.float32, (6, 8, 2), elements=st.floats(-4, 4, width=16))
@@ -71,9 +71,9 @@ def test_the_orientation_of_one_edge() -> None:
     assert not found[:, [0, 3]].any() and (found[:, 1:3, 1, 0] > 0).all()
 
 
-@pytest.mark.parametrize("flow", [[], [np.zeros((4, 4, 2), np.float32)]])
-def test_nothing_that_moves_is_all_zero(flow: list[np.ndarray]) -> None:
-    assert not motion_boundary_histograms(flow).any()
+def test_nothing_that_moves_is_all_zero() -> None:
+    assert not motion_boundary_histograms([]).any()
+    assert not motion_boundary_histograms([np.zeros((4, 4, 2), np.float32)]).any()
 
 
 def test_what_moves_alike_is_near(moving_square, write_video, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
@@ -144,37 +143,30 @@ def test_wrong_use_is_one_sentence(tool, video_set: Path, tmp_path: Path, monkey
         assert stop.value.code == 2
 
 
+@pytest.mark.parametrize("tool", ["flow"], indirect=True)
 def test_a_missing_contrib_module_is_one_sentence(tool, video_set: Path, monkeypatch) -> None:
-    if not tool.is_flow:
-        pytest.skip("motion needs no TV-L1")
     monkeypatch.delattr(cv2, "optflow", raising=False)
     code, _, said = tool.call(video_set, method="tvl1")
     assert code == 2 and "opencv-contrib-python" in said and said.count("\n") == 1
 
 
+@pytest.mark.parametrize("tool", ["motion"], indirect=True)
 def test_a_killed_run_has_kept_most(tool, video_set: Path, monkeypatch) -> None:
-    if tool.is_flow:
-        pytest.skip("each flow file is kept at once")
     kept = []
     monkeypatch.setattr(tool.module, "SECONDS_BETWEEN_SAVES", 0.0)
     monkeypatch.setattr(
-        tool.module, "save_descriptors", lambda path, made: kept.append(len(made.rows))
+        tool.module, "save_descriptors", lambda _, made: kept.append(len(made.rows))
     )
     assert tool.call(video_set)[0] == 0
     assert kept == [*range(1, 13), 12]
 
 
 @pytest.mark.slow
-def test_command_line_with_worker_processes(tool, video_set: Path) -> None:
-    command = [sys.executable, tool.source, video_set, "--out", tool.out]
-    command += ["--method", "dis", "--component", "xy", "--workers", "2"] if tool.is_flow else []
-    done = subprocess.run(
-        list(map(str, command)),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env=dict(os.environ, OMP_NUM_THREADS="1"),
-    )
+def test_command_line_with_worker_processes(video_set: Path, tmp_path: Path) -> None:
+    """Of motion, whose task is a function of the script itself."""
+    command = [sys.executable, TOOLS / "extract_motion.py", video_set, "--workers", "2"]
+    command += ["--out", tmp_path / "m.npz"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "12 videos done now, 0 before, 0 broken" in done.stdout
-    assert len(tool.done()) == 12
+    assert len(read_descriptors(tmp_path / "m.npz").rows) == 12
