@@ -31,7 +31,7 @@ def test_videos_are_found_and_the_rest_is_counted(tmp_path: Path) -> None:
     found, others = scan_folder(root)
     assert found == ["a b/1 #&ü.mp4", "b/2.AVI", "cam/0001.MTS", "linked/3.mkv", "phone.3gp",
                      "top.webm"]  # fmt: skip
-    assert count_others(others) == "2 .jpg, 1 .txt, 1 hidden, 1 without suffix"
+    assert count_others(others) == "2 .jpg, 2 hidden, 1 .txt, 1 without suffix"
     with pytest.raises(FileNotFoundError, match="no folder of videos at"):
         scan_folder(tmp_path / "nowhere")
     assert printable(os.fsdecode(b"a\xff.avi")) == "a\\xff.avi"
