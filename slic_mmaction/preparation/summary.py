@@ -81,7 +81,7 @@ def conclude(
         f"missing: {len(report.missing)}, quarantined: {len(faults)}, in no list: "
         f"{len(report.extra)}")  # fmt: skip
     if report.others:
-        say(f"passed over, since they are no videos: {count_others(report.others)}")
+        say(f"passed over: {count_others(report.others)}")
     say(_table(report))
     _list(say, "missing by class:", (f"{name} {count}" for name, count in counts.most_common()))
     _list(say, "quarantined:", faults)

@@ -35,6 +35,7 @@ def scan_folder(root: Path) -> tuple[list[str], Counter[str]]:
             folders.clear()
             continue
         visited.add(real)
+        others.update("hidden" for name in folders if name.startswith("."))
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             suffix = Path(name).suffix.lower()

@@ -92,6 +92,8 @@ def test_broken_videos_are_moved_if_asked_for(lists, videos, make, broken, tmp_p
     assert files_of(tmp_path / "out") == before
     lenient = prepare(lists, tmp_path / "out", settings._replace(min_frames=1))
     assert any("move it back" in reason for reason in lenient.faults.values())
+    with pytest.raises(ValueError, match=r"bad lies within .*videos"):
+        prepare(lists, tmp_path / "out", Settings(1, quarantine=videos / "bad"))
     make.video(videos / "replacement" / "bad_half.avi")
     again = prepare(lists, tmp_path / "out", settings)
     assert "replacement/bad_half.avi\t1\n" in (tmp_path / "out" / "train.txt").read_text()
