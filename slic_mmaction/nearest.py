@@ -141,12 +141,10 @@ def nearest(query: Array, gallery: Array, k: int, metric: str = "cosine") -> tup
         metric: ``'cosine'`` or ``'euclidean'``.
 
     Returns:
-        (Q, k) float64 similarities, as of :func:`similarity_blocks`, and (Q, k) int64 gallery
-        indices.
+        (Q, k) float64 similarities and (Q, k) int64 gallery indices.
 
     Raises:
-        ValueError: If shapes do not agree, a value is not finite, k is out of range, or the
-            metric is unknown.
+        ValueError: If k is out of range, or as :func:`similarity_blocks`.
     """
     if not 1 <= k <= len(gallery):
         raise ValueError(

@@ -31,13 +31,8 @@ class LostRankError(RuntimeError):
 def lost_rank(error: BaseException) -> LostRankError | None:
     """What an error of ``torch.distributed`` says of another rank.
 
-    Gloo raises plain RuntimeErrors that name a line of its C++ source and a port.
-
-    Args:
-        error: What was raised.
-
-    Returns:
-        The error to raise in its place; None if it has nothing to do with ranks.
+    Gloo raises plain RuntimeErrors that name a line of its C++ source and a port. Returns the
+    error to raise in its place; None if it has nothing to do with ranks.
     """
     if isinstance(error, LostRankError):
         return error
@@ -64,14 +59,11 @@ def share_of(num_rows: int, rank: int, size: int) -> range:
 
 
 def gather_rows(own: Tensor, num_rows: int) -> Tensor:
-    """Results for all rows from those of every rank; every rank calls this.
+    """Results (N, ...) for all rows, on the CPU; every rank calls this.
 
     Args:
         own: (n, ...) results for this rank's :func:`share_of` the rows.
-        num_rows: Number of rows N.
-
-    Returns:
-        (N, ...) on the CPU, the same on every rank.
+        num_rows: N.
     """
     rows = torch.cat(all_gather_object(own.cpu()))
     assert len(rows) == num_rows
@@ -82,10 +74,7 @@ def together(work: Callable[[], Result]) -> Result:
     """Do this rank's work; if it fails on one rank, it fails on all, before any waits for it.
 
     Args:
-        work: What to do; it must not wait for other ranks itself.
-
-    Returns:
-        What ``work`` returned on this rank.
+        work: What to do; it must not wait for other ranks itself. Its result is returned.
 
     Raises:
         RuntimeError: If another rank failed; a rank that failed itself raises its own error.
@@ -110,10 +99,7 @@ def on_main(work: Callable[[], Result]) -> Result:
     The others wait, no longer than the time-out of the process group.
 
     Args:
-        work: Called on rank 0 only; its result must be picklable.
-
-    Returns:
-        What ``work`` returned, on every rank.
+        work: Called on rank 0 only; its result, which all ranks get, must be picklable.
     """
     outcome: list[Any] = [None]
     if is_main_process():

@@ -177,7 +177,7 @@ class _Nearest:
             self.similarity[zero] = torch.inf
             self.index[zero] = (zero == 0).long()
 
-    def search(self, share: int = 0, shares: int = 1) -> None:
+    def search(self, share: int, shares: int) -> None:
         """Look at a share of all pairs of points."""
         count, device = len(self.index), self.floor.device
         size = _CPU_BLOCK if device.type == "cpu" else _ACCELERATOR_BLOCK
@@ -231,7 +231,7 @@ class _Nearest:
                 self.points.exact(own), self.points.exact(columns), self.points.metric
             )
             if rows == columns:
-                exact[torch.arange(len(hit)), hit] = -torch.inf
+                exact[torch.arange(len(hit), device=hit.device), hit] = -torch.inf
             nearest = exact.argmax(1)  # the first of equal maxima
             self._take(own, exact.gather(1, nearest[:, None])[:, 0], columns.start + nearest)
             return

@@ -1,6 +1,7 @@
 """The other clusterers that SLIC's authors tried, by scikit-learn and SciPy.
 
 Both are imported where they are used: scikit-learn starts slowly, and most runs never need it.
+For the cosine metric an all-zero row is at distance 1 from all others.
 """
 
 from __future__ import annotations
@@ -35,8 +36,7 @@ class DBSCAN:
             2022).
         min_samples: Points in a neighbourhood, the point itself included, that make its centre a
             core point.
-        metric: ``'cosine'`` or ``'euclidean'``. An all-zero row has cosine distance 1 from all
-            others.
+        metric: ``'cosine'`` or ``'euclidean'``.
 
     Raises:
         ValueError: If an option is out of range.
@@ -126,8 +126,7 @@ class AgglomerativeClustering:
             comparison (CVPR 2022).
         linkage: Distance of clusters: ``'average'`` or ``'complete'`` (largest) or ``'single'``
             (smallest) distance between their points.
-        metric: ``'cosine'`` or ``'euclidean'``. An all-zero row has cosine distance 1 from all
-            others.
+        metric: ``'cosine'`` or ``'euclidean'``.
 
     Raises:
         ValueError: If an option is out of range.

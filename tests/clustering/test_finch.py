@@ -142,11 +142,6 @@ def test_tiny_sets_are_one_cluster(n):
     assert result.num_clusters.tolist() == [1]
 
 
-def test_a_level_that_merges_one_cluster_is_kept_and_is_the_last():
-    counts = finch(golden_embeddings("small")).num_clusters
-    assert counts[-2] - counts[-1] == 1 and counts[-1] > 2
-
-
 def test_a_level_of_one_cluster_is_dropped():
     x = np.array([[0.0], [1], [10], [11], [500], [501]])
     assert finch(x, "euclidean", early_exit=False).num_clusters.tolist() == [3]
@@ -165,9 +160,14 @@ def test_all_links_of_a_level_removed():
     assert finch(x, "euclidean").num_clusters.tolist() == [4]
 
 
-def test_num_levels_cuts_the_hierarchy():
+def test_num_levels_cuts_the_hierarchy_and_the_registered_class_takes_a_level():
     x = golden_embeddings("small")
     whole, cut = finch(x), finch(x, num_levels=2)
+    # A level that merges one cluster is kept and is the last.
+    assert whole.num_clusters[-2] - whole.num_clusters[-1] == 1 and whole.num_clusters[-1] > 2
+    for level in (0, 1):
+        labels = TASK_UTILS.build(dict(type="FINCH", level=level))(torch.from_numpy(x))
+        np.testing.assert_array_equal(labels, whole.labels[:, level])
     np.testing.assert_array_equal(cut.labels, whole.labels[:, :2])
     assert cut.num_clusters.tolist() == whole.num_clusters[:2].tolist()
     with pytest.raises(ValueError, match="num_levels"):
@@ -181,15 +181,6 @@ def test_broken_embeddings_are_named():
 
 def test_collapsed_embeddings_are_one_cluster():
     assert finch(torch.ones(3000, 8)).num_clusters.tolist() == [1]
-
-
-@pytest.mark.parametrize("level", [0, 1])
-def test_registered_class_returns_its_level(level):
-    x = golden_embeddings("small")
-    clusterer = TASK_UTILS.build(dict(type="FINCH", level=level))
-    labels = clusterer(torch.from_numpy(x))
-    assert isinstance(clusterer, FINCH) and labels.dtype == np.int64
-    np.testing.assert_array_equal(labels, finch(x).labels[:, level])
 
 
 def test_level_beyond_the_hierarchy_warns_and_uses_the_last(monkeypatch):

@@ -50,14 +50,6 @@ def test_golden_sets_as_finch_clust(name, metric, early_exit):
         )
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_random_sets_as_finch_clust(seed):
-    request = [1, 2, 3, 7, 12, 19, 33, 50][seed % 8]
-    assert_merges_like_finch_clust(
-        mixture(seed), request, METRICS[seed % 2], early_exit=seed % 3 == 0
-    )
-
-
 def plain_merges(labels: np.ndarray, x: np.ndarray, request: int, metric: str) -> np.ndarray:
     """All distances of all means for every merge."""
     labels = renumber(labels)
@@ -94,16 +86,6 @@ def test_ties_go_to_the_clusters_that_appear_first(n, seed):
         merge_to(np.arange(n), x, request, "euclidean"),
         plain_merges(np.arange(n), x, request, "euclidean"),
     )
-
-
-def test_means_are_of_all_points_and_not_of_means():
-    x = np.array([[0.0], [2.0], [4.4], [8.0]])
-    # The mean of the first two is 1.0, which is nearer to 4.4 than 8 is.
-    assert merge_to(np.arange(4), x, 2, "euclidean").tolist() == [0, 0, 0, 1]
-    # With nine points at 0 it is 0.2, and 8 is nearer.
-    labels = np.r_[np.zeros(9, dtype=int), 1, 2, 3]
-    heavy = np.r_[np.zeros((8, 1)), x]
-    assert merge_to(labels, heavy, 2, "euclidean")[8:].tolist() == [0, 0, 1, 1]
 
 
 def test_a_merged_mean_may_be_nearer_than_its_parts():

@@ -31,18 +31,6 @@ def test_dbscan_chains_neighbours_and_keeps_noise():
     assert DBSCAN(min_samples=4)(at_angles(0, 25, 50)).tolist() == [-1, -1, -1]
 
 
-def test_optics_finds_two_densities():
-    rng = np.random.default_rng(0)
-    tight = rng.normal(0, 0.5, 30)
-    wide = rng.normal(120, 5, 30)
-    labels = OPTICS(min_samples=5, xi=0.2)(at_angles(*wide, *tight))
-    assert labels.dtype == np.int64
-    # The largest cluster among each half differs between the halves.
-    first, second = (np.bincount(half[half >= 0]).argmax() for half in (labels[:30], labels[30:]))
-    assert first != second
-    assert not set(labels[:30]) & set(labels[30:]) - {-1}
-
-
 @pytest.mark.filterwarnings("error")
 def test_optics_takes_duplicates_without_a_warning():
     x = np.random.default_rng(0).standard_normal((20, 8))
