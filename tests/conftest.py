@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import multiprocessing
 import multiprocessing.forkserver
 import os
 import runpy
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -147,6 +149,14 @@ class Program:
         assert self._process.exitcode is not None, self._output.read_text()[-3000:]
         return self._process.exitcode, self._output.read_text()
 
+    def clear(self) -> None:
+        """End it, or what it has left behind: a loader worker that had only just been started when
+        its run was killed takes another process for its parent, and waits for ever."""
+        # A number with neither process nor group may belong to somebody else by now.
+        if self._process.is_alive() or not Path(f"/proc/{self.pid}").exists():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
 
 @pytest.fixture(scope="session")
 def start_program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Program]]:
@@ -162,7 +172,7 @@ def start_program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
     yield start
     for program in started:
-        program.kill()
+        program.clear()
     multiprocessing.forkserver._forkserver._stop()  # waited for, so its processor time is counted
 
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import atexit
 import gc
+import multiprocessing.forkserver
 import os
 import runpy
 import sys
 
 for stream, path in ((0, os.devnull), (1, OUTPUT), (2, OUTPUT)):  # noqa: F821
     os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), stream)
+os.setsid()  # so that what it leaves behind can be found
+# The server lives as long as somebody holds this: also a loader worker that outlives a killed run.
+os.close(multiprocessing.forkserver._forkserver._forkserver_alive_fd)
 os.environ.update(ENVIRONMENT)  # noqa: F821
 sys.argv = list(ARGV)  # noqa: F821
 sys.path[0] = os.path.dirname(sys.argv[0])

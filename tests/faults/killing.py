@@ -6,6 +6,7 @@ import builtins
 import os
 import pkgutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ class KillAt(Hook):
     """Kill the process at the nth time (from 1) that it comes to one of these places.
 
     Args:
+        cpu_seconds: No place: when it has used so much more processor time.
         call: Entering this function, ``'package.module:Class.method'``.
         half_written: A file whose name contains this has been written by half.
         before_rename: Such a file is complete and about to take its name.
@@ -46,13 +48,16 @@ class KillAt(Hook):
 
     def __init__(
         self,
+        cpu_seconds: float = 0.0,
         call: str = "",
         half_written: str = "",
         before_rename: str = "",
         after_rename: str = "",
         nth: int = 1,
     ) -> None:
-        self.left = nth
+        self.left, self.begin = nth, time.process_time()
+        if cpu_seconds:  # nobody handles the signal of this timer, so it kills, too
+            signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
         if call:
             module, _, function = call.partition(":")
             *owners, name = function.split(".")
@@ -64,6 +69,9 @@ class KillAt(Hook):
             os.replace = self._killing(os.replace, before_rename)
         if after_rename:
             os.replace = self._killing(os.replace, after_rename, after=True)
+
+    def after_run(self, runner: Runner) -> None:
+        print(f"PROCESSOR TIME {time.process_time() - self.begin}")
 
     def _reached(self) -> bool:
         self.left -= 1

@@ -15,9 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
-from mmaction.registry import MODELS
-from mmengine.registry import init_default_scope
 
 from slic_mmaction.evaluation import load_features
 
@@ -120,20 +117,3 @@ def test_feature_shards(on_small_disk, tmp_path: Path) -> None:
     for video in range(1, 8):
         assert abs(features[video] - features[0] - video).max() < 1e-5
     assert len(list(folder.iterdir())) == 5  # no piece of the third
-
-
-@pytest.mark.faults(full=True)
-def test_convert(on_small_disk, tiny_config, tmp_path: Path) -> None:
-    """torch.save writes straight into this file."""
-    init_default_scope("mmaction")
-    model = MODELS.build(tiny_config(model__backbone__base_channels=16).model)
-    torch.save(dict(state_dict=model.state_dict()), tmp_path / "source.pth")
-    folder = tmp_path / "out"
-    tool = (sys.executable, "-W", "ignore", ROOT / "tools" / "convert_checkpoint.py")
-    arguments = (tmp_path / "source.pth", folder / "new.pth", "--to", "mmaction")
-    code, output = on_small_disk(folder, "1m", *tool, *arguments)
-    assert code == 2, output
-    (sentence,) = output.splitlines()
-    assert sentence.startswith("convert_checkpoint.py: ") and "new.pth was not written" in sentence
-    assert "bytes are free in" in sentence
-    assert not list(folder.iterdir())
