@@ -34,7 +34,7 @@ def test_every_arm_can_be_built_and_differs(load, config: Config) -> None:
         MODELS.build(cfg.model)
         for hook in cfg.custom_hooks:
             HOOKS.build(hook)
-        texts.add(cfg.pretty_text)
+        texts.add(repr(cfg.to_dict()))
     assert len(texts) == len(arms.ARMS)
     with pytest.raises(ValueError, match="no arm 'none'"):
         arms.apply_arm(config, "none")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import runpy
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -22,10 +27,22 @@ def settings(run, tmp_path: Path):
     return run.Settings(torch.device("cpu"), small=True, data=None, scratch=tmp_path)
 
 
+def run_here(call: list[str], *_: object, **__: object) -> SimpleNamespace:
+    """Run a Python script, and those that it starts, in this process: each import is costly."""
+    real = subprocess.run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", call[1:])
+        start = lambda c, **o: (run_here if c[0] == sys.executable else real)(c, **o)  # noqa: E731
+        patch.setattr(subprocess, "run", start)
+        runpy.run_path(str(ROOT / call[1]), run_name="__main__")
+    return SimpleNamespace(returncode=0)
+
+
 @pytest.mark.slow
 def test_every_stage_on_a_cpu(run, video_set: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(run.tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(run.pretraining, "run_program", run_here)
     data = tmp_path / "data"
     data.mkdir()
     (data / "videos").symlink_to(video_set)
