@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import random
 import statistics
@@ -135,7 +134,7 @@ def main() -> None:
     parser.add_argument("--suffix", default=".avi", help="of the files in --videos")
     parser.add_argument("--samples", type=int, default=30, help="in a round")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", help="also write the result to this JSON file")
+    parser.add_argument("--out", type=Path, help="also write the result to this JSON file")
     args = parser.parse_args()
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
@@ -183,9 +182,7 @@ def main() -> None:
         "sets": results,
     }
     if args.out:
-        with open(args.out + ".tmp", "w", encoding="utf-8") as file:
-            json.dump(report, file, indent=2)
-        os.replace(args.out + ".tmp", args.out)
+        args.out.write_text(json.dumps(report, indent=2), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import platform
 import statistics
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Callable
 
 import torch
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--clusters", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--out", help="also write the result to this JSON file")
+    parser.add_argument("--out", type=Path, help="also write the result to this JSON file")
     args = parser.parse_args()
 
     torch.manual_seed(0)
@@ -98,14 +98,14 @@ def main() -> None:
     rounds = [[seconds(loss, embeddings, labels) for loss in losses] for _ in range(args.repeats)]
     ours, autograd, detached = (statistics.median(times) for times in zip(*rounds))
     sizes = labels.bincount()
+    cpu = f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} thread(s)"
+    device = torch.cuda.get_device_name() if args.device.startswith("cuda") else cpu
     result = {
         "embeddings": 2 * args.batch,
         "dim": args.dim,
         "clusters": args.clusters,
         "pairs": int((sizes * (sizes - 1) // 2).sum()),
-        "device": torch.cuda.get_device_name()
-        if args.device.startswith("cuda")
-        else f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} thread(s)",
+        "device": device,
         "torch": torch.__version__,
         "ours_ms": 1e3 * ours,
         "autograd_loop_ms": 1e3 * autograd,
@@ -113,16 +113,9 @@ def main() -> None:
         "detached_loop_ms": 1e3 * detached,
         "detached_loop_ratio": detached / ours,
     }
-    print(
-        f"{result['embeddings']} embeddings, {result['pairs']} pairs on {result['device']}: "
-        f"ours {1e3 * ours:.1f} ms; autograd loop {1e3 * autograd:.1f} ms "
-        f"({autograd / ours:.1f} times as long); detached loop {1e3 * detached:.1f} ms "
-        f"({detached / ours:.1f} times as long)"
-    )
+    print(json.dumps(result, indent=2))
     if args.out:
-        with open(args.out + ".tmp", "w", encoding="utf-8") as file:
-            json.dump(result, file, indent=2)
-        os.replace(args.out + ".tmp", args.out)
+        args.out.write_text(json.dumps(result, indent=2), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ MERGED = (
 DIFFERENCE = second_view(dict(type="FrameDifference", prob=0.25))
 # With a config that has EMAHook.
 AVERAGED = clustering(averaged=True)
-# 0.2 clusters for each video, after ten epochs: docs/experiments.md has how many mates are right.
+# 0.2 clusters for each video, after ten epochs: docs/experiments.md has how many pairs are right.
 SUREST = clustering(clusterer=dict(type="FINCH", num_clusters=114), begin=10)
 # 0.125 for each video: what two views agree on is right more often.
 AGREED = clustering(clusterer=dict(type="FINCH", num_clusters=71), begin=10)
@@ -104,7 +104,7 @@ MOTION = (
     clustering(clusterer=dict(type="FINCH", num_clusters=71), descriptors="data/ucf101/motion.npz"),
     embed_clips(4),
 )
-# The same labels throughout: 0.0875 clusters for each video, which find mates of more classes.
+# The same labels throughout: 0.0875 clusters for each video, which find pairs of more classes.
 MOTION_ALONE = clustering(
     clusterer=dict(type="FINCH", num_clusters=50),
     descriptors="data/ucf101/motion.npz",

@@ -5,40 +5,40 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from cut import GROUP
 
 from slic_mmaction.clustering.quality import cluster_quality
 from slic_mmaction.evaluation.linear_probe import video_groups
 
+# Clips of one UCF101 group, v_CLASS_gXX_cYY, come from one source video.
+GROUP = r"v_\w+_g\d+"
 
-def mates(labels: np.ndarray, groups: np.ndarray, classes: np.ndarray) -> dict[str, float]:
-    """Of what kind the pairs of cluster mates are.
+
+def describe_pairs(labels: np.ndarray, groups: np.ndarray, classes: np.ndarray) -> dict[str, float]:
+    """Of what kind the pairs of videos in one cluster are.
 
     Args:
-        labels (np.ndarray): (N,) int64 pseudo-labels, -1 for noise.
-        groups (np.ndarray): (N,) int64 source videos.
-        classes (np.ndarray): (N,) int64 true classes.
+        labels: (N,) int64 pseudo-labels, -1 for noise.
+        groups: (N,) int64 source videos.
+        classes: (N,) int64 true classes.
 
     Returns:
-        dict[str, float]: Share of mates from the same source; of the others, the share of
-        the same class (NaN without others); and the pairs of a class from two sources that
-        are mates, of all there are, and as the mean over the classes that have such pairs: one
-        large cluster of one class makes the former large and not the latter.
+        Share of pairs from the same source; of the others, the share of the same class (NaN
+        without others); and the pairs of a class from two sources that are in one cluster, of all
+        there are, and as the mean over the classes that have such pairs: one large cluster of one
+        class makes the former large and not the latter.
     """
     pairs = np.triu(np.ones((len(labels), len(labels)), dtype=bool), 1)
     joined = pairs & (labels[:, None] == labels) & (labels >= 0)
     same_source = groups[:, None] == groups
-    same_class = classes[:, None] == classes
     beyond = joined & ~same_source
-    wanted = pairs & same_class & ~same_source
-    right = beyond & same_class
-    found = right.sum()
+    wanted = pairs & (classes[:, None] == classes) & ~same_source
+    right = joined & wanted
     of_class = [classes == c for c in np.unique(classes)]
     shares = [right[c].sum() / wanted[c].sum() for c in of_class if wanted[c].any()]
     return dict(
         same_source=(joined & same_source).sum() / max(1, joined.sum()),
-        right_beyond=found / beyond.sum() if beyond.any() else float("nan"),
-        found_beyond=found / max(1, wanted.sum()),
+        right_beyond=right.sum() / beyond.sum() if beyond.any() else float("nan"),
+        found_beyond=right.sum() / max(1, wanted.sum()),
         found_by_class=float(np.mean(shares)) if shares else 0.0,
     )
 
@@ -47,8 +47,8 @@ def describe_clusterings(folder: Path, classes: dict[str, int]) -> list[dict[str
     """A row for each clustering of a run.
 
     Args:
-        folder (Path): Of the run.
-        classes (dict[str, int]): True class by path of the video, as the label files have it.
+        folder: Of the run.
+        classes: True class by path of the video, as the label files have it.
     """
     rows = []
     for path in sorted((folder / "pseudo_labels").glob("epoch_*.npz")):
@@ -57,6 +57,6 @@ def describe_clusterings(folder: Path, classes: dict[str, int]) -> list[dict[str
         true = np.array([classes[video] for video in videos])
         quality = cluster_quality(labels, true)
         found = {key: float(quality[key]) for key in ("clusters", "nmi", "purity")}
-        found.update(mates(labels, video_groups(videos, GROUP), true))
+        found.update(describe_pairs(labels, video_groups(videos, GROUP), true))
         rows.append(dict(epoch=epoch, **found))
     return sorted(rows, key=lambda row: row["epoch"])

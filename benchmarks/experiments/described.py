@@ -26,12 +26,7 @@ CONFIG = Path(__file__).parent / "slim_ucf101_6.py"
 
 
 def described(path: Path, dataset: RetrievalDataset) -> dict[str, float]:
-    """Figures, in percent.
-
-    Args:
-        path (Path): Descriptors of all queries and of the gallery.
-        dataset (RetrievalDataset): Those.
-    """
+    """Figures, in percent, of the descriptors of all queries and of the gallery."""
     rows = []
     for videos in (dataset.query, dataset.gallery):
         found, _ = descriptors_of(path, videos, max_missing=0.0)

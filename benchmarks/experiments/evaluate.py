@@ -56,13 +56,7 @@ def embed(model: BaseModel, loader: DataLoader) -> dict[str, Tensor]:
 
 
 def figures(rows: Tensor, labels: np.ndarray, num_queries: int) -> dict[str, float]:
-    """Retrieval and kNN, in percent.
-
-    Args:
-        rows (Tensor): (Q + G, D) embeddings, queries first.
-        labels (np.ndarray): (Q + G,) int64 classes.
-        num_queries (int): Q.
-    """
+    """Retrieval and kNN, in percent, of (Q + G, D) embeddings, queries first, and their classes."""
     query, gallery = rows[:num_queries], rows[num_queries:]
     query_labels, gallery_labels = labels[:num_queries], labels[num_queries:]
     recall = recall_at_k(query, query_labels, gallery, gallery_labels, [1, 5])
@@ -102,15 +96,7 @@ def load_run(folder: Path) -> tuple[Config, BaseModel, RetrievalDataset]:
 
 
 def evaluate_run(folder: Path, device: str) -> list[dict[str, Any]]:
-    """Evaluate all checkpoints; what was embedded before is read.
-
-    Args:
-        folder (Path): Of the run, with its checkpoints.
-        device (str): To embed on.
-
-    Returns:
-        list[dict[str, Any]]: A row for each epoch and feature.
-    """
+    """A row for each checkpoint and feature of a run; what was embedded before is read."""
     cfg, model, dataset = load_run(folder)
     labels = np.concatenate([classes(dataset.query), classes(dataset.gallery)])
     loader = DataLoader(

@@ -20,8 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from clusters import mates
-from cut import GROUP
+from clusters import GROUP, describe_pairs
 from evaluate import classes, embed, load_run
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import load_checkpoint
@@ -45,10 +44,7 @@ MERGED = (0.225, 0.2, 0.15, 0.125, 0.0875)
 def across_sources(rows: Any, groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """How often the nearest video of another source is of the same class.
 
-    Args:
-        rows (Tensor): (N, D) embeddings.
-        groups (np.ndarray): (N,) source videos.
-        labels (np.ndarray): (N,) classes.
+    ``rows`` are (N, D) embeddings, ``groups`` (N,) source videos and ``labels`` (N,) classes.
     """
     unit = normalize(rows.double(), dim=1)
     cosine = (unit @ unit.T).numpy()
@@ -90,7 +86,7 @@ def measure(
     if descriptors is not None:
         described = [descriptors_of(descriptors, videos, max_missing=0.0)[0]]
         joined = join_views(described, 1 << 30, folder)
-        for row in kinds_of_mates(joined, groups, labels):
+        for row in kinds_of_pairs(joined, groups, labels):
             yield dict(feature="descriptors", clips="none", **row)
     for feature, clips in seen.items():
         middle = clips.shape[-2] // 2
@@ -98,11 +94,11 @@ def measure(
             rows = part.mean(dim=-2)
             views = [*(rows if difference else [rows]), *described]
             joined = join_views(views, 1 << 30, folder) if len(views) > 1 else rows
-            for row in kinds_of_mates(joined, groups, labels):
+            for row in kinds_of_pairs(joined, groups, labels):
                 yield dict(feature=feature, clips=name, **row)
 
 
-def kinds_of_mates(
+def kinds_of_pairs(
     rows: Tensor, groups: np.ndarray, labels: np.ndarray
 ) -> Iterator[dict[str, Any]]:
     """What is near, then what each way to cluster would join: see :func:`across_sources`."""
@@ -113,7 +109,7 @@ def kinds_of_mates(
         if count <= joined["level 0"].max():
             joined[f"num_clusters={count}"] = FINCH(num_clusters=count)(rows)
     for how, part in joined.items():
-        found = {k: float(v) for k, v in mates(part, groups, labels).items()}
+        found = {k: float(v) for k, v in describe_pairs(part, groups, labels).items()}
         yield dict(finch=how, clusters=int(part.max()) + 1, **found)
 
 

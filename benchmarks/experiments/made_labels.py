@@ -1,11 +1,11 @@
-"""Pseudo-labels of known quality: how right, and how many, must cluster mates be?
+"""Pseudo-labels of known quality: how many pairs within clusters must be right?
 
     python benchmarks/experiments/made_labels.py ANN_FILE --out OUT.txt --sources 2
     python benchmarks/experiments/made_labels.py ANN_FILE --out OUT.txt --wrong 0.5
 
 writes an annotation file with made labels in the place of classes, for the arm
 ``SUPERVISED_info_nce`` (``--cfg-options train_dataloader.dataset.dataset.ann_file=OUT.txt``), and
-prints what kind of mates they make. Evaluation goes on with the true classes.
+prints what kind of pairs they make. Evaluation goes on with the true classes.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from clusters import mates
-from cut import GROUP
+from clusters import GROUP, describe_pairs
 
 from slic_mmaction.durable_file import durable_file
 from slic_mmaction.evaluation.linear_probe import video_groups
 
 
 def joined_sources(groups: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
-    """Clusters of ``count`` source videos of one class each: all mates right, few found."""
+    """Clusters of ``count`` source videos of one class each: all pairs right, few found."""
     labels = np.empty_like(classes)
     for c in np.unique(classes):
         _, number = np.unique(groups[classes == c], return_inverse=True)
@@ -58,7 +57,7 @@ def main() -> None:
         labels = joined_sources(groups, classes, args.sources)
     else:
         labels = partly_wrong(classes, args.wrong)
-    kinds = (f"{k} {float(v):.3f}" for k, v in mates(labels, groups, classes).items())
+    kinds = (f"{k} {float(v):.3f}" for k, v in describe_pairs(labels, groups, classes).items())
     print(len(np.unique(labels)), "clusters:", *kinds)
     with durable_file(args.out) as file:
         file.write("".join(f"{v} {n}\n" for v, n in zip(videos, labels)).encode())

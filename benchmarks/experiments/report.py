@@ -30,7 +30,7 @@ KEYS = ("R@1", "mAP", "kNN")
 FEATURES = ("backbone", "projection")
 TWENTY = matplotlib.colormaps["tab20"]
 JOINED = {
-    "same_source": "mates from the same source video",
+    "same_source": "pairs from the same source video",
     "right_beyond": "other mates: of the same class",
     "found_beyond": "pairs of a class from two sources: mates",
 }

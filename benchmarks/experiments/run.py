@@ -17,12 +17,15 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 from arms import ARMS, apply_arm
-from cut import write_cut
+from clusters import GROUP
 from evaluate import config_of
 from mmengine.config import Config, DictAction
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import track
+
+from slic_mmaction.durable_file import durable_file
+from slic_mmaction.evaluation.linear_probe import validation_cut, video_groups
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -31,16 +34,27 @@ ROOT = HERE.parents[1]
 KEEP_MEMORY = dict(MALLOC_MMAP_MAX_="0", MALLOC_TRIM_THRESHOLD_=str(1 << 40))
 
 
-def prepare(args: argparse.Namespace, arm: str, seed: int) -> Path:
-    """Write the config of a run.
-
-    Args:
-        args (argparse.Namespace): Of the command line.
-        arm (str): Name.
-        seed (int): Of the run.
+def write_cut(ann_file: Path, folder: Path) -> tuple[Path, Path]:
+    """Set a quarter of the source videos of each class aside, so that no test video chooses.
 
     Returns:
-        Path: Its folder.
+        Annotation files in ``folder``: of the videos to train with and to validate with.
+    """
+    lines = ann_file.read_text(encoding="utf-8").splitlines()
+    videos, labels = zip(*(line.rsplit(maxsplit=1) for line in lines))
+    groups = video_groups(videos, GROUP)
+    held_out = validation_cut(np.array(labels, dtype=np.int64), groups, share=0.25, seed=0)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = folder / "cut_train.txt", folder / "cut_val.txt"
+    for path, wanted in zip(paths, (False, True)):
+        part = [line for line, out in zip(lines, held_out) if out == wanted]
+        with durable_file(path) as file:
+            file.write(("\n".join(part) + "\n").encode())
+    return paths
+
+
+def prepare(args: argparse.Namespace, arm: str, seed: int) -> Path:
+    """Write the config of a run, and return its folder.
 
     Raises:
         ValueError: If the folder holds a run of another config.
@@ -126,13 +140,9 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // args.jobs // args.ranks)))
     # Seeds outermost: a first answer for every arm comes soon.
     folders = [prepare(args, arm, seed) for seed in args.seeds for arm in args.arms]
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn())
-    columns = (*columns, TimeElapsedColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console) as progress, ThreadPoolExecutor(args.jobs) as pool:
-        task = progress.add_task("runs", total=len(folders))
-        for _ in pool.map(lambda it: train_and_evaluate(it, args.epochs, args.ranks), folders):
-            progress.advance(task)
+    with ThreadPoolExecutor(args.jobs) as pool:
+        runs = pool.map(lambda it: train_and_evaluate(it, args.epochs, args.ranks), folders)
+        list(track(runs, "runs", total=len(folders)))
 
 
 if __name__ == "__main__":

@@ -20,18 +20,10 @@ import slic_mmaction  # noqa: F401  (registers the head, and mends MMAction2 bef
 
 VIEWS, SIDE, FRAMES = 3, 32, 4
 LABELS = (0, 0, 1, 2)
+LOSSES = ("PseudoLabelTripletLoss", "TemporalDiscriminationLoss")
 SCRATCH = dict(pretrained=None, pretrained2d=False)
 BACKBONES: dict[str, dict[str, Any]] = {
     "R3D": dict(type="ResNet3d", depth=18, base_channels=4, conv1_stride_t=1, **SCRATCH),
-    "SlowOnly": dict(
-        type="ResNet3dSlowOnly",
-        depth=50,
-        base_channels=4,
-        conv1_kernel=(1, 7, 7),
-        inflate=(0, 0, 1, 1),
-        lateral=False,
-        **SCRATCH,
-    ),
     "Swin": dict(
         type="SwinTransformer3D",
         arch=dict(embed_dims=12, depths=[2, 2, 2, 2], num_heads=[1, 1, 2, 2]),
@@ -39,14 +31,8 @@ BACKBONES: dict[str, dict[str, Any]] = {
         **SCRATCH,
     ),
     "VideoMAE": dict(
-        type="VisionTransformer",
-        img_size=32,
-        num_frames=4,
-        patch_size=16,
-        embed_dims=24,
-        depth=2,
-        num_heads=2,
-        mlp_ratio=2,
+        **dict(type="VisionTransformer", img_size=32, num_frames=4, patch_size=16),
+        **dict(embed_dims=24, depth=2, num_heads=2, mlp_ratio=2),
     ),
     "X3D": dict(type="X3D", gamma_w=0.2, gamma_d=0.5),
     "TSN": dict(type="ResNet", depth=18, pretrained=None, norm_eval=False),
@@ -83,10 +69,7 @@ def recognizer() -> Callable[..., nn.Module]:
                     hidden_channels=16,
                     out_channels=8,
                     num_segments=FRAMES if flat else None,
-                    losses=[
-                        dict(type="PseudoLabelTripletLoss"),
-                        dict(type="TemporalDiscriminationLoss"),
-                    ],
+                    losses=[dict(type=name) for name in LOSSES],
                 ),
                 data_preprocessor=dict(
                     type="ActionDataPreprocessor",
@@ -107,10 +90,9 @@ def batch() -> Callable[[nn.Module], dict[str, Any]]:
     """Make what a loader yields for a recognizer: videos of three views each."""
 
     def make(model: nn.Module) -> dict[str, Any]:
-        generator = torch.Generator().manual_seed(1)
-        clips = torch.randint(
-            256, (len(LABELS), VIEWS, 3, FRAMES, SIDE, SIDE), generator=generator, dtype=torch.uint8
-        )
+        torch.manual_seed(1)
+        shape = (len(LABELS), VIEWS, 3, FRAMES, SIDE, SIDE)
+        clips = torch.randint(256, shape, dtype=torch.uint8)
         if model.cls_head.num_segments is not None:
             clips = clips.transpose(2, 3).flatten(1, 2)
         samples = []

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import runpy
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -22,10 +27,22 @@ def settings(run, tmp_path: Path):
     return run.Settings(torch.device("cpu"), small=True, data=None, scratch=tmp_path)
 
 
+def run_here(call: list[str], *_: object, **__: object) -> SimpleNamespace:
+    """Run a Python script, and those that it starts, in this process: each import is costly."""
+    real = subprocess.run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", call[1:])
+        start = lambda c, **o: (run_here if c[0] == sys.executable else real)(c, **o)  # noqa: E731
+        patch.setattr(subprocess, "run", start)
+        runpy.run_path(str(ROOT / call[1]), run_name="__main__")
+    return SimpleNamespace(returncode=0)
+
+
 @pytest.mark.slow
 def test_every_stage_on_a_cpu(run, video_set: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(run.tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(run.pretraining, "run_program", run_here)
     data = tmp_path / "data"
     data.mkdir()
     (data / "videos").symlink_to(video_set)
@@ -142,31 +159,26 @@ def test_bad_arguments_are_one_sentence(run, tmp_path: Path, monkeypatch, capsys
 
 
 def test_a_program_is_ended_with_all_that_it_started(load_gpu, settings, tmp_path) -> None:
-    pretraining = load_gpu("pretraining")
-    pid_file = tmp_path / "pid"
+    pretraining, pid_file = load_gpu("pretraining"), tmp_path / "pid"
     code = (
         "import subprocess, sys, time;"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
         f"open({str(pid_file)!r}, 'w').write(str(child.pid)); time.sleep(600)"
     )
 
-    class Process(pretraining.subprocess.Popen):
-        def wait(self, timeout: float | None = None) -> int:
-            if self.poll() is None and timeout is not None:
-                while not (pid_file.exists() and pid_file.read_text()):
-                    time.sleep(0.01)
-                raise pretraining.subprocess.TimeoutExpired("", timeout)
-            return super().wait()
+    def wait_for_child(process: subprocess.Popen, timeout: float | None = None) -> int:
+        while timeout and not (pid_file.exists() and pid_file.read_text()):
+            time.sleep(0.01)
+        return real(process, 0 if timeout else None)  # no time is left once there is a child
 
-    late = dataclasses.replace(settings, time_limit=100.0)
+    late, real = dataclasses.replace(settings, time_limit=100.0), subprocess.Popen.wait
     with pytest.MonkeyPatch.context() as patch, pytest.raises(pretraining.OutOfTime):
-        patch.setattr(pretraining.subprocess, "Popen", Process)
-        call = [pretraining.sys.executable, "-S", "-c", code]
-        pretraining.run_program(call, tmp_path / "log", late)
+        patch.setattr(subprocess.Popen, "wait", wait_for_child)
+        pretraining.run_program([sys.executable, "-S", "-c", code], tmp_path / "log", late)
     stat = Path(f"/proc/{pid_file.read_text()}/stat")
     while stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z":
         time.sleep(0.01)
-    failing = [pretraining.sys.executable, "-c", "raise SystemExit('it broke')"]
+    failing = [sys.executable, "-c", "raise SystemExit('it broke')"]
     with pytest.raises(RuntimeError, match="ended with 1:\nit broke"):
         pretraining.run_program(failing, tmp_path / "log", settings)
 

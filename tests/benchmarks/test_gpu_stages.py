@@ -73,19 +73,6 @@ def test_what_is_wrong_is_seen(load_gpu, settings, monkeypatch) -> None:
     assert not result["passed"] and result["neighbours_that_differ"] == 1
 
 
-def test_the_table_of_checks(load_gpu, settings) -> None:
-    module = load_gpu("correctness")
-    labels = dict(module.measurements(settings))
-    assert {label.split(",")[0].split()[0] for label in labels} >= set(module.registered_losses())
-    assert len(module.registered_losses()) >= 5
-    good = dict(passed=True, error=1e-6, where="gradient", tolerance=1e-4)
-    table = module.table(dict(a=good, b=dict(failed="RuntimeError: x")))
-    assert table.splitlines()[2:] == [
-        "| a | yes | 1e-06 | 0.0001 | gradient |",
-        "| b | failed | - | - | RuntimeError: x |",
-    ]
-
-
 def test_operations_of_a_convolution_by_hand(load_gpu) -> None:
     """Two for each product: forward, gradient of the weights, gradient of the input."""
     layer = nn.Conv3d(4, 6, 3, stride=(1, 2, 2), padding=1, bias=False)

@@ -14,12 +14,9 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.fileio import load
-from mmengine.logging import MMLogger
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from slic_mmaction.backbones.required import missing_package
 from slic_mmaction.checkpoints import convert_checkpoint
 
 pytestmark = pytest.mark.slow
@@ -33,13 +30,6 @@ FAMILIES = sorted(
 )
 COUNTER = itertools.count()
 COLUMNS = ("load_from", "init_cfg", "pretrained: backbone", "pretrained: recognizer")
-
-
-@pytest.fixture(autouse=True)
-def quiet(request: pytest.FixtureRequest) -> None:
-    """Otherwise every parameter's initialisation is logged."""
-    init_default_scope("mmaction")
-    MMLogger.get_instance(request.node.name, log_level="ERROR")
 
 
 @pytest.fixture
@@ -125,9 +115,9 @@ def test_the_page_has_every_family() -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_what_loads_is_what_the_page_says(family: str, small_backbone, zoo) -> None:
+def test_what_loads_is_what_the_page_says(family: str, small_backbone, zoo, trial) -> None:
     cfg = small_backbone(f"slic_{family}_ucf101")
-    if missing_package(cfg.model.backbone.type):
+    if trial.missing_package(cfg.model.backbone.type):
         pytest.skip(f"{cfg.model.backbone.type} is not installed")
     path = zoo(family)
     whole, alone = weights(path), weights(path.with_name("backbone.pth"))
@@ -177,7 +167,13 @@ def test_2d_weights_are_inflated(family: str, small_backbone, tmp_path: Path) ->
 )
 def test_2d_weights_of_torchvision(family: str, options: dict, small_backbone, tmp_path) -> None:
     cfg = small_backbone(f"slic_{family}_ucf101")
-    plain = MODELS.build(dict(type="ResNet", depth=cfg.model.backbone.depth, pretrained=None))
+    ours = cfg.model.backbone
+    size = {
+        key: ours[key]
+        for key in ("depth", "num_stages", "strides", "dilations", "out_indices")
+        if key in ours
+    }
+    plain = MODELS.build(dict(type="ResNet", pretrained=None, **size))
     flat = {
         name: torch.rand_like(v) for name, v in plain.state_dict().items() if v.is_floating_point()
     }

@@ -12,8 +12,8 @@ from types import ModuleType, SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-
 from slic_mmaction.datasets.descriptor_file import Descriptors, read_descriptors, save_descriptors
+
 from slic_mmaction.flow import (
     FlowSettings,
     motion_boundary_histograms,

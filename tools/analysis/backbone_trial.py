@@ -21,7 +21,7 @@ from torch import Tensor
 HALF: dict[str, Any] = dict(num_stages=2, strides=(1, 2), dilations=(1, 1), out_indices=(1,))
 # Settings of the backbone, by the family in a config's name, ``slic_FAMILY_ucf101``.
 SMALL: dict[str, dict[str, Any]] = {
-    "c2d": HALF,
+    "c2d": dict(depth=18, **HALF),
     "c3d": dict(out_dim=512),
     "csn": dict(depth=50, base_channels=4),
     "i3d": dict(base_channels=4),
@@ -51,7 +51,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "tin": dict(num_segments=4),
     "torchvision_densenet": dict(type="torchvision.densenet121"),
     "tsm": dict(depth=18, num_segments=4),
-    "tsn": HALF,
+    "tsn": dict(depth=18, **HALF),
     "uniformer": dict(depth=[1, 1, 1, 1], embed_dim=[8, 16, 32, 64], head_dim=8),
     "uniformerv2": dict(
         **dict(input_resolution=64, width=32, layers=4, heads=2, return_list=[2, 3]),
