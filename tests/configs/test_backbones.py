@@ -13,10 +13,10 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.runner import Runner
-from slic_mmaction.features import load_features
 from torch import Tensor, nn
 
 from slic_mmaction.compat.checkpoints import load_from_local
+from slic_mmaction.evaluation import load_features
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "configs" / "backbones"

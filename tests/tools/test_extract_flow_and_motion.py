@@ -12,7 +12,6 @@ from types import ModuleType, SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from slic_mmaction.datasets.descriptor_file import Descriptors, read_descriptors, save_descriptors
 
 from slic_mmaction.flow import (
     FlowSettings,
@@ -22,6 +21,7 @@ from slic_mmaction.flow import (
     sampled_flow,
 )
 from slic_mmaction.preparation.workers import Failure
+from slic_mmaction.pseudo_labels.descriptors import Descriptors, read_descriptors, save_descriptors
 
 TOOLS = Path(__file__).parents[2] / "tools" / "data"
 
