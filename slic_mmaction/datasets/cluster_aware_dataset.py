@@ -61,7 +61,8 @@ class ClusterAwareDataset(Dataset):
     replaced by a sample of the next video; see :class:`BadVideos`.
 
     A sample is a function of the run's seed, the epoch, its index and the pseudo-labels alone.
-    :class:`ExactResumeHook` sets the first two, :class:`PseudoLabelHook` the labels.
+    :class:`ExactResumeHook` sets the first two (in ``default_hooks``, as in all configs here), and
+    :class:`PseudoLabelHook` the labels.
 
     Args:
         dataset: An MMAction2 dataset or its config. Its own

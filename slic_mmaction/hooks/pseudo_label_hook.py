@@ -90,10 +90,8 @@ class PseudoLabelHook(Hook):
         self._recipe = json.dumps(recipe, sort_keys=True, default=str)
         self.pipelines = [each for each in (pipeline, second_pipeline) if each]
         self.descriptors = descriptors
-        self.interval = interval
-        self.begin = begin
-        self.batch_size = batch_size
-        self.num_workers = num_workers
+        self.interval, self.begin = interval, begin
+        self.batch_size, self.num_workers = batch_size, num_workers
         self.max_embedding_bytes = max_embedding_bytes
         self.averaged = averaged
         self._rows: tuple[Tensor, np.ndarray] | None = None

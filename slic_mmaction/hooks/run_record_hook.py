@@ -63,10 +63,8 @@ class RunRecordHook(Hook):
 
     def before_val(self, runner: Runner) -> None:
         """Note how many videos are validated."""
-        videos = len(runner.val_dataloader.dataset)
-        if self.record.get("val_videos") != videos:
-            self.record["val_videos"] = videos
-            self._write(runner)
+        self.record["val_videos"] = len(runner.val_dataloader.dataset)
+        self._write(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Put the record into the checkpoint."""

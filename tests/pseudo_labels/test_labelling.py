@@ -100,7 +100,7 @@ def write(path: Path, names: list[str]) -> dict[str, np.ndarray]:
         f"train_{i}": (kinds[group] + 1e-3 * rng.normal(size=6)).astype(np.float32)
         for i, group in enumerate(GROUP_OF)
     }
-    save_descriptors(path, Descriptors({name: rows[name] for name in names}))
+    save_descriptors(path, Descriptors({name: rows[name] for name in names}, {}))
     return rows
 
 
@@ -156,7 +156,7 @@ def test_descriptors_alone_are_clustered_once_or_where_a_resumed_run_differs(
 
     save_descriptors(
         tmp_path / "other.npz",
-        Descriptors({f"train_{i}": np.eye(8, dtype=np.float32)[i // 2 * 2] for i in range(8)}),
+        Descriptors({f"train_{i}": np.eye(8, dtype=np.float32)[i // 2 * 2] for i in range(8)}, {}),
     )
     config.train_cfg.max_epochs = 3
     changes = (
