@@ -36,7 +36,7 @@ class PseudoLabelHook(Hook):
 
     Args:
         clusterer: Config of a clusterer in TASK_UTILS, which maps (N, D) embeddings to (N,)
-            labels. None leaves every video a cluster of its own, as without this hook.
+            labels. With None every video stays a cluster of its own, as without this hook.
         pipeline: Evaluation pipeline whose clips are embedded (the centre clip in the paper). Not
             needed without a clusterer, nor with ``descriptors``, which are then clustered alone,
             and once: they do not change.
