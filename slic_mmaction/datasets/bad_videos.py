@@ -70,7 +70,7 @@ class BadVideos:
             raise UnreadableVideoError(str(error)) from error
 
     def note_lost(self, index: int, results: dict) -> None:
-        """Log a video once that holds fewer frames than promised (:func:`lost_frames`)."""
+        """Log a video once whose pipeline has :func:`lost_frames`."""
         message = lost_frames(video_name(self._videos, index), results)
         if message and not self.short[index]:
             self.short[index] = True

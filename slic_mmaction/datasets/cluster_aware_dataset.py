@@ -61,17 +61,16 @@ class ClusterAwareDataset(Dataset):
     replaced by a sample of the next video; see :class:`BadVideos`.
 
     A sample is a function of the run's seed, the epoch, its index and the pseudo-labels alone.
-    :class:`ExactResumeHook` sets the first two, :class:`PseudoLabelHook` the labels.
+    :class:`ExactResumeHook` sets the first two (in ``default_hooks``, as in all configs here), and
+    :class:`PseudoLabelHook` the labels.
 
     Args:
-        dataset: An MMAction2 dataset or its config. Its own
-            pipeline is not used.
-        pipeline: Transforms from file name to packed
-            inputs, with :class:`SampleViewFrames` in the place of ``SampleFrames``.
-        p_same_video: Probability p of a positive from the same video.
-            Defaults to 0.2, the paper's for UCF101 (0.5 for Kinetics-400).
+        dataset: An MMAction2 dataset or its config. Its own pipeline is not used.
+        pipeline: Transforms from file name to packed inputs, with :class:`SampleViewFrames` in the
+            place of ``SampleFrames``.
+        p_same_video: Probability p of a positive from the same video: by default the paper's for
+            UCF101 (0.5 for Kinetics-400).
         max_bad_ratio: Share of unreadable videos above which the run stops.
-            Defaults to 0.01.
         extra_views: Further views, for losses that ask for them:
             ``'fast_positive'``, ``'shuffled_anchor'`` (see :class:`SampleViewFrames`).
 

@@ -20,13 +20,11 @@ class RetrievalDataset(Dataset):
     """Queries, then gallery, through one pipeline, for :class:`VideoRetrievalMetric`.
 
     Args:
-        query: An MMAction2 dataset that lists the videos to search
-            for, usually the test split; its pipeline and test mode play no part.
-        gallery: One that lists the videos to search in, usually the
-            training split.
-        pipeline: Transforms from file name to packed inputs,
-            with :class:`SampleProtocolClips` and, in ``PackActionInputs``,
-            ``meta_keys=('protocol',)``.
+        query: An MMAction2 dataset that lists the videos to search for, usually the test split;
+            its pipeline and test mode play no part.
+        gallery: One that lists the videos to search in, usually the training split.
+        pipeline: Transforms from file name to packed inputs, with :class:`SampleProtocolClips`
+            and, in ``PackActionInputs``, ``meta_keys=('protocol',)``.
 
     Raises:
         ValueError: If either lists no video.
@@ -54,8 +52,7 @@ class RetrievalDataset(Dataset):
     def __getitem__(self, index: int) -> dict:
         """Packed inputs of a video.
 
-        The data sample's metainfo has ``role`` (``'query'`` or ``'gallery'``),
-        ``sample_index`` and ``video``, the video's path.
+        The data sample tells ``role`` (``'query'``, ``'gallery'``), ``sample_index`` and ``video``.
 
         Raises:
             RuntimeError: If the video cannot be read. It is not replaced by another, as in

@@ -19,12 +19,6 @@ from .annotation_check import check_annotation, check_options
 def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
     """Build an MMAction2 dataset that only lists videos, without a pipeline of its own.
 
-    Args:
-        dataset: The dataset or its config.
-
-    Returns:
-        The dataset, fully initialised.
-
     Raises:
         FileNotFoundError: If its annotation file does not exist.
         KeyError: If its type is not registered.
@@ -88,11 +82,9 @@ def relative_path(path: str, folder: str) -> str:
 
 
 def true_labels(videos: BaseDataset) -> np.ndarray | None:
-    """True labels, for logging only.
+    """True labels (N,) int64, for logging only.
 
-    Returns:
-        (N,) int64, or None if a video has no single label (-1 is MMAction2's mark of an unlabelled
-        video).
+    None if a video has no single label (-1 is MMAction2's mark of an unlabelled video).
     """
     labels = [videos.get_data_info(i).get("label", -1) for i in range(len(videos))]
     if not all(isinstance(label, (int, np.integer)) and label >= 0 for label in labels):

@@ -95,9 +95,8 @@ class BackboneLoadingHook(Hook):
 
 
 def _refusal(share: float, limit: float, report: LoadingReport, names: list[str]) -> str:
-    wanted = next(
-        (name for name in [*report.missing, *report.reshaped] if part_of(name) == BACKBONE), None
-    )
+    lacking = [*report.missing, *report.reshaped]
+    wanted = next((name for name in lacking if part_of(name) == BACKBONE), None)
     offered = ", ".join(report.rejected[:SHOWN]) or "none"
     why = "another backbone, or names of another project"
     source = detect_format(names)

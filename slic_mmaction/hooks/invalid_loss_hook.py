@@ -82,12 +82,8 @@ def _finding(runner: Runner, batch_idx: int, batch: Any, outputs: dict[str, Any]
     terms = [n for n in outputs if "loss" in n and n != "loss"]
     invalid = [name for name in terms if not math.isfinite(_logged(runner, name))]
     loader = runner.train_dataloader
-    videos = ", ".join(batch_videos(loader, batch, batch_idx))
-    which = (
-        f"the videos {videos}"
-        if videos
-        else f"videos that {type(loader.sampler).__name__} does not tell"
-    )
+    videos, sampler = batch_videos(loader, batch, batch_idx), type(loader.sampler).__name__
+    which = f"the videos {', '.join(videos)}" if videos else f"videos that {sampler} does not tell"
     where = f" on rank {rank}" if world_size > 1 else ""
     return f"{_logged(runner, 'loss')} ({', '.join(invalid)}){where} for {which}"
 
@@ -95,12 +91,8 @@ def _finding(runner: Runner, batch_idx: int, batch: Any, outputs: dict[str, Any]
 def batch_videos(loader: DataLoader, batch: dict[str, Any], batch_idx: int) -> list[str]:
     """Paths of the videos in a batch, each once, in the order of the batch.
 
-    None if neither the samples nor the order of the sampler tell.
-
-    Args:
-        loader: That the batch came from, in the epoch of the batch.
-        batch: ``inputs`` and ``data_samples``, as the loader gave it.
-        batch_idx: 0-based number of the batch in its epoch on this rank.
+    Empty if neither the samples nor the order of the sampler tell. ``batch_idx`` is the 0-based
+    number of the batch in the loader's present epoch.
     """
     dataset = loader.dataset
     indices: Sequence[int]

@@ -36,7 +36,7 @@ class PseudoLabelHook(Hook):
 
     Args:
         clusterer: Config of a clusterer in TASK_UTILS, which maps (N, D) embeddings to (N,)
-            labels. None leaves every video a cluster of its own, as without this hook.
+            labels. With None every video stays a cluster of its own, as without this hook.
         pipeline: Evaluation pipeline whose clips are embedded (the centre clip in the paper). Not
             needed without a clusterer, nor with ``descriptors``, which are then clustered alone,
             and once: they do not change.
@@ -90,10 +90,8 @@ class PseudoLabelHook(Hook):
         self._recipe = json.dumps(recipe, sort_keys=True, default=str)
         self.pipelines = [each for each in (pipeline, second_pipeline) if each]
         self.descriptors = descriptors
-        self.interval = interval
-        self.begin = begin
-        self.batch_size = batch_size
-        self.num_workers = num_workers
+        self.interval, self.begin = interval, begin
+        self.batch_size, self.num_workers = batch_size, num_workers
         self.max_embedding_bytes = max_embedding_bytes
         self.averaged = averaged
         self._rows: tuple[Tensor, np.ndarray] | None = None

@@ -29,7 +29,7 @@ class TrueLabelsUpperBoundHook(Hook):
     priority = "LOW"
 
     def before_train(self, runner: Runner) -> None:
-        """Write the true labels into the store, and say so."""
+        """Write the true labels into the store."""
         dataset = require_cluster_aware(runner.train_dataloader, self)
         labels = true_labels(dataset.videos)
         if labels is None:

@@ -6,9 +6,8 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +18,7 @@ from ..datasets.videos import data_folder, relative_path, video_stem
 from ..durable_file import durable_file
 
 
-@dataclass(frozen=True)
-class Descriptors:
+class Descriptors(NamedTuple):
     """What such a file holds.
 
     Attributes:
@@ -30,16 +28,11 @@ class Descriptors:
     """
 
     rows: Mapping[str, np.ndarray]
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any]
 
 
 def save_descriptors(path: Path, descriptors: Descriptors) -> None:
-    """Write an ``.npz`` of ``videos`` (N,) str, ``descriptors`` (N, D) float32 and ``settings``.
-
-    Args:
-        path: Where to; the file appears whole or not at all.
-        descriptors: At least one.
-    """
+    """Write an ``.npz`` of ``videos`` (N,) str, ``descriptors`` (N, D) float32 and ``settings``."""
     with durable_file(path) as file:
         np.savez(
             file,

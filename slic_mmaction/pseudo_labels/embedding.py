@@ -104,8 +104,7 @@ def embed_videos(
     Args:
         model: A recognizer, not wrapped for distribution, whose ``predict`` writes ``embedding``
             (D,) on the data samples.
-        loader: Yields this rank's share of the videos; a batch may list under ``unreadable``
-            videos of which it has no clip.
+        loader: An :func:`embedding_loader`, with this rank's share of the videos.
         num_videos: Number N of videos over all ranks.
         max_bytes: Larger embeddings go to a memory-mapped file.
         folder: Where that file lies.
@@ -156,15 +155,8 @@ def new_matrix(
 ) -> Tensor:
     """Zeros (num_rows, dim) float32: on the device, or in a memory-mapped ``.npy``.
 
-    The file has no name any more when this returns, so nothing is left behind when the matrix
-    is let go of, however the process ends; each rank has its own.
-
-    Args:
-        num_rows: N.
-        dim: D.
-        device: Where a matrix of at most ``max_bytes`` goes.
-        max_bytes: Largest matrix in memory.
-        folder: Where the file lies.
+    The file, for more than ``max_bytes``, has no name any more when this returns, so nothing is
+    left behind in ``folder`` however the process ends; each rank has its own.
 
     Raises:
         OSError: If there is no room.

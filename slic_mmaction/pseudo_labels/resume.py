@@ -32,8 +32,8 @@ def resumed_labels(
     """Compare what a checkpoint holds with the present training set and clusterer.
 
     Args:
-        saved: The checkpoint's entry: ``labels``, and the ``videos``, ``folder`` and ``clusterer``
-            they belong to; empty if it has none.
+        saved: The checkpoint's ``labels``, and the ``videos``, ``folder`` and ``clusterer`` they
+            belong to; empty if it has none.
         videos: N paths of the present training set.
         folder: The data set's folder, which may have been another.
         recipe: The present clusterer, as text.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mmengine.registry import init_default_scope
@@ -117,30 +116,18 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     assert len(build_videos(dict(type="mmaction.VideoDataset", ann_file=str(tmp_path / "link"))))
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_wrong_options_are_named() -> None:
+    for options, message in (
         (dict(ann_file=None), "VideoDataset needs ann_file of type str, but got None"),
         (dict(data_prefix="videos"), "needs data_prefix of type Mapping, but got 'videos'"),
         (dict(num_classes="101"), r"needs num_classes of type int or NoneType, but got '101'"),
         (dict(multi_class="no"), "needs multi_class of type bool"),
-    ],
-)
-def test_an_option_of_the_wrong_type_is_named(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(TypeError, match=message):
-        build_videos({"type": "mmaction.VideoDataset", "ann_file": "a.txt", **options})
-
-
-@pytest.mark.parametrize(
-    ("kind", "prefix", "needed"),
-    [
-        ("VideoDataset", dict(video=None), "video"),
-        ("RawframeDataset", dict(video="videos"), "img"),
-    ],
-)
-def test_the_part_of_the_prefix_is_named(kind: str, prefix: dict, needed: str) -> None:
-    with pytest.raises(ValueError, match=rf"{kind} needs data_prefix=dict\({needed}=FOLDER\)"):
-        build_videos(dict(type=f"mmaction.{kind}", ann_file="a.txt", data_prefix=prefix))
+    ):
+        with pytest.raises(TypeError, match=message):
+            build_videos({"type": "mmaction.VideoDataset", "ann_file": "a.txt", **options})
+    for kind, part in (("VideoDataset", "video"), ("RawframeDataset", "img")):
+        with pytest.raises(ValueError, match=rf"{kind} needs data_prefix=dict\({part}=FOLDER\)"):
+            build_videos(dict(type=f"mmaction.{kind}", ann_file="a.txt", data_prefix={part: None}))
 
 
 def test_what_is_no_dataset_is_named() -> None:

@@ -132,15 +132,11 @@ def test_nothing_readable_at_all_and_errors_of_the_pipeline(folder: Path) -> Non
         make(folder, max_bad_ratio=1.5)
 
 
-def test_a_missing_flow_file_counts_as_a_bad_video(video_set: Path) -> None:
-    """Whatever a transform reads beside the video: it says so by an OSError."""
-
-    def flow(results: dict) -> dict:
-        with open(results["filename"] + ".flow", "rb"):
-            return results
-
+def test_whatever_a_transform_cannot_read_makes_a_bad_video(video_set: Path) -> None:
     dataset = make(video_set, max_bad_ratio=0.1)
-    dataset.pipeline.transforms.insert(1, flow)
+    dataset.pipeline.transforms.insert(
+        1, lambda results: Path(results["filename"], "flow").read_bytes()
+    )
     with pytest.raises(TooManyBadVideosError, match=r"1 of 8 videos"):
         dataset[3]
 

@@ -18,7 +18,7 @@ from torch.utils.data import TensorDataset
 
 from slic_mmaction.hooks import DurableCheckpointHook
 
-from ..runs import toy_run
+from ..runs import state, toy_run
 
 SCORES = [3.0, 1.0, 5.0, 5.0, 7.0]
 BEST = dict(save_best="score", rule="greater")
@@ -68,23 +68,19 @@ def watched(monkeypatch):
 
     def watch(work_dir: Path) -> list[str]:
         lost: list[str] = []
+        looking: list[bool] = []
         pointer = work_dir / "last_checkpoint"
-        looking = False
-
-        def look() -> None:
-            try:
-                torch.load(pointer.read_text(), weights_only=False)  # written by this test
-            except (OSError, RuntimeError, EOFError) as error:
-                lost.append(repr(error))
 
         def watching(function):
             def wrapped(*args, **kwargs):
-                nonlocal looking
                 result = function(*args, **kwargs)
                 if not looking and pointer.exists():
-                    looking = True
-                    look()
-                    looking = False
+                    looking.append(True)
+                    try:
+                        state(Path(pointer.read_text()))
+                    except (OSError, RuntimeError, EOFError) as error:
+                        lost.append(repr(error))
+                    looking.clear()
                 return result
 
             return wrapped
@@ -104,7 +100,9 @@ def test_one_can_be_resumed_at_every_moment_and_the_same_are_kept(
     lost = watched(tmp_path / "durable")
     toy(tmp_path / "durable", DurableCheckpointHook, **options).train()
     assert not lost
+    lost = watched(tmp_path / "stock")
     toy(tmp_path / "stock", CheckpointHook, **options).train()
+    assert lost or keep != 1, "what the hook is for; MMEngine has mended it"
     kept = {f"epoch_{epoch}.pth" for epoch in range(1, 6)[-keep if keep > 0 else 0 :]}
     assert files(tmp_path / "durable") == files(tmp_path / "stock")
     assert files(tmp_path / "durable") == kept | {"best_score_epoch_5.pth"}
@@ -158,7 +156,7 @@ def test_nothing_that_a_checkpoint_names_is_removed(tmp_path: Path, named: dict)
     precious = tmp_path / "precious.pth" / "precious.txt"
     precious.parent.mkdir()
     precious.write_text("x")
-    checkpoint = torch.load(tmp_path / "first" / "epoch_1.pth", weights_only=False)
+    checkpoint = state(tmp_path / "first" / "epoch_1.pth")
     (tmp_path / "run" / "epoch_1").mkdir(parents=True)
     (tmp_path / "run" / "best_score_epoch_1.pth").write_text("of an earlier run")
     text = json.dumps(named).replace("{folder}", str(precious.parent))

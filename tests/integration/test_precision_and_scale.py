@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,8 @@ KNOBS: dict[str, dict] = {
 }
 
 
-def config(tiny_config: Any, work: Path, knob: str, epochs: int) -> Config:
-    cfg = tiny_config(work)
-    cfg.train_cfg.max_epochs = epochs
+def config(tiny_config: Any, knob: str, work: Path, epochs: int, **options: Any) -> Config:
+    cfg = tiny_config(work, train_cfg__max_epochs=epochs, **options)
     # bfloat16 without oneDNN takes seconds for a stem of 7x7x7.
     cfg.model.backbone.conv1_kernel = (1, 3, 3)
     cfg.merge_from_dict(KNOBS[knob])
@@ -75,12 +75,10 @@ def watched(cfg: Config) -> tuple[Runner, dict[bool, torch.Tensor]]:
     return runner, seen
 
 
-def resumes_exactly(make: Callable[[Path, int], Config], folder: Path, epochs: int) -> None:
+def resumes_exactly(make: Callable[..., Config], folder: Path, epochs: int) -> None:
     """Hold the run ``folder / "whole"`` against one that was interrupted at half time."""
     work = interrupted_at(folder / "whole" / f"epoch_{epochs // 2}.pth", folder / "parts")
-    cfg = make(work, epochs)
-    cfg.resume = True
-    train(cfg)
+    train(make(work, epochs, resume=True))
     ours, theirs = (state(folder / run / f"epoch_{epochs}.pth") for run in ("whole", "parts"))
     for part in ("state_dict", "ema_state_dict", "optimizer", "pseudo_labels"):
         assert_same(ours.get(part), theirs.get(part), part)
@@ -112,11 +110,9 @@ def amp_on_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_trains_and_resumes(
     knob: str, tiny_config: Any, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    def make(work: Path, epochs: int, knob: str = knob) -> Config:
-        return config(tiny_config, work, knob, epochs)
-
+    make = partial(config, tiny_config, knob)
     # One process has no one to synchronise with: MMEngine puts BatchNorm back.
-    plain = train(make(tmp_path / "none", 1, knob="none")).model.state_dict()
+    plain = train(config(tiny_config, "none", tmp_path / "none", 1)).model.state_dict()
     if "float16" in knob:
         request.getfixturevalue("amp_on_cpu")
     runner = train(make(tmp_path / "whole", 2))
@@ -129,7 +125,7 @@ def test_trains_and_resumes(
 
 def test_ema_is_validated_and_saved_but_not_clustered(tiny_config: Any, tmp_path: Path) -> None:
     """Pseudo-labels come from the current weights, as in the paper."""
-    runner, seen = watched(config(tiny_config, tmp_path / "whole", "EMA", 2))
+    runner, seen = watched(config(tiny_config, "EMA", tmp_path / "whole", 2))
     runner.train()
     current, average = runner.model.state_dict(), seen[False]
     saved = state(tmp_path / "whole" / "epoch_2.pth")
@@ -137,14 +133,13 @@ def test_ema_is_validated_and_saved_but_not_clustered(tiny_config: Any, tmp_path
     assert torch.equal(saved["ema_state_dict"][f"module.{WEIGHT}"], current[WEIGHT])
     assert not torch.equal(average, current[WEIGHT])
 
-    plain = train(config(tiny_config, tmp_path / "none", "none", 2))
+    plain = train(config(tiny_config, "none", tmp_path / "none", 2))
     assert_same(dict(plain.model.state_dict()), dict(current))
     assert torch.equal(*(r.train_dataloader.dataset.store.labels for r in (runner, plain)))
-    resumes_exactly(lambda work, epochs: config(tiny_config, work, "EMA", epochs), tmp_path, 2)
+    resumes_exactly(partial(config, tiny_config, "EMA"), tmp_path, 2)
 
-    cfg = config(tiny_config, tmp_path / "test", "none", 2)
-    cfg.load_from = str(tmp_path / "whole" / "epoch_2.pth")
-    tester, seen = watched(cfg)
+    load_from = str(tmp_path / "whole" / "epoch_2.pth")
+    tester, seen = watched(config(tiny_config, "none", tmp_path / "test", 2, load_from=load_from))
     tester.test()
     assert torch.equal(seen[False], average)
 
@@ -152,10 +147,9 @@ def test_ema_is_validated_and_saved_but_not_clustered(tiny_config: Any, tmp_path
 def test_average_is_clustered_where_a_config_says_so(
     tiny_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def make(work: Path, epochs: int) -> Config:
-        cfg = config(tiny_config, work, "EMA", epochs)
-        (hook,) = (it for it in cfg.custom_hooks if it["type"] == "PseudoLabelHook")
-        hook.update(averaged=True, interval=1)
+    def make(work: Path, epochs: int, **options: Any) -> Config:
+        cfg = config(tiny_config, "EMA", work, epochs, **options)
+        cfg.custom_hooks[0].averaged = True
         return cfg
 
     embedded: list[torch.Tensor] = []
@@ -173,7 +167,7 @@ def test_average_is_clustered_where_a_config_says_so(
     resumes_exactly(make, tmp_path, 2)
 
     cfg = make(tmp_path / "refused", 1)
-    cfg.custom_hooks = [hook for hook in cfg.custom_hooks if hook["type"] != "EMAHook"]
+    del cfg.custom_hooks[1]
     with pytest.raises(ValueError, match=r"averaged=True.* nothing averages them: add"):
         train(cfg)
 
@@ -181,9 +175,7 @@ def test_average_is_clustered_where_a_config_says_so(
 def test_accumulated_gradients_are_not_cut_by_a_checkpoint(
     tiny_config: Any, tmp_path: Path
 ) -> None:
-    def make(work: Path, epochs: int) -> Config:
-        return config(tiny_config, work, "accumulation", epochs)
-
+    make = partial(config, tiny_config, "accumulation")
     whole = train(make(tmp_path / "whole", 4))
     assert len(whole.train_dataloader) == 3
     resumes_exactly(make, tmp_path, 4)
@@ -197,16 +189,14 @@ def test_accumulated_gradients_are_not_cut_by_a_checkpoint(
     saved = state(work / "epoch_2.pth")
     saved["meta"].update(epoch=1, iter=3)
     torch.save(saved, work / "epoch_2.pth")
-    cfg = make(work, 4)
-    cfg.resume = True
     with pytest.raises(ValueError, match=r"saved between two updates \(3 iterations"):
-        train(cfg)
+        train(make(work, 4, resume=True))
 
 
 def test_autocast_keeps_losses_and_mining_in_float32(
     tiny_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runner = Runner.from_cfg(config(tiny_config, tmp_path, "none", 1))
+    runner = Runner.from_cfg(config(tiny_config, "none", tmp_path, 1))
     dataset = runner.build_dataloader(runner._train_dataloader).dataset
     batch = [dataset[i] for i in range(8)]
     data = {key: [sample[key] for sample in batch] for key in ("inputs", "data_samples")}

@@ -39,7 +39,7 @@ def test_two_ranks_end_with_the_same_labels_and_weights(
     if descriptors:
         rows = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
         path = tmp_path / "motion.npz"
-        save_descriptors(path, Descriptors({f"train_{i}": row for i, row in enumerate(rows)}))
+        save_descriptors(path, Descriptors({f"train_{i}": row for i, row in enumerate(rows)}, {}))
         cfg.custom_hooks[0].clusterer = dict(type="FINCH")
         cfg.custom_hooks[0].descriptors = str(path)
     # Seven videos make uneven shards, batches of three uneven last batches.

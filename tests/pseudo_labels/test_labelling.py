@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
@@ -31,28 +29,22 @@ def centred_cosines(rows: np.ndarray) -> np.ndarray:
     return np.array([[a @ b for b in centred] for a in centred])
 
 
-@given(st.integers(3, 12), st.integers(0, 2**16), st.integers(1, 5))
-@settings(deadline=None, max_examples=25)
+@pytest.mark.parametrize(("count", "block"), [(3, 1), (3, 5), (8, 3), (12, 4), (12, 50)])
 def test_cosines_are_the_mean_of_the_views_centred_cosines(
-    count: int, seed: int, block: int
+    count: int, block: int, tmp_path: Path
 ) -> None:
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(count)
     # The second view: nearly alike, in another unit, of another width.
     views = [rng.normal(size=(count, 4)), 100 * (1 + 0.01 * rng.normal(size=(count, 6)))]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(labelling, "_BLOCK_ROWS", block)
         joined = join_views([torch.from_numpy(v).float() for v in views], 1 << 20, Path())
+        in_file = join_views([torch.from_numpy(v).float() for v in views], 0, tmp_path)
     assert joined.shape == (count, 10) and joined.dtype == torch.float32
+    assert torch.equal(joined, in_file)
     got = torch.nn.functional.normalize(joined.double(), dim=1)
     wanted = (centred_cosines(views[0]) + centred_cosines(views[1])) / 2
     np.testing.assert_allclose((got @ got.T).numpy(), wanted, atol=1e-3)
-
-
-def test_a_large_result_lies_in_a_file(tmp_path: Path) -> None:
-    views = [torch.randn(20, 3), torch.randn(20, 5)]
-    in_file = join_views(views, 4, tmp_path / "new")
-    assert torch.equal(join_views(views, 1 << 20, tmp_path), in_file)
-    assert (tmp_path / "new").is_dir()
 
 
 @pytest.fixture
@@ -100,7 +92,7 @@ def write(path: Path, names: list[str]) -> dict[str, np.ndarray]:
         f"train_{i}": (kinds[group] + 1e-3 * rng.normal(size=6)).astype(np.float32)
         for i, group in enumerate(GROUP_OF)
     }
-    save_descriptors(path, Descriptors({name: rows[name] for name in names}))
+    save_descriptors(path, Descriptors({name: rows[name] for name in names}, {}))
     return rows
 
 
@@ -156,7 +148,7 @@ def test_descriptors_alone_are_clustered_once_or_where_a_resumed_run_differs(
 
     save_descriptors(
         tmp_path / "other.npz",
-        Descriptors({f"train_{i}": np.eye(8, dtype=np.float32)[i // 2 * 2] for i in range(8)}),
+        Descriptors({f"train_{i}": np.eye(8, dtype=np.float32)[i // 2 * 2] for i in range(8)}, {}),
     )
     config.train_cfg.max_epochs = 3
     changes = (
