@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
@@ -187,14 +188,14 @@ class PyAVReader(VideoReader):
 
     def _promised_by_time(self, shown: list[int | None]) -> int:
         """Matroska and WebM have no number of frames, but many tell when the video ends."""
-        written = self._stream.metadata.get("DURATION", "")
-        stamps = [stamp for stamp in shown if stamp is not None]
-        if written.count(":") != 2 or len(set(stamps)) < 2:
+        written = re.match(r"(\d+):(\d+):([\d.]+)", self._stream.metadata.get("DURATION", ""))
+        stamps = {stamp for stamp in shown if stamp is not None}
+        if written is None or len(stamps) < 2:
             return 0
-        hours, minutes, seconds = (float(part) for part in written.split(":"))
+        hours, minutes, seconds = map(float, written.groups())
         end = (3600 * hours + 60 * minutes + seconds) / self._stream.time_base
         begin, last = min(stamps), max(stamps)
-        return round((end - begin) / (last - begin) * (len(stamps) - 1))
+        return round((end - begin) / (last - begin) * (len(shown) - 1))
 
     def _packets(self) -> Iterator[Any]:
         """Packets that hold something: AVI marks a dropped frame by an empty one."""

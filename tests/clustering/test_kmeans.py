@@ -32,7 +32,9 @@ def inertia_of(x: np.ndarray, labels: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize(
-    "clusterer", [KMeans(7), KMeans(7, normalize=False), SphericalKMeans(7)], ids=str
+    "clusterer",
+    [KMeans(7), KMeans(7, normalize=False), SphericalKMeans(7)],
+    ids=["normalized", "plain", "spherical"],
 )
 def test_every_point_is_with_the_nearest_mean(clusterer):
     x = np.random.default_rng(0).standard_normal((300, 4)).astype(np.float32)
