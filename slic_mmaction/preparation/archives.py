@@ -70,10 +70,9 @@ def unpack_all(archives: Iterable[Path], root: Path, videos: Path, annotations: 
         shutil.rmtree(staging, ignore_errors=True)
         try:
             _unpack(archive, staging)
-            number = _sort(archive, staging, videos, annotations)
+            journal.put(archive, state, _sort(archive, staging, videos, annotations))
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        journal.put(archive, state, number)
         count += 1
     return count
 
@@ -111,7 +110,8 @@ def _by_python(archive: Path, folder: Path, advance: Callable[[], None]) -> None
         where = f"{archive}: {name!r}" if name else f"{archive}"
         if isinstance(error, OSError) and error.errno not in (None, errno.EEXIST):
             raise OSError(error.errno, f"{where} was not unpacked: {error.strerror}") from error
-        reason = "it is there twice" if isinstance(error, FileExistsError) else error
+        twice = isinstance(error, FileExistsError)
+        reason = "it is there twice" if twice else " ".join(str(error).split()).rstrip(".")
         said = f"{where} cannot be unpacked: {reason}. Download it again, or unpack it by hand."
         raise ValueError(said) from error
 
@@ -128,6 +128,8 @@ def _members(archive: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
             for member in tarred:
                 if member.isfile():
                     yield member.name, partial(tarred.extractfile, member)
+            while tarred.fileobj.read(1 << 20):
+                pass  # the check sum stands at the end
 
 
 def _by_tool(archive: Path, folder: Path) -> None:

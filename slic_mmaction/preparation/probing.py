@@ -20,8 +20,7 @@ FRAME_SLACK = 8
 # Frames that are looked at. Decoding begins at the key frame before each, mostly 250 or fewer
 # frames earlier, so a video of up to 4,000 frames is decoded as a whole.
 SAMPLES = 16
-# Grey values by which a compressed picture of one colour varies.
-FLAT = 2
+FLAT = 2  # grey values by which a compressed picture of one colour varies
 
 
 class Settings(NamedTuple):

@@ -18,8 +18,7 @@ from .options import add_probe_options, settings_from
 from .prepare import JOURNAL, Report, prepare
 from .video_files import count_others, printable
 
-# More than so many lines of one kind stay in the files.
-SHOWN = 20
+SHOWN = 20  # more lines of one kind stay in the files
 
 
 ReadLists = Callable[[Path, Path], VideoLists]

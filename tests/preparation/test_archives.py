@@ -127,6 +127,11 @@ def test_bad_archives_are_named_and_leave_nothing(unpack, tmp_path: Path, monkey
         cases.append((spoil(path, old, new), message))
     path = write_zip(tmp_path / "twice.zip", {"one/x/a.avi": b"1", "two/x/a.avi": b"2"})
     cases.append((path, "'twice/one/x/a.avi' and 'twice/two/x/a.avi' differ"))
+    with tarfile.open(tmp_path / "bits.tgz", "w:gz", compresslevel=0) as archive:
+        archive.add(cases[0][0], "x/a.avi")
+    cases.append((spoil(tmp_path / "bits.tgz", b"good", b"evil"), "bits.tgz: 'x/a.avi' .* CRC"))
+    (tmp_path / "page.tar.gz").write_text("<html>")
+    cases.append((tmp_path / "page.tar.gz", "page.tar.gz cannot be unpacked: .*not a gzip file"))
     path = link(tmp_path / "cut.tar")
     path.write_bytes(path.read_bytes()[:1000])
     cases.append((path, "cut.tar.* cannot be unpacked: "))
