@@ -133,6 +133,5 @@ def test_bad_input_is_named() -> None:
 
 def test_a_matrix_is_not_copied() -> None:
     rows = np.ones((3, 2), dtype=np.float16)
-    assert check_matrix(rows, "cosine").numpy() is not None
     assert np.shares_memory(check_matrix(rows, "cosine").numpy(), rows)
     assert check_matrix([[1, 2]], "cosine").dtype == torch.float32

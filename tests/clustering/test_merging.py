@@ -96,18 +96,6 @@ def test_a_merged_mean_may_be_nearer_than_its_parts():
     assert merge_to(np.arange(5), x, 2, "euclidean").tolist() == [0, 0, 0, 1, 1]
 
 
-def test_a_merged_mean_is_compared_with_both_sides():
-    """The mean of the base, row 1, is 0.95 from the earlier point and 0.9 from the later one."""
-    x = np.array([[0.5, -0.95], [0.0, 0.0], [1.0, 0.0], [0.5, 0.9]])
-    assert merge_to(np.arange(4), x, 2, "euclidean").tolist() == [0, 1, 1, 1]
-
-
-def test_a_tie_that_a_merge_makes():
-    """The mean of rows 1 and 2 is as far from row 0 as row 3 is."""
-    x = np.array([[0.0, 0.0], [4.0, 1.0], [4.0, -1.0], [-4.0, 0.0]])
-    assert merge_to(np.arange(4), x, 2, "euclidean").tolist() == [0, 0, 0, 1]
-
-
 def test_a_zero_mean_has_no_direction_but_can_be_merged():
     x = np.array([[1.0, 0], [-1, 0], [0, 1], [0.1, 1]])
     assert merge_to(np.array([0, 0, 1, 2]), x, 2).tolist() == [0, 0, 1, 1]

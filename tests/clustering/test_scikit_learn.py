@@ -22,15 +22,6 @@ def at_angles(*degrees: float) -> np.ndarray:
     return (np.stack([np.cos(radians), np.sin(radians)], 1) * lengths).astype(np.float32)
 
 
-def test_dbscan_chains_neighbours_and_keeps_noise():
-    # Cosine distance 0.14 is 30.7 degrees: 0, 25, 50 chain up; 100 has no neighbour.
-    labels = DBSCAN()(at_angles(100, 180, 0, 190, 25, 50, 270))
-    assert labels.dtype == np.int64
-    assert labels.tolist() == [-1, 0, 1, 0, 1, 1, -1]
-    assert DBSCAN(eps=0.08)(at_angles(0, 25, 50)).tolist() == [-1, -1, -1]
-    assert DBSCAN(min_samples=4)(at_angles(0, 25, 50)).tolist() == [-1, -1, -1]
-
-
 @pytest.mark.filterwarnings("error")
 def test_optics_takes_duplicates_without_a_warning():
     x = np.random.default_rng(0).standard_normal((20, 8))
