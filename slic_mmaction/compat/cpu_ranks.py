@@ -15,6 +15,10 @@ import weakref
 from typing import Any
 
 import torch.distributed
+
+# Defaults of its functions are the process group: imported by DistributedDataParallel, after the
+# start, it would hold the group, and so gloo's threads, to the end (see _end_process_group).
+import torch.distributed.nn  # noqa: F401
 from mmengine.device import get_device
 from mmengine.dist import utils as dist_utils
 from mmengine.logging import print_log
