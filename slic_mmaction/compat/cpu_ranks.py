@@ -49,6 +49,10 @@ def init_gloo(backend: str, init_backend: str = "torch", **kwargs: Any) -> None:
         init_backend: Not used: all but ``'torch'`` need GPUs.
         **kwargs: As for ``torch.distributed.init_process_group``.
     """
+    # Defaults of its functions are the process group: imported by DistributedDataParallel, after
+    # the start, it would hold the group, and so gloo's threads, to the end (_end_process_group).
+    import torch.distributed.nn
+
     torch.distributed.init_process_group("gloo" if backend == "nccl" else backend, **kwargs)
     atexit.register(_end_process_group)
 

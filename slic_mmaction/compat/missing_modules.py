@@ -48,8 +48,9 @@ class _DRNStandIn(MetaPathFinder, Loader):
         class DRN(nn.Module):
             """The name without the network: building it says what is missing."""
 
+            __module__ = module.__name__
+
             def __init__(self, *args: object, **kwargs: object) -> None:
-                super().__init__()
                 raise NotImplementedError(
                     "DRN is not part of the mmaction2 1.2.0 wheel on PyPI (mmaction2 issue 2714): "
                     "install mmaction2 from its source repository to use it."

@@ -43,5 +43,4 @@ def check_mmcv() -> None:
 
 def silence_lite_warning() -> None:
     """Keep mmcv-lite from warning at every import of an operator that nothing here calls."""
-    lacking = "Fail to import ``MultiScaleDeformableAttention``"
-    warnings.filterwarnings("ignore", lacking, UserWarning)
+    warnings.filterwarnings("ignore", "Fail to import ``MultiScaleDeformableAttention``")

@@ -82,20 +82,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Runner, Path]:
 
 
 def assert_equal_states(left: Any, right: Any) -> None:
-    """Compare nested containers of tensors and plain values."""
-    assert type(left) is type(right)
-    if isinstance(left, dict):
-        assert left.keys() == right.keys()
-        for key in left:
-            assert_equal_states(left[key], right[key])
-    elif isinstance(left, (list, tuple)):
-        assert len(left) == len(right)
-        for a, b in zip(left, right):
-            assert_equal_states(a, b)
-    elif isinstance(left, torch.Tensor):
-        assert torch.equal(left, right)
-    else:
-        assert left == right
+    torch.testing.assert_close(left, right, rtol=0, atol=0)
 
 
 def test_resumed_run_is_the_uninterrupted_run(trained: tuple[Runner, Path], tmp_path: Path) -> None:
@@ -106,7 +93,7 @@ def test_resumed_run_is_the_uninterrupted_run(trained: tuple[Runner, Path], tmp_
     assert_equal_states(resumed.model.state_dict(), whole.model.state_dict())
     assert_equal_states(resumed.optim_wrapper.state_dict(), whole.optim_wrapper.state_dict())
     for mine, theirs in zip(resumed.param_schedulers, whole.param_schedulers):
-        assert_equal_states(mine.state_dict(), theirs.state_dict())
+        assert mine.state_dict() == theirs.state_dict()
     for name in ("train/loss", "train/lr"):
         mine, theirs = (r.message_hub.get_scalar(name) for r in (resumed, whole))
         np.testing.assert_array_equal(mine.data, theirs.data)
@@ -165,22 +152,9 @@ def test_addresses_are_read_as_safely(tmp_path: Path, monkeypatch: pytest.Monkey
     torch.save(dict(history=HistoryBuffer([1.0], [1]), weight=torch.ones(1)), source)
     assert load_from_http(source.as_uri(), "cpu")["history"].current() == 1.0
 
-    trace = tmp_path / "trace"
-    bad = tmp_path / "bad.pth"
-    torch.save(dict(state_dict=RunsCode(f"touch {trace}")), bad)
+    torch.save(dict(state_dict=os.system), tmp_path / "bad.pth")
     with pytest.raises(ValueError, match=r"bad\.pth was not loaded: it asks for posix\.system"):
-        load_from_http(bad.as_uri(), "cpu")
-    assert not trace.exists()
-
-
-class RunsCode:
-    """Runs a shell command when it is unpickled."""
-
-    def __init__(self, command: str) -> None:
-        self.command = command
-
-    def __reduce__(self) -> Any:
-        return os.system, (self.command,)
+        load_from_http((tmp_path / "bad.pth").as_uri(), "cpu")
 
 
 @pytest.mark.parametrize("keep", [0, 10, 0.5, 0.99])

@@ -51,6 +51,7 @@ def test_building_drn_says_what_is_missing() -> None:
     importlib.import_module("mmaction.models")
     with pytest.raises(NotImplementedError, match="issue 2714"):
         MODELS.build(dict(type="mmaction.DRN", vocab_size=3))
+    assert MODELS.get("mmaction.DRN").__module__.startswith("mmaction.")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from slic_mmaction.datasets.videos import build_videos, true_labels, video_name
 
 pytestmark = pytest.mark.faults
 
-EXAMPLES = 5000 if os.environ.get("SLIC_FAULTS") == "full" else 60
+EXAMPLES = 2000 if os.environ.get("SLIC_FAULTS") == "full" else 60
 
 WORDS = st.one_of(
     st.sampled_from(
