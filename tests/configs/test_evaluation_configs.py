@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
 
 from slic_mmaction.evaluation import PROTOCOLS
 from slic_mmaction.probe import video_groups
@@ -20,8 +19,8 @@ EVALUATIONS = sorted(
 
 
 @pytest.mark.parametrize("name", EVALUATIONS, ids=str)
-def test_clips_are_the_protocols(name: Path) -> None:
-    cfg = Config.fromfile(CONFIGS / name)
+def test_clips_are_the_protocols_and_videos_those_of_the_name(name: Path, load) -> None:
+    cfg = load(name.as_posix())
     steps = {step["type"]: step for step in cfg.test_dataloader.dataset.pipeline}
     clips = steps["SampleProtocolClips"]
     protocol = PROTOCOLS[clips["protocol"]]
@@ -37,10 +36,6 @@ def test_clips_are_the_protocols(name: Path) -> None:
     kinds = dict(retrieval="VideoRetrievalMetric", knn="VideoKNNMetric", linear="LinearProbeMetric")
     assert cfg.test_evaluator.type == kinds[name.parts[0]]
 
-
-@pytest.mark.parametrize("name", EVALUATIONS, ids=str)
-def test_videos_are_those_of_the_name(name: Path) -> None:
-    cfg = Config.fromfile(CONFIGS / name)
     query, gallery = (cfg.test_dataloader.dataset[role] for role in ("query", "gallery"))
     data = re.findall("ucf101|hmdb51|k400", name.stem)[-1]
     if data == "k400":
@@ -64,9 +59,9 @@ def test_every_split_has_its_configs() -> None:
                 assert (CONFIGS / f"{stem}{split}.py").is_file()
 
 
-def test_groups_of_the_linear_probe() -> None:
+def test_groups_of_the_linear_probe(load) -> None:
     patterns = {
-        data: Config.fromfile(CONFIGS / "linear" / f"slic_r3d_{data}.py").test_evaluator
+        data: load(f"linear/slic_r3d_{data}.py").test_evaluator
         for data in ("ucf101", "hmdb51", "k400")
     }
     ucf = ["v_PushUps_g01_c01.avi", "v_PushUps_g01_c04.avi", "v_PushUps_g11_c01.avi"]
