@@ -28,7 +28,8 @@ REQUIRED = [
     "scipy",
     "scikit-learn",
     "matplotlib",
-    "rich",
+    # Since 14.1 a bar may be shown inside another.
+    "rich>=14.1",
     # Worker processes that a bad file may crash or hang.
     "pebble",
     # The fastest of the decoders (docs/decoding.md); before 17 it starts a thread for each core.

@@ -1,66 +1,86 @@
-"""Progress of a long search, shown only where a program asked for it."""
+"""How far long work has come, and the time that is left."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
+from rich import progress
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+SECONDS_BETWEEN_LINES = 30.0
 Item = TypeVar("Item")
-Display = Callable[[Iterable, int, str], Iterable]
 
-_display: ContextVar[Display | None] = ContextVar("display", default=None)
-
-
-def track(iterable: Iterable[Item], total: int, description: str) -> Iterable[Item]:
-    """The items of ``iterable``, counted on the display if :func:`show_progress` is active.
-
-    Args:
-        iterable (Iterable): For example the blocks of a search, of similar cost.
-        total (int): Number of items.
-        description (str): What is being done, for a person.
-
-    Returns:
-        Iterable: ``iterable`` itself where there is no display.
-    """
-    display = _display.get()
-    return iterable if display is None else display(iterable, total, description)
+_shown: ContextVar[bool] = ContextVar("shown", default=False)
 
 
 @contextmanager
-def show_progress(title: str, console: Console | None = None) -> Iterator[None]:
-    """Show a bar with the time left for every :func:`track` called inside, on stderr.
-
-    The first line is the title and the time so far, which is all there is while a library
-    that cannot be tracked is at work. All lines vanish at the end; without a terminal there are
-    none.
+def progress_bar(doing: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """Show progress on the standard error stream: a bar, or a line now and then if it is piped.
 
     Args:
-        title (str): What is being done as a whole.
-        console (Console, optional): Where to. Defaults to one on stderr.
+        doing: What is being done.
+        total: Number of steps; None if nobody knows it. Nothing is shown for 0.
+
+    Yields:
+        A function to be called after each step.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    console = console or Console(stderr=True)
-    with Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
-        progress.add_task(title, total=None)
+    console = Console(stderr=True)
+    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(),
+               progress.MofNCompleteColumn(), progress.TextColumn("elapsed"),
+               progress.TimeElapsedColumn(), progress.TextColumn("left"),
+               progress.TimeRemainingColumn())  # fmt: skip
+    hidden = total == 0 or not console.is_terminal
+    said = time.monotonic()
+    with progress.Progress(*columns, console=console, disable=hidden, transient=True) as bar:
+        task = bar.add_task(doing, total=total)
+        if hidden and total is None:
+            print(f"{doing} ...", file=sys.stderr, flush=True)
 
-        def display(iterable: Iterable, total: int, description: str) -> Iterator:
-            task = progress.add_task(description, total=total)
-            yield from progress.track(iterable, total=total, task_id=task)
-            progress.remove_task(task)
+        def advance() -> None:
+            nonlocal said
+            bar.advance(task)
+            if hidden and time.monotonic() - said >= SECONDS_BETWEEN_LINES:
+                said = time.monotonic()
+                count, seconds = bar.tasks[task].completed, bar.tasks[task].time_remaining
+                left = "" if seconds is None else f", about {seconds / 60:.0f} min left"
+                of = "" if total is None else f" of {total}"
+                print(f"{doing}: {count:.0f}{of}{left}", file=sys.stderr, flush=True)
 
-        token = _display.set(display)
-        try:
+        yield advance
+
+
+@contextmanager
+def show_progress(doing: str) -> Iterator[None]:
+    """Show a :func:`progress_bar` for every :func:`track` called inside."""
+    token = _shown.set(True)
+    try:
+        with progress_bar(doing, None):
             yield
-        finally:
-            _display.reset(token)
+    finally:
+        _shown.reset(token)
+
+
+def track(steps: Iterable[Item], total: int, doing: str) -> Iterable[Item]:
+    """The steps of long work in a library, counted if a program shows progress.
+
+    Args:
+        steps: For example the blocks of a search, of similar cost.
+        total: Number of steps.
+        doing: What is being done.
+
+    Returns:
+        ``steps`` itself outside of :func:`show_progress`.
+    """
+    return _tracked(steps, total, doing) if _shown.get() else steps
+
+
+def _tracked(steps: Iterable[Item], total: int, doing: str) -> Iterator[Item]:
+    with progress_bar(doing, total) as advance:
+        for step in steps:
+            yield step
+            advance()

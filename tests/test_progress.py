@@ -5,41 +5,43 @@ import io
 import pytest
 from rich.console import Console
 
-from slic_mmaction.progress import show_progress, track
+from slic_mmaction import progress
 
 
-def terminal() -> Console:
-    return Console(file=io.StringIO(), force_terminal=True, width=100)
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    drawn = io.StringIO()
+    monkeypatch.setattr(
+        progress, "Console", lambda stderr: Console(file=drawn, force_terminal=True, width=100)
+    )
+    return drawn
 
 
-def test_without_a_display_the_iterable_itself_comes_back():
-    blocks = [1, 2, 3]
-    assert track(blocks, 3, "searching") is blocks
-
-
-def test_display_shows_what_is_tracked_and_hands_every_item_on():
-    console = terminal()
-    with show_progress("FINCH of 9 x 2", console):
-        assert list(track(iter("abc"), 3, "searching")) == ["a", "b", "c"]
-        for _ in track(range(2), 2, "level"):
-            # One inside the other, as a search inside a level.
-            assert sum(track(range(5), 5, "blocks")) == 10
-    drawn = console.file.getvalue()
-    for word in ("FINCH of 9 x 2", "searching", "level", "blocks", "0:00:0"):
-        assert word in drawn
-
-
-def test_display_ends_with_its_block():
+def test_steps_are_handed_on_and_shown_only_where_a_program_asks(terminal: io.StringIO) -> None:
     blocks = [1]
-    with pytest.raises(RuntimeError, match="broken"), show_progress("title", terminal()):
-        assert track(blocks, 1, "x") is not blocks
+    assert progress.track(blocks, 1, "searching") is blocks
+    with pytest.raises(RuntimeError, match="broken"), progress.show_progress("FINCH of 9 x 2"):
+        assert list(progress.track(iter("abc"), 3, "searching")) == ["a", "b", "c"]
+        for _ in progress.track(range(2), 2, "level"):
+            # One inside the other, as a search inside a level; one that stops early.
+            assert sum(progress.track(range(5), 5, "blocks")) == 10
+            assert next(iter(progress.track(range(9), 9, "first"))) == 0
         raise RuntimeError("broken")
-    assert track(blocks, 1, "x") is blocks
+    assert progress.track(blocks, 1, "searching") is blocks
+    for word in ("FINCH of 9 x 2", "searching", "level", "blocks", "0:00:0"):
+        assert word in terminal.getvalue()
 
 
-def test_a_search_that_stops_early_leaves_the_display_usable():
-    with show_progress("title", terminal()):
-        for item in track(range(9), 9, "first"):
-            if item == 3:
-                break
-        assert list(track(range(2), 2, "second")) == [0, 1]
+def test_lines_where_output_is_piped(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    with progress.progress_bar("probing", 2) as advance:
+        advance()
+        advance()
+    with progress.progress_bar("unpacking x.rar", None):
+        pass
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(",")[0] for line in lines] == [
+        "probing: 1 of 2",
+        "probing: 2 of 2",
+        "unpacking x.rar ...",
+    ]

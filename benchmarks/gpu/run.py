@@ -73,8 +73,8 @@ def run_stage(name: str, stage: Any, settings: Settings, folder: Path) -> int:
         longest = max(longest, took)
         file.add(label, dict(result, took_s=round(took, 2), commit=commit))
         print(f"{name}: {label}: {json.dumps(result)[:200]} ({took:.1f} s)", flush=True)
-        gc.collect()
         if settings.device.type == "cuda":
+            gc.collect()
             torch.cuda.empty_cache()
     print(f"{name}: {file.write_table(stage.table(file.results))}", flush=True)
     if unfinished:

@@ -18,8 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..progress import progress_bar
 from .journal import Journal, fingerprint
-from .progress import progress_bar
 from .video_files import VIDEO_SUFFIXES
 
 BY_PYTHON = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")

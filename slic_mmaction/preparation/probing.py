@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..decoding import UnreadableVideoError, open_reader
+from ..progress import progress_bar
 from .journal import Journal, fingerprint
-from .progress import progress_bar
 from .workers import Failure, run_isolated
 
 # Decoders disagree by up to so many frames on sound files (packed B-frames in UCF101).

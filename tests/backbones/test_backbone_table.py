@@ -25,7 +25,6 @@ def test_the_page_and_its_rows_are_current(table) -> None:
     paths, rows = table.config_paths(), json.loads(table.ROWS.read_text())
     assert len(rows) == 26 and [row["config"] for row in rows] == list(paths), AGAIN
     for row in rows:
-        assert row.items() >= table.identity(Config.fromfile(paths[row["config"]])).items(), AGAIN
         assert not row["problems"]
         assert row["missing"] or (row["losses"] and row["retrieval"])
         assert all(0 <= value <= 100 for value in row["retrieval"].values())

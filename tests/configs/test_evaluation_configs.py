@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
 
 from slic_mmaction.evaluation import PROTOCOLS
 from slic_mmaction.evaluation.linear_probe import video_groups
@@ -20,8 +19,8 @@ EVALUATIONS = sorted(
 
 
 @pytest.mark.parametrize("name", EVALUATIONS, ids=str)
-def test_clips_videos_and_metric_are_those_of_the_name(name: Path) -> None:
-    cfg = Config.fromfile(CONFIGS / name)
+def test_clips_are_the_protocols_and_videos_those_of_the_name(name: Path, load) -> None:
+    cfg = load(name.as_posix())
     steps = {step["type"]: step for step in cfg.test_dataloader.dataset.pipeline}
     clips = steps["SampleProtocolClips"]
     protocol = PROTOCOLS[clips["protocol"]]
@@ -58,9 +57,9 @@ def test_every_split_has_its_configs() -> None:
                 assert (CONFIGS / f"{stem}{split}.py").is_file()
 
 
-def test_groups_of_the_linear_probe() -> None:
+def test_groups_of_the_linear_probe(load) -> None:
     patterns = {
-        data: Config.fromfile(CONFIGS / "linear" / f"slic_r3d_{data}.py").test_evaluator
+        data: load(f"linear/slic_r3d_{data}.py").test_evaluator
         for data in ("ucf101", "hmdb51", "k400")
     }
     ucf = ["a/v_PushUps_g01_c01.avi", "b/v_PushUps_g01_c04.mp4", "v_PushUps_g11_c01.avi",

@@ -7,7 +7,6 @@ from unittest.mock import Mock
 
 import pytest
 
-from slic_mmaction.preparation import progress
 from slic_mmaction.preparation.options import add_probe_options, run_tool, settings_from
 from slic_mmaction.preparation.probing import Settings
 
@@ -41,15 +40,3 @@ def test_tools_end_with_a_sentence_and_a_code(monkeypatch, capsys) -> None:
     assert capsys.readouterr().err == "Stopped. The same command goes on from here.\n"
     with pytest.raises(KeyError):  # a mistake of ours keeps its traceback
         run_tool(Mock(side_effect=KeyError("x")))
-
-
-def test_piped_progress_is_a_line_now_and_then(monkeypatch, capsys) -> None:
-    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
-    with progress.progress_bar("probing", 2) as advance:
-        advance()
-        advance()
-    with progress.progress_bar("unpacking x.rar", None):
-        pass
-    said = capsys.readouterr().err.splitlines()
-    assert said[0].startswith("probing: 1 of 2") and said[1].startswith("probing: 2 of 2")
-    assert said[2:] == ["unpacking x.rar ..."]

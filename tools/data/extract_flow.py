@@ -28,8 +28,8 @@ from slic_mmaction.flow.extract import (
     remaining,
     videos_asked_for,
 )
-from slic_mmaction.preparation.progress import progress_bar
 from slic_mmaction.preparation.workers import Failure, run_isolated
+from slic_mmaction.progress import progress_bar
 
 
 def arguments() -> argparse.Namespace:

@@ -28,8 +28,8 @@ import numpy as np
 from slic_mmaction.decoding import UnreadableVideoError
 from slic_mmaction.flow import motion_boundary_histograms, relative_name, sampled_flow
 from slic_mmaction.flow.extract import add_video_arguments, conclude, videos_asked_for
-from slic_mmaction.preparation.progress import progress_bar
 from slic_mmaction.preparation.workers import Failure, run_isolated
+from slic_mmaction.progress import progress_bar
 from slic_mmaction.pseudo_labels.descriptors import Descriptors, read_descriptors, save_descriptors
 
 # Motion boundaries of whole cells need no sharp flow: DIS at 64 pixels, every fourth frame.

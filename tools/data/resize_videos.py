@@ -34,9 +34,9 @@ from slic_mmaction.preparation.annotations import write_faults
 from slic_mmaction.preparation.journal import Journal, fingerprint
 from slic_mmaction.preparation.options import add_worker_options, positive_int, run_tool
 from slic_mmaction.preparation.probing import probe_video
-from slic_mmaction.preparation.progress import progress_bar
 from slic_mmaction.preparation.video_files import count_others, scan_folder
 from slic_mmaction.preparation.workers import Failure, run_isolated
+from slic_mmaction.progress import progress_bar
 
 JOURNAL = "resize.jsonl"
 SETTINGS = "resize.json"
