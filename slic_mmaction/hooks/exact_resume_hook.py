@@ -15,6 +15,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
+from .rank_agreement import check_same_batches
 
 META_KEY = "batch_plan"
 # Keeps these seeds apart from those of ClusterAwareDataset.
@@ -38,7 +39,8 @@ class ExactResumeHook(Hook):
     It belongs into ``default_hooks``. Loops by iteration are left to MMEngine.
 
     Raises:
-        ValueError: Before training, for what cannot be resumed, with the difference named.
+        ValueError: Before training, for what cannot be resumed, with the difference named; or if
+            ranks have epochs of different lengths.
         TypeError: Before training, if :class:`ClusterAwareDataset` is not trained by epoch.
     """
 
@@ -68,6 +70,7 @@ class ExactResumeHook(Hook):
                     "train_cfg.by_epoch=True."
                 )
             return
+        check_same_batches(len(loader))
         # A resumed run takes its seed from the checkpoint, after the sampler was built.
         own_seeds = runner._randomness_cfg.get("diff_rank_seed")  # the sampler's is common to all
         if hasattr(loader.sampler, "seed") and not own_seeds:

@@ -21,7 +21,7 @@ from ..pseudo_labels.embedding import embedding_loader, embedding_model
 from ..pseudo_labels.labelling import label_videos
 from ..pseudo_labels.report import clustering_report, save_labels
 from ..pseudo_labels.resume import resumed_labels
-from ..ranks import check_same_batches, check_same_labels
+from ..ranks import check_same_labels
 
 CHECKPOINT_KEY = "pseudo_labels"
 
@@ -104,7 +104,6 @@ class PseudoLabelHook(Hook):
         self._dataset = require_cluster_aware(runner.train_dataloader, self)
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise TypeError("PseudoLabelHook clusters between epochs: set train_cfg.by_epoch=True.")
-        check_same_batches(len(runner.train_dataloader))
         videos = self._dataset.videos
         self._videos = [video_name(videos, i) for i in range(len(videos))]
         self._true_labels = true_labels(videos)
