@@ -20,12 +20,12 @@ def track(iterable: Iterable[Item], total: int, description: str) -> Iterable[It
     """The items of ``iterable``, counted on the display if :func:`show_progress` is active.
 
     Args:
-        iterable (Iterable): For example the blocks of a search, of similar cost.
-        total (int): Number of items.
-        description (str): What is being done, for a person.
+        iterable: For example the blocks of a search, of similar cost.
+        total: Number of items.
+        description: What is being done, for a person.
 
     Returns:
-        Iterable: ``iterable`` itself where there is no display.
+        ``iterable`` itself where there is no display.
     """
     display = _display.get()
     return iterable if display is None else display(iterable, total, description)
@@ -40,8 +40,8 @@ def show_progress(title: str, console: Console | None = None) -> Iterator[None]:
     none.
 
     Args:
-        title (str): What is being done as a whole.
-        console (Console, optional): Where to. Defaults to one on stderr.
+        title: What is being done as a whole.
+        console: Where to; None is stderr.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     console = console or Console(stderr=True)
