@@ -8,13 +8,7 @@ from mmengine.dist import all_reduce, get_dist_info
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..nearest import (
-    Array,
-    check_matrix,
-    exact_pair_similarities,
-    exact_rows,
-    exact_similarities,
-)
+from ..nearest import Array, check_matrix, exact_pair_similarities, exact_rows, exact_similarities
 from ..progress import track
 from ..ranks import together
 
@@ -207,13 +201,9 @@ class _Nearest:
                     self._see(tiles.permute(2, 0, 1), tiles.amax(1).t(), blocks[j], blocks[i])
 
     def _see(self, scores: Tensor, highest: Tensor, rows: slice, columns: slice) -> None:
-        """Keep what may be nearest among the scores of n points with others.
+        """Keep what may be nearest by the scores (>= n, T, 64) of n points with T tiles of others.
 
-        Args:
-            scores: (>= n, T, 64) of each point with T tiles of others; -inf is none.
-            highest: (>= n, T) largest score with each tile.
-            rows: The n points.
-            columns: The others.
+        ``highest`` (>= n, T) holds the largest score with each tile.
         """
         highest = highest[: rows.stop - rows.start]
         best = highest.amax(1)
@@ -227,9 +217,8 @@ class _Nearest:
         near = scores[hit[who], tile]
         which, place = (near >= floor[who, None]).nonzero(as_tuple=True)
         if len(which) > _DENSE_SHARE * len(hit) * (columns.stop - columns.start):
-            exact = exact_similarities(
-                self.points.exact(own), self.points.exact(columns), self.points.metric
-            )
+            x, y = self.points.exact(own), self.points.exact(columns)
+            exact = exact_similarities(x, y, self.points.metric)
             if rows == columns:
                 exact[torch.arange(len(hit), device=hit.device), hit] = -torch.inf
             nearest = exact.argmax(1)  # the first of equal maxima
@@ -249,16 +238,12 @@ class _Nearest:
         self._waiting, self._num_waiting = [], 0
         possible = score >= self.floor[who]
         who, which = who[possible], which[possible]
+        similarity = torch.empty(len(who), dtype=torch.float64, device=who.device)
         step = max(1, _PAIR_ELEMENTS // self.points.matrix.size(1))
-        parts = [
-            exact_pair_similarities(
-                self.points.exact(some), self.points.exact(others), self.points.metric
-            )
-            for some, others in zip(who.split(step), which.split(step))
-        ]
-        if not parts:
-            return
-        similarity = torch.cat(parts)
+        for start in range(0, len(who), step):
+            part = slice(start, start + step)
+            x, y = self.points.exact(who[part]), self.points.exact(which[part])
+            similarity[part] = exact_pair_similarities(x, y, self.points.metric)
         best = torch.full_like(self.similarity, -torch.inf)
         best.scatter_reduce_(0, who, similarity, "amax")
         first = similarity == best[who]

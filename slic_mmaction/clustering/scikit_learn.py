@@ -70,8 +70,7 @@ class OPTICS:
     Args:
         min_samples: Points in a neighbourhood, the point itself included, that make its centre a
             core point. At least 2.
-        metric: ``'cosine'`` or ``'euclidean'``. An all-zero row has cosine distance 1 from all
-            others.
+        metric: ``'cosine'`` or ``'euclidean'``.
         max_eps: Largest radius of a neighbourhood.
         xi: Relative drop of reachability that bounds a cluster, from 0 to below 1.
 

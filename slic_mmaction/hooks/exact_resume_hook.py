@@ -15,7 +15,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
-from .rank_agreement import check_same_batches
+from ..ranks import check_same_batches
 
 META_KEY = "batch_plan"
 # Keeps these seeds apart from those of ClusterAwareDataset.
