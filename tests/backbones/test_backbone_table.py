@@ -107,6 +107,7 @@ def test_a_row_is_current_until_network_or_clips_change(table, analysis, monkeyp
     for installed in (True, False):
         monkeypatch.setattr(trial, "find_spec", lambda name, found=installed: found or None)
         assert table.is_current(row, cfg) is not installed
+        assert table.is_current(dict(row, missing=None), cfg)
     needs = {"ResNet3d": None, "timm.swin_base": "timm", "torchvision.densenet161": "torchvision"}
     needs |= {"mmpretrain.ResNeXt": "mmpretrain", "MobileOneTSM": "mmpretrain"}
     needs |= {"ResNetTSM": None, "ResNetTIN": "full mmcv and a GPU"}
