@@ -191,7 +191,7 @@ def check_augmentation(settings: Settings) -> Result:
 
     appearance = MODELS.build(config).appearance
     draws = draw_clips(uniforms.reshape(-1, UNIFORMS), appearance)
-    flat = clips.flatten(0, 1).permute(0, 2, 3, 4, 1).numpy()
+    flat = clips.flatten(0, 1).permute(0, 2, 3, 4, 1).clone().numpy()
     worker = np.stack(
         [change_appearance(c, draws, i, appearance, is_flow=False) for i, c in enumerate(flat)]
     )

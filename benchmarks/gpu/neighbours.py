@@ -36,7 +36,7 @@ def search(count: int, settings: Settings) -> Result:
     unit = normalize(rows.double(), dim=1)
     some = torch.linspace(0, count - 1, CHECKED, device=rows.device).long()
     cosine = unit[some] @ unit.T
-    cosine[torch.arange(CHECKED), some] = -2
+    cosine[torch.arange(CHECKED, device=rows.device), some] = -2
     ours = cosine.gather(1, torch.as_tensor(neighbours).to(rows.device)[some, None])[:, 0]
     # Duplicates are equally near: only a smaller cosine is wrong.
     wrong = int((ours < cosine.max(dim=1).values - 1e-12).sum())

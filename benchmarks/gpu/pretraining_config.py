@@ -14,6 +14,7 @@ smaller = dict(
     SampleFrames=clip,
     SampleProtocolClips=dict(protocol="iic", num_clips=10, **clip),
     ClipRandomResizedCrop=dict(size=112),
+    ClipAugment=dict(size=112),
     Resize=dict(scale=(-1, 112), keep_ratio=True),
     CenterCrop=dict(crop_size=112),
 )

@@ -107,33 +107,20 @@ def test_a_row_is_current_until_network_or_clips_change(table, analysis, monkeyp
     for installed in (True, False):
         monkeypatch.setattr(trial, "find_spec", lambda name, found=installed: found or None)
         assert table.is_current(row, cfg) is not installed
+        assert table.is_current(dict(row, missing=None), cfg)
     needs = {"ResNet3d": None, "timm.swin_base": "timm", "torchvision.densenet161": "torchvision"}
     needs |= {"mmpretrain.ResNeXt": "mmpretrain", "MobileOneTSM": "mmpretrain"}
     needs |= {"ResNetTSM": None, "ResNetTIN": "full mmcv and a GPU"}
     assert {backbone: trial.missing_package(backbone) for backbone in needs} == needs
 
 
-def test_cells_say_what_was_found_or_what_failed(table) -> None:
-    done = dict(
-        **dict(config="slic_a_ucf101", backbone="A", width=512, parameters=33_203_904),
-        **dict(frames=16, pixels=112, forward_seconds=0.876, missing=None, problems={}),
-        **dict(losses=[0.5], retrieval={"retrieval/R@1": 33.3}),
-        **dict(date="2026-01-02", commit="abc", torch="2.13.0", machine="a CPU"),
-    )
-    link = "[slic_a_ucf101](../configs/backbones/slic_a_ucf101.py)"
-    figures = ["512", "33.2 M", "16 x 112 px", "0.88 s"]
-    assert table.cells(done) == ["`A`", link, *figures, "yes", "yes"]
-    missing = dict(done, missing="timm", width=None)
-    assert table.cells(missing)[2:] == ["needs timm", "-", "-", "-", "-", "-"]
-    broken = dict(done, problems=dict(figures="TypeError: no | no"), width=None)
-    assert table.cells(broken)[2:] == ["no: TypeError: no \\| no", "-", "-", "-", "-", "-"]
-    untrained = dict(done, problems=dict(pretraining="x" * 1000), losses=[], retrieval={})
-    *same, pretraining, retrieval = table.cells(untrained)[2:]
-    assert (same, retrieval) == (figures, "-")
-    assert pretraining.startswith("no: xxx") and len(pretraining) < 200
-    text = table.to_markdown([done, done, dict(done, commit="def")])
-    assert text.count("2026-01-02") == 2
-    assert "commit abc, torch 2.13.0, one thread of a CPU; 2026-01-02, commit def" in text
+def test_a_stage_that_failed_says_why(table) -> None:
+    """What was found, and what is missing, the page shows: above."""
+    row = json.loads(table.ROWS.read_text())[0]
+    row.update(problems=dict(pretraining="a | b" + "x" * 1000), losses=[], retrieval={})
+    *_, seconds, pretraining, retrieval = table.cells(row)
+    assert seconds.endswith(" s") and retrieval == "-"
+    assert pretraining.startswith("no: a \\| bxxx") and len(pretraining) < 200
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
-from mmengine.model import convert_sync_batchnorm
 from mmengine.optim import OptimWrapper
 from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
 from torch import nn
@@ -162,23 +161,3 @@ def test_gradient_checkpointing_has_the_same_gradients(recognizer, batch, family
         assert (once.num_batches_tracked, twice.num_batches_tracked) == (1, 2)
         torch.testing.assert_close(twice.running_mean, 1.9 * once.running_mean)
         torch.testing.assert_close(halved.running_mean, once.running_mean)
-
-
-@pytest.mark.parametrize("family", ["R3D", "TSN"])
-def test_sync_bn_converts_every_batch_norm_and_keeps_its_values(
-    recognizer, batch, family: str
-) -> None:
-    """``sync_bn='torch'`` of the runner; CPU ranks: tests/compat."""
-    plain = recognizer(family)
-    synced = convert_sync_batchnorm(recognizer(family), "torch")
-    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-    norms = [name for name, module in plain.named_modules() if isinstance(module, kinds)]
-    assert "cls_head.projection.1" in norms and len(norms) > 10
-    assert all(isinstance(synced.get_submodule(name), nn.SyncBatchNorm) for name in norms)
-    embeddings = []
-    for model in (plain, synced):
-        model.eval()
-        with torch.no_grad():
-            samples = model(**model.data_preprocessor(batch(model)), mode="predict")
-        embeddings.append(torch.stack([sample.embedding for sample in samples]))
-    torch.testing.assert_close(*embeddings)

@@ -74,7 +74,9 @@ def identity(cfg: Config) -> Row:
 def is_current(row: Row, cfg: Config) -> bool:
     """Whether examining the config here could say nothing more than the row does."""
     same = row.items() >= identity(cfg).items()
-    return same and not row["problems"] and row["missing"] == missing_package(row["backbone"])
+    # Figures of a machine that had the package stay.
+    installed = row["missing"] is not None and missing_package(row["backbone"]) is None
+    return same and not row["problems"] and not installed
 
 
 def measure(cfg: Config, video: Path) -> Row:
