@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -128,11 +126,9 @@ def outcome_of() -> Callable[[Path], dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def uninterrupted(fault_config, outcome_of, tmp_path_factory) -> dict[str, str]:
-    """Outcome of a run that nothing disturbed, started from a shell's point of view."""
+def uninterrupted(start, fault_config, outcome_of, tmp_path_factory) -> dict[str, str]:
+    """Outcome of a run that nothing disturbed."""
     work_dir = tmp_path_factory.mktemp("uninterrupted")
-    command = [sys.executable, str(TRAIN), str(fault_config()), "--work-dir", str(work_dir)]
-    environment = dict(os.environ, PYTHONPATH=PYTHONPATH)
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
+    code, output = start(fault_config(), work_dir).end()
+    assert code == 0, output[-3000:]
     return outcome_of(work_dir)
