@@ -7,10 +7,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,7 @@ from mmengine.config import Config
 from torch.utils._pytree import tree_flatten
 
 from slic_mmaction.compat.checkpoints import load_from_local
+from slic_mmaction.visualization.scalars import read_scalars
 
 HERE = Path(__file__).parent
 TRAIN = HERE.parents[1] / "tools" / "train.py"
@@ -100,19 +98,6 @@ def digest(value: Any) -> str:
     return sha.hexdigest()
 
 
-def logged_scalars(work_dir: Path) -> dict[str, Any]:
-    """Every value logged by all starts of a run, by name and step; the last one counts."""
-    logged = {}
-    for file in sorted(work_dir.glob("*/vis_data/scalars.json")):
-        for line in file.read_text().splitlines(keepends=True):
-            if not line.endswith("\n"):
-                continue  # cut off by the kill
-            record = json.loads(line)
-            for name in set(record) - {"time", "data_time", "memory"}:
-                logged[f"{name} at {record['step']}"] = record[name]
-    return dict(sorted(logged.items()))
-
-
 @pytest.fixture(scope="session")
 def outcome_of() -> Callable[[Path], dict[str, str]]:
     """``outcome_of(work_dir)``: what a run ends with, by name: a hash of each.
@@ -127,11 +112,13 @@ def outcome_of() -> Callable[[Path], dict[str, str]]:
         for file in sorted((work_dir / "pseudo_labels").iterdir()):
             with np.load(file) as saved:
                 labels[file.name] = (saved["labels"], saved["videos"].tolist(), int(saved["epoch"]))
+        scalars = read_scalars(work_dir).items()
+        logged = [item for item in scalars if item[0] not in ("time", "data_time", "memory")]
         return dict(
             weights=digest(last["state_dict"]),
             optimizer=digest([last["optimizer"], last["param_schedulers"]]),
             labels=digest([labels, last["pseudo_labels"]]),
-            metrics=digest(logged_scalars(work_dir)),
+            metrics=digest(sorted((name, sorted(values.items())) for name, values in logged)),
             files=" ".join(sorted(path.name for path in work_dir.iterdir() if path.is_file())),
         )
 
@@ -139,11 +126,9 @@ def outcome_of() -> Callable[[Path], dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def uninterrupted(fault_config, outcome_of, tmp_path_factory) -> dict[str, str]:
-    """Outcome of a run that nothing disturbed, started from a shell's point of view."""
+def uninterrupted(start, fault_config, outcome_of, tmp_path_factory) -> dict[str, str]:
+    """Outcome of a run that nothing disturbed."""
     work_dir = tmp_path_factory.mktemp("uninterrupted")
-    command = [sys.executable, str(TRAIN), str(fault_config()), "--work-dir", str(work_dir)]
-    environment = dict(os.environ, PYTHONPATH=PYTHONPATH)
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
+    code, output = start(fault_config(), work_dir).end()
+    assert code == 0, output[-3000:]
     return outcome_of(work_dir)

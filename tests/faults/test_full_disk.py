@@ -72,6 +72,7 @@ def test_training_stops_and_goes_on_when_there_is_room(
 ) -> None:  # fmt: skip
     config = fault_config(hooks=[dict(type="FillDisk", epoch=3, before=before)])
     work_dir = tmp_path / "work"
+    # Started by a shell, and later resumed in a fork: one does as the other.
     train = (sys.executable, ROOT / "tools" / "train.py", config, "--work-dir", work_dir)
     code, output = on_small_disk(work_dir, "12m", *train)
     assert code == 1, output[-3000:]

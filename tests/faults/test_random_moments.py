@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from slic_mmaction.visualization.scalars import read_scalars
-
 pytestmark = pytest.mark.faults(full=True)
 
 KILLS = 24
@@ -44,7 +42,6 @@ def test_killed_at_random_moments(
             assert ended[0] == -signal.SIGPROF, ended[1][-3000:]
             kills, resume = kills + 1, ["--resume"]
         assert outcome_of(work_dir) == uninterrupted
-        assert "loss" in read_scalars(work_dir)
         for file in work_dir.rglob("events.out.tfevents.*"):
             EventAccumulator(str(file)).Reload()
         runs += 1

@@ -41,37 +41,29 @@ def usage(pid: int) -> dict[str, int] | None:
     return dict(memory=memory, files=files, segments=len(segments)) if pages else None
 
 
-class Watched:
-    """A training, and a sample of what its processes use from time to time."""
+def iteration(work_dir: Path) -> int:
+    """Of the last line of the log."""
+    for file in work_dir.glob("*/vis_data/scalars.json"):
+        lines = file.read_text().splitlines(keepends=True)
+        return max((json.loads(x).get("iter", 0) for x in lines if x.endswith("\n")), default=0)
+    return 0
 
-    def __init__(self, training, work_dir: Path) -> None:
-        self.training, self.work_dir = training, work_dir
-        self.samples: list[tuple[int, dict[int, dict[str, int]]]] = []
 
-    def iteration(self) -> int:
-        """Of the last line of the log."""
-        for file in self.work_dir.glob("*/vis_data/scalars.json"):
-            lines = file.read_text().splitlines(keepends=True)
-            steps = [json.loads(line).get("iter", 0) for line in lines if line.endswith("\n")]
-            return max(steps, default=0)
-        return 0
+def watch(training, work_dir: Path, until: int) -> list[tuple[int, dict[int, dict[str, int]]]]:
+    """Samples, until an iteration or to the end: the iteration, and what each process uses."""
+    main, samples = training.pid, []
+    while iteration(work_dir) < until and usage(main) is not None:
+        workers = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        found = {pid: usage(pid) for pid in (main, *map(int, workers))}
+        samples.append((iteration(work_dir), {k: use for k, use in found.items() if use}))
+        time.sleep(PERIOD)
+    return samples
 
-    def watch(self, until: int) -> None:
-        """Sample until an iteration, or to the end."""
-        main = self.training.pid
-        while self.iteration() < until and usage(main) is not None:
-            workers = Path(f"/proc/{main}/task/{main}/children").read_text().split()
-            found = {pid: usage(pid) for pid in (main, *map(int, workers))}
-            self.samples.append((self.iteration(), {k: use for k, use in found.items() if use}))
-            time.sleep(PERIOD)
 
-    def pids(self) -> set[int]:
-        return set().union(*(found for _, found in self.samples))
-
-    def segments_left(self) -> list[str]:
-        """torch's names begin with the number of the process that made them."""
-        owners = [f"torch_{pid}_" for pid in self.pids()]
-        return [name for name in os.listdir(SHARED) if name.startswith(tuple(owners))]
+def segments_left(samples) -> list[str]:
+    """torch's names begin with the number of the process that made them."""
+    owners = {f"torch_{pid}_" for _, found in samples for pid in found}
+    return [name for name in os.listdir(SHARED) if name.startswith(tuple(owners))]
 
 
 def growth(samples, begin: int, end: int) -> list[str]:
@@ -127,21 +119,24 @@ def test_soak(start, fault_config, tmp_path: Path) -> None:
         default_hooks__checkpoint=dict(interval=5, max_keep_ckpts=2, save_best=None),
         **{f"train_dataloader__{name}": value for name, value in workers.items()},
     )  # fmt: skip
-    whole = Watched(start(config, tmp_path / "whole"), tmp_path / "whole")
-    whole.watch(ITERATIONS + 1)
-    code, output = whole.training.end()
-    assert code == 0 and whole.iteration() == ITERATIONS, output[-3000:]
-    clusterings = list((tmp_path / "whole" / "pseudo_labels").glob("*.npz"))
+    work_dir = tmp_path / "whole"
+    training = start(config, work_dir)
+    samples = watch(training, work_dir, until=ITERATIONS + 1)
+    code, output = training.end()
+    assert code == 0 and iteration(work_dir) == ITERATIONS, output[-3000:]
+    clusterings = list((work_dir / "pseudo_labels").glob("*.npz"))
     assert len(clusterings) == ITERATIONS // EPOCH // CLUSTERING
-    assert growth(whole.samples, int(WARM_UP * ITERATIONS), ITERATIONS) == []
-    assert whole.segments_left() == []
+    assert growth(samples, int(WARM_UP * ITERATIONS), ITERATIONS) == []
+    assert segments_left(samples) == []
 
-    killed = Watched(start(config, tmp_path / "killed"), tmp_path / "killed")
-    killed.watch(15 * EPOCH)
-    killed.training.kill()
-    assert killed.training.end()[0] == -9 and len(killed.pids()) > WORKERS
+    training = start(config, tmp_path / "killed")
+    samples = watch(training, tmp_path / "killed", until=15 * EPOCH)
+    training.kill()
+    assert training.end()[0] == -9
+    left = {pid for _, found in samples for pid in found}
+    assert len(left) > WORKERS
     end = time.monotonic() + PATIENCE
-    while any(map(usage, killed.pids())):
+    while any(map(usage, left)):
         assert time.monotonic() < end, "loader workers outlive their killed run"
         time.sleep(PERIOD)
-    assert killed.segments_left() == []
+    assert segments_left(samples) == []

@@ -7,6 +7,7 @@ from runpy import run_path
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 from slic_mmaction.losses import PseudoLabelTripletLoss
 
@@ -15,7 +16,8 @@ PROGRAM = Path(__file__).with_name("losses_on_rank.py")
 
 @pytest.fixture(scope="module")
 def alone() -> dict[str, dict[str, torch.Tensor]]:
-    outcome = run_path(str(PROGRAM))["run"](world=1)
+    with DefaultScope.overwrite_default_scope("mmaction"):
+        outcome = run_path(str(PROGRAM))["run"](world=1)
     gradients = [name for name in outcome["triplets"] if name.endswith("gradient")]
     assert len(gradients) == 2 * 6 and all(outcome["triplets"][name].any() for name in gradients)
     assert outcome["queue"]["queue.label_digits"].any(dim=1).all()  # it is full
