@@ -13,6 +13,7 @@ function returns whether that was so:
 ``installed_packages``  ``_base_ = 'mmaction::...'`` without ``pkg_resources``
 ``checkpoints``         checkpoints that torch >= 2.6 refuses (mmengine issue 1655),
                         and a program in one that a resumed run executes
+``last_checkpoint``     an empty or torn ``last_checkpoint``, or that of a copied folder
 ``cpu_ranks``           ``launcher='pytorch'`` where there is no GPU
 ``local_files``         checkpoints that a kill or a full disk leaves half written
 ``config_text``         a config laid out by yapf at every checkpoint (mmcv issue 2466)
@@ -48,6 +49,7 @@ def apply() -> tuple[str, ...]:
     from .config_text import repair_config_text
     from .cpu_ranks import repair_cpu_ranks
     from .installed_packages import repair_installed_packages
+    from .last_checkpoint import repair_last_checkpoint
     from .local_files import repair_local_files
 
     made = dict(
@@ -56,6 +58,7 @@ def apply() -> tuple[str, ...]:
         installed_packages=repair_installed_packages(),
         checkpoints=repair_checkpoint_loading(),
         checkpoint_content=repair_checkpoint_content(),
+        last_checkpoint=repair_last_checkpoint(),
         cpu_ranks=repair_cpu_ranks(),
         local_files=repair_local_files(),
         config_text=repair_config_text(),

@@ -22,6 +22,7 @@ import pickle
 import re
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,6 +30,7 @@ from mmengine.runner import CheckpointLoader, Runner
 from mmengine.runner import checkpoint as upstream
 from torch.serialization import safe_globals
 
+from .last_checkpoint import newest_sound
 from .safe_pickles import ALLOWED
 
 _mmengine_load_from_local = upstream.load_from_local
@@ -151,10 +153,12 @@ def _reading(source: str) -> Iterator[None]:
         # that is not in the file (EINVAL) is damage.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
+        local = os.path.isfile(source)
+        advice = newest_sound(Path(source).parent, Path(source)) if local else "Fetch it again."
         raise ValueError(
             f"The checkpoint {source} is damaged and was not loaded ({type(error).__name__}: "
-            f"{str(error).splitlines()[0] if str(error) else 'the file ends too early'}); "
-            "copy it again, or take an older one."
+            f"{str(error).splitlines()[0] if str(error) else 'the file ends too early'}). "
+            f"{advice}"
         ) from error
 
 
