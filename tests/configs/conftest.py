@@ -117,10 +117,9 @@ def stand_in(load, trial, cheap_runs, video_set: Path, tmp_path: Path) -> Callab
 
 
 @pytest.fixture(scope="session")
-def few_videos(video_set: Path) -> Path:
+def few_videos(video_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with 6 training and 2 test videos: many networks cannot be made cheap."""
-    folder = video_set / "few"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("few")
     for split, count in (("train", 6), ("test", 2)):
         lines = (video_set / f"{split}.txt").read_text().splitlines(keepends=True)[:count]
         (folder / f"{split}.txt").write_text("".join(lines))

@@ -92,7 +92,7 @@ class KillAt(Hook):
     def _writing_half(self, real_open: Callable, path: str) -> Callable:
         def wrapped(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
             opened = real_open(file, mode, *args, **kwargs)
-            if path in os.path.basename(str(file)) and mode[0] in "wa" and self._reached():
+            if path in os.path.basename(str(file)) and mode[0] in "wax" and self._reached():
                 return _WritesHalf(opened)
             return opened
 
