@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,14 @@ def fault_config(video_set: Path, tmp_path_factory: pytest.TempPathFactory) -> C
 @pytest.fixture(scope="session")
 def start(start_program: Callable[..., Any]) -> Callable[..., Any]:
     """``start(config, work_dir, *arguments)``: start tools/train.py."""
+    second = 0
 
     def begin(config: Path, work_dir: Path, *arguments: str) -> Any:
+        nonlocal second
+        # MMEngine names the log folder of a run by the second in which it starts.
+        while int(time.time()) == second:
+            time.sleep(0.01)
+        second = int(time.time())
         options = (config, "--work-dir", work_dir, *arguments)
         return start_program(TRAIN, *options, PYTHONPATH=PYTHONPATH)
 

@@ -33,7 +33,7 @@ PLACES = [
     place("third checkpoint after it is renamed", after_rename="epoch_3.pth"),
     place("last_checkpoint half written", half_written="last_checkpoint", nth=3),
     place("removing an old checkpoint", call="os:remove", nth=1),
-    place("second best checkpoint half written", half_written="best_", nth=2),
+    place("best checkpoint half written", half_written="best_"),
     place("validation of epoch 2", call=BATCH, nth=7),
     place("validation of the last epoch", call=BATCH, nth=15, full=False),
     place("log line half written", half_written="scalars.json", nth=8),
