@@ -67,14 +67,13 @@ def fault_config(video_set: Path, tmp_path_factory: pytest.TempPathFactory) -> C
 @pytest.fixture(scope="session")
 def start(start_program: Callable[..., Any]) -> Callable[..., Any]:
     """``start(config, work_dir, *arguments)``: start tools/train.py."""
-    second = 0
 
     def begin(config: Path, work_dir: Path, *arguments: str) -> Any:
-        nonlocal second
-        # MMEngine names the log folder of a run by the second in which it starts.
+        # MMEngine names the log folder of a run by the second in which it starts: an earlier run
+        # may have started in this one.
+        second = int(time.time())
         while int(time.time()) == second:
             time.sleep(0.01)
-        second = int(time.time())
         options = (config, "--work-dir", work_dir, *arguments)
         return start_program(TRAIN, *options, PYTHONPATH=PYTHONPATH)
 
