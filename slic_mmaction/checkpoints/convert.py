@@ -7,15 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .key_maps import (
-    AUTHORS,
-    FORMATS,
-    TORCHVISION,
-    WRAPPER,
-    convert_keys,
-    detect_format,
-    unwrapped,
-)
+from .key_maps import AUTHORS, FORMATS, TORCHVISION, WRAPPER, convert_keys, detect_format, unwrapped
 
 #: Entries beside the weights that the authors' loader asks for.
 KEPT = ("epoch", "best_prec1")

@@ -117,12 +117,7 @@ class VideoCache:
             raise ValueError(f"A video cache needs max_bytes of at least 1, but got {max_bytes}.")
         self.folder = Path(folder)
         self.max_bytes = max_bytes
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except ValueError as error:
-            raise ValueError(
-                f"The path of a video cache, {str(folder)!r}, has an {error}."
-            ) from error
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._ledger = self.folder / "bytes"
 
     @staticmethod

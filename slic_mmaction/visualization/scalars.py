@@ -16,19 +16,17 @@ def read_scalars(path: str | Path) -> Series:
     number of finished epochs as ``step``.
 
     Args:
-        path: A ``scalars.json``, or a work directory, in which each start of
-            a run left one. Of two starts that logged an epoch the later counts.
+        path: A ``scalars.json``, or a work directory, in which each start of a run left one. Of
+            two starts that logged an epoch the later counts.
 
     Returns:
-        For each name, value by epoch, in order. A last line
-        that is not complete does not count.
+        For each name, value by epoch, in order. A last line that is not complete does not count.
 
     Raises:
         ValueError: If there is no such file, or a line of it is no record.
     """
     path = Path(path)
-    files = sorted(path.glob("*/vis_data/scalars.json")) if path.is_dir() else [path]
-    files = [file for file in files if file.is_file()]
+    files = [path] if path.is_file() else sorted(path.glob("*/vis_data/scalars.json"))
     if not files:
         raise ValueError(
             f"There is no scalars.json at {path}: give that file or a work directory of a run "
