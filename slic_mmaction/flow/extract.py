@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..durable_file import durable_file
 from ..preparation.options import positive_int
-from ..preparation.video_files import find_videos
+from ..preparation.video_files import scan_folder
 
 # What follows the path in a line of an annotation file: labels, or nothing.
 _LABELS = re.compile(r"(?:[\s,;]+-?\d+)*\s*$")
@@ -40,7 +40,7 @@ def videos_asked_for(videos: Path, video_root: Path | None) -> tuple[list[Path],
         ValueError: If the root is needed, or there is no video.
     """
     if videos.is_dir():
-        found = [videos / name for name in find_videos(videos)]
+        found = [videos / name for name in scan_folder(videos)[0]]
         video_root = video_root or videos
     elif not videos.is_file():
         raise FileNotFoundError(f"There is no annotation file or folder {videos}.")
