@@ -8,14 +8,10 @@ import pytest
 
 from slic_mmaction.decoding import UnreadableVideoError, open_reader
 
+from ..videos import cut_off, silence
+
 pytest.importorskip("decord")
 AT_THE_FRONT = {"movflags": "faststart"}  # MP4's index, which else is at the end
-
-
-def cut(path: Path, share: float) -> Path:
-    content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * share)])
-    return path
 
 
 def broken(make, path: Path, kind: str) -> Path:
@@ -26,11 +22,11 @@ def broken(make, path: Path, kind: str) -> Path:
     elif kind == "folder":
         path.mkdir()
     elif kind == "audio":
-        make.audio(path)
+        silence(path)
     elif kind == "index-cut-off":
-        cut(make.video(path), 0.6)
+        cut_off(make.video(path), 0.6)
     elif kind == "frames-cut-off":
-        cut(make.video(path, container_options=AT_THE_FRONT), 0.05)
+        cut_off(make.video(path, container_options=AT_THE_FRONT), 0.05)
     return path
 
 
@@ -54,7 +50,7 @@ def test_no_video_is_said_with_its_path(make, tmp_path: Path, kind: str) -> None
     ],
 )
 def test_a_truncated_video_is_looped_and_counted(make, tmp_path, suffix, settings) -> None:
-    path = cut(make.video(tmp_path / f"v.{suffix}", **settings), 0.6)
+    path = cut_off(make.video(tmp_path / f"v.{suffix}", **settings), 0.6)
     reader = open_reader(str(path))
     assert suffix != "mkv" or reader.num_frames < 40  # known before any frame is decoded
     numbers = make.numbers(reader.frames(range(60)))

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
-from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -43,24 +40,3 @@ def moving_square() -> Callable[..., tuple[list[np.ndarray], list[Place]]]:
         return frames, places
 
     return make
-
-
-@pytest.fixture(scope="session")
-def write_video() -> Callable[..., Path]:
-    """Write RGB frames as a video file, from a frame's time on."""
-
-    def write(
-        path: Path, frames: list[np.ndarray], codec: str = "mjpeg", start: int = 0, **options: str
-    ) -> Path:
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream(codec, rate=25, options=options)
-            stream.height, stream.width = frames[0].shape[:2]
-            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-            for number, image in enumerate(frames, start=start):
-                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-                frame.pts, frame.time_base = number, Fraction(1, 25)
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode())
-        return path
-
-    return write

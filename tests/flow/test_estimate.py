@@ -9,10 +9,14 @@ import pytest
 from slic_mmaction.decoding import UnreadableVideoError
 from slic_mmaction.flow import METHODS, build_estimator, sampled_flow, video_flow
 
+from ..videos import encode
+
 NEEDS_CONTRIB = pytest.mark.skipif(not hasattr(cv2, "optflow"), reason="no contrib modules")
 EACH_METHOD = pytest.mark.parametrize(
     "method", [pytest.param(m, marks=[NEEDS_CONTRIB] * (m == "tvl1")) for m in METHODS]
 )
+
+MJPEG = dict(codec="mjpeg", pix_fmt="yuvj420p")
 
 
 def gray(frame: np.ndarray) -> np.ndarray:
@@ -57,50 +61,50 @@ def test_a_method_that_is_not_there_is_named(monkeypatch) -> None:
 
 # What OpenCV's own capture read as nothing, as black, and as broken off.
 KINDS = {
-    "plain": ("v.avi", dict()),
-    "av1": ("v.mp4", dict(codec="libsvtav1", preset="12")),
-    "interlaced": ("v.mp4", dict(codec="libx264", flags="+ilme+ildct", crf="10")),
-    "late start": ("v.mkv", dict(codec="libx264", start=125, crf="10")),
+    "plain": ("v.avi", MJPEG),
+    "av1": ("v.mp4", dict(codec="libsvtav1", options={"preset": "12"})),
+    "interlaced": ("v.mp4", dict(options={"flags": "+ilme+ildct", "crf": "10"})),
+    "late start": ("v.mkv", dict(stamps=range(125, 131), options={"crf": "10"})),
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_field_for_each_frame_and_the_last_repeated(
-    moving_square, write_video, tmp_path: Path, kind: str
+    moving_square, tmp_path: Path, kind: str
 ) -> None:
     name, settings = KINDS[kind]
     frames, places = moving_square((2, 0), 6)
-    flow = list(video_flow(write_video(tmp_path / name, frames, **settings), "dis", 64))
+    flow = list(video_flow(encode(tmp_path / name, frames, **settings), "dis", 64))
     assert len(flow) == 6 and flow[0].shape == (64, 96, 2)
     np.testing.assert_array_equal(flow[-1], flow[-2])
     for field, place in zip(flow[:-1], places):
         np.testing.assert_allclose(middle(field, place)[0], 2, atol=0.4)
 
 
-def test_every_fourth_frame_of_a_video(moving_square, write_video, tmp_path: Path) -> None:
-    video = write_video(tmp_path / "v.avi", moving_square((2, 1), 10)[0])
+def test_every_fourth_frame_of_a_video(moving_square, tmp_path: Path) -> None:
+    video = encode(tmp_path / "v.avi", moving_square((2, 1), 10)[0], **MJPEG)
     every = list(video_flow(video, "dis", 64))
     np.testing.assert_array_equal(list(sampled_flow(video, "dis", 64, step=4)), every[:9:4])
 
 
-def test_flow_is_in_pixels_of_the_scaled_frame(moving_square, write_video, tmp_path: Path) -> None:
+def test_flow_is_in_pixels_of_the_scaled_frame(moving_square, tmp_path: Path) -> None:
     frames, places = moving_square((4, 0), 3, size=(192, 128))
-    video = write_video(tmp_path / "v.avi", [cv2.resize(f, (384, 256)) for f in frames])
+    video = encode(tmp_path / "v.avi", [cv2.resize(f, (384, 256)) for f in frames], **MJPEG)
     flow = next(video_flow(video, "dis", 128))  # moves by 8 pixels in the file
     assert flow.shape == (128, 192, 2)
     np.testing.assert_allclose(middle(flow, places[0])[0], 4, atol=0.6)
 
 
-def test_frames_are_scaled_down_never_up(moving_square, write_video, tmp_path: Path) -> None:
+def test_frames_are_scaled_down_never_up(moving_square, tmp_path: Path) -> None:
     for size, stored in (((96, 64), (64, 96)), ((64, 96), (96, 64)), ((150, 102), (64, 94))):
         # A video of one frame does not move.
-        video = write_video(tmp_path / "v.avi", moving_square((0, 0), 1, size=size)[0])
+        video = encode(tmp_path / "v.avi", moving_square((0, 0), 1, size=size)[0], **MJPEG)
         (flow,) = video_flow(video, "dis", 64)
         assert flow.shape == (*stored, 2) and not flow.any()
         assert next(video_flow(video, "dis", 500)).shape[:2] == size[::-1]
 
 
-def test_what_is_no_video_or_breaks_off(moving_square, write_video, tmp_path: Path) -> None:
+def test_what_is_no_video_or_breaks_off(moving_square, tmp_path: Path) -> None:
     path = tmp_path / "v.mp4"
     with pytest.raises(UnreadableVideoError, match=r"v\.mp4 does not exist"):
         next(video_flow(path, "dis", 64))
@@ -108,7 +112,7 @@ def test_what_is_no_video_or_breaks_off(moving_square, write_video, tmp_path: Pa
     with pytest.raises(UnreadableVideoError, match=r"v\.mp4 cannot be opened"):
         next(video_flow(path, "dis", 64))
     for name in ("v.avi", "v.mkv"):
-        path = write_video(tmp_path / name, moving_square((0, 0), 40)[0])
+        path = encode(tmp_path / name, moving_square((0, 0), 40)[0], **MJPEG)
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with pytest.raises(UnreadableVideoError, match=r"stops decoding after \d+ of 40 frames"):
             list(video_flow(path, "dis", 64))

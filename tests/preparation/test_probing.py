@@ -9,6 +9,8 @@ import pytest
 from slic_mmaction.preparation.journal import Journal
 from slic_mmaction.preparation.probing import Probe, Settings, probe_all, probe_video
 
+from ..videos import cut_off
+
 RAW = Path(__file__).parents[3] / "shared" / "data" / "ucf101_raw"
 REASONS = {
     "empty": "is empty",
@@ -45,7 +47,7 @@ def test_sound_files_pass_with_all_their_frames(make, tmp_path: Path) -> None:
 
 
 def test_only_what_is_cut_off_counts_against_a_file(make, tmp_path: Path) -> None:
-    probe = probe_video(str(make.cut_off(make.video(tmp_path / "x.avi", 100), 0.7)))
+    probe = probe_video(str(cut_off(make.video(tmp_path / "x.avi", 100), 0.7)))
     assert 50 < probe.frames < 75 and probe.promised == 100
     assert probe.fault(2, 0.5) is None
     assert probe.fault(2, 0.9) == f"breaks off: {probe.frames} of 100 frames decode"
