@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
 from slic_mmaction.clustering import KMeans, finch
 
-SOURCE = Path(__file__).parents[2] / "tools" / "analysis" / "cluster_embeddings.py"
-
-
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("cluster_embeddings", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+TOOL = "analysis/cluster_embeddings.py"
 
 
 @pytest.fixture
@@ -29,7 +19,7 @@ def call(tool, monkeypatch, capsys):
     """Run the tool's main with these arguments; returns exit code, stdout and stderr."""
 
     def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", [SOURCE.name, *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", ["cluster_embeddings.py", *map(str, arguments)])
         code = 0
         try:
             tool.main()
@@ -62,8 +52,16 @@ def row(said: str, name: str) -> list[str]:
     return next([cell.strip() for cell in cells[1:]] for cells in lines if cells[0].strip() == name)
 
 
-def test_finch_from_the_command_line(files, points, tmp_path: Path) -> None:
-    command = [sys.executable, SOURCE, files[0], "--labels", files[1], "--out", tmp_path / "l.npy"]
+def test_finch_from_the_command_line(tool, files, points, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        tool.__file__,
+        files[0],
+        "--labels",
+        files[1],
+        "--out",
+        tmp_path / "l.npy",
+    ]
     done = subprocess.run(
         list(map(str, command)), capture_output=True, text=True, timeout=120, cwd=tmp_path
     )

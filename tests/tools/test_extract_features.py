@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -16,15 +14,7 @@ from slic_mmaction.evaluation import load_features
 
 pytestmark = pytest.mark.slow
 
-SOURCE = Path(__file__).parents[2] / "tools" / "extract_features.py"
-
-
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("extract_features", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+TOOL = "extract_features.py"
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-TOOL = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "data" / "extract_motion.py"))
-CELLS, BINS, DIMENSIONS = TOOL["CELLS"], TOOL["BINS"], TOOL["DIMENSIONS"]
-motion_boundary_histograms = TOOL["motion_boundary_histograms"]
+from .conftest import load_tool
+
+TOOL = load_tool("data/extract_motion.py")
+CELLS, BINS, DIMENSIONS = TOOL.CELLS, TOOL.BINS, TOOL.DIMENSIONS
+motion_boundary_histograms = TOOL.motion_boundary_histograms
 
 
 def reflected(index: int, size: int) -> int:
