@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -52,26 +51,15 @@ def row(said: str, name: str) -> list[str]:
     return next([cell.strip() for cell in cells[1:]] for cells in lines if cells[0].strip() == name)
 
 
-def test_finch_from_the_command_line(tool, files, points, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        tool.__file__,
-        files[0],
-        "--labels",
-        files[1],
-        "--out",
-        tmp_path / "l.npy",
-    ]
-    done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, timeout=120, cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+def test_finch_by_default(call, files, points, tmp_path: Path) -> None:
+    code, said, _ = call(files[0], "--labels", files[1], "--out", tmp_path / "l.npy")
+    assert code == 0
     labels = np.load(tmp_path / "l.npy")
     expected = finch(points[0]).labels[:, 0]
     np.testing.assert_array_equal(labels, expected)
     assert labels.dtype == np.int64
-    assert row(done.stdout, "clusters")[0] == str(expected.max() + 1)
-    assert row(done.stdout, "points")[0] == "300" and row(done.stdout, "purity")[0] == "1.0000"
+    assert row(said, "clusters")[0] == str(expected.max() + 1)
+    assert row(said, "points")[0] == "300" and row(said, "purity")[0] == "1.0000"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["classes.npy", "emb.npy", "l.npy"]
 
 
