@@ -68,33 +68,21 @@ def test_the_authors_weights_give_the_authors_embeddings_and_go_back(golden, aut
     assert (back["epoch"], back["best_prec1"]) == (31, 0.25)
 
 
-def torchvision_shapes() -> dict[str, tuple[int, ...]]:
-    """Convolutions of torchvision's r3d_18, 8 channels wide; each with its norm's name after it."""
-    shapes: dict[str, tuple[int, ...]] = {"stem.0 stem.1": (8, 3, 3, 7, 7)}
-    channels = 8
-    for stage, out in enumerate((8, 16, 32, 64), start=1):
-        for block in (f"layer{stage}.{b}" for b in range(2)):
-            shapes[f"{block}.conv1.0 {block}.conv1.1"] = (out, channels, 3, 3, 3)
-            shapes[f"{block}.conv2.0 {block}.conv2.1"] = (out, out, 3, 3, 3)
-            if channels != out:
-                shapes[f"{block}.downsample.0 {block}.downsample.1"] = (out, channels, 1, 1, 1)
-            channels = out
-    return shapes
+def torchvision_network() -> nn.Module:
+    cfg = slim("r3d18_classifier.py", num_classes=5)
+    cfg.backbone.conv1_kernel = (3, 7, 7)
+    return MODELS.build(cfg).eval()
 
 
 @pytest.fixture
 def torchvision() -> State:
-    """Random weights with the names and shapes of torchvision's r3d_18."""
+    """Random weights of torchvision's r3d_18, 8 channels wide."""
     generator = torch.Generator().manual_seed(0)
-    state: State = {}
-    for names, shape in torchvision_shapes().items():
-        convolution, norm = names.split()
-        state[f"{convolution}.weight"] = 0.1 * torch.randn(shape, generator=generator)
-        for part, low in dict(weight=0.5, bias=-0.5, running_mean=-0.5, running_var=0.5).items():
-            state[f"{norm}.{part}"] = low + torch.rand(shape[0], generator=generator)
-        state[f"{norm}.num_batches_tracked"] = torch.tensor(7)
-    state["fc.weight"] = torch.randn((5, 64), generator=generator)
-    state["fc.bias"] = torch.randn(5, generator=generator)
+    state = convert_keys(torchvision_network().state_dict(), "mmaction", "torchvision")[0]
+    for name, value in state.items():
+        if value.ndim == 1:  # of a norm; a new one computes as if it were not there
+            value.copy_(0.5 + torch.rand(value.shape, generator=generator))
+        assert name.startswith(("stem", "layer", "fc"))
     return state
 
 
@@ -119,9 +107,7 @@ def torchvision_logits(state: State, clips: Tensor) -> Tensor:
 
 def test_torchvisions_weights_give_torchvisions_logits(torchvision) -> None:
     checkpoint, _ = convert_checkpoint(torchvision, "mmaction")
-    cfg = slim("r3d18_classifier.py", num_classes=5)
-    cfg.backbone.conv1_kernel = (3, 7, 7)
-    model = MODELS.build(cfg).eval()
+    model = torchvision_network()
     model.load_state_dict(checkpoint["state_dict"], strict=True)
     clips = torch.randn(2, 3, 8, 24, 32, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():

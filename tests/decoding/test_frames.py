@@ -37,18 +37,15 @@ KINDS: dict[str, tuple[str, dict]] = {
     "h264-open-gop": ("mp4", x264(open_gop=1, keyint=12, min_keyint=12, scenecut=0, b_adapt=0)),
     "h264-intra-refresh": ("mp4", x264(intra_refresh=1, keyint=12, scenecut=0, bframes=0)),
     "h264-variable-rate": ("mp4", dict(stamps=IRREGULAR, **x264(keyint=15))),
-    "h264-variable-rate-mkv": ("mkv", dict(stamps=IRREGULAR, **x264(keyint=15))),
     "h264-ts": ("ts", x264(keyint=15)),
     "h264-avi": ("avi", x264(keyint=15)),
     "h264-10-bit": ("mp4", dict(pix_fmt="yuv420p10le")),
     "h264-grey": ("mp4", dict(pix_fmt="gray")),
-    "h264-portrait": ("mp4", dict(size=(66, 96))),
     # A camcorder's two fields in one picture.
     "h264-interlaced": ("mp4", dict(options={"g": "15", **INTERLACED})),
     "mpeg2-interlaced": ("ts", dict(codec="mpeg2video", options=INTERLACED)),
     # Parts of longer recordings keep their clock; a part may also begin before 0.
     "late-start-mkv": ("mkv", dict(stamps=LATE, **x264(keyint=15))),
-    "late-start-mp4": ("mp4", dict(stamps=LATE, **x264(keyint=15))),
     "late-start-avi": ("avi", dict(codec="mpeg4", gop_size=12, stamps=LATE)),
     "late-start-ts": ("ts", dict(codec="mpeg4", gop_size=12, stamps=LATE)),
     "hevc-open-gop": (

@@ -39,16 +39,6 @@ def test_flow_points_to_where_the_square_goes(moving_square, method) -> None:
         assert np.abs(flow[:8, :8]).max() < 0.5
 
 
-@EACH_METHOD
-def test_mirrored_video_has_mirrored_and_negated_horizontal_flow(moving_square, method) -> None:
-    frames, places = moving_square((2, 0), 2)
-    estimate = build_estimator(method)
-    right = estimate(*map(gray, frames))
-    left = estimate(*(gray(f[:, ::-1]) for f in frames))[:, ::-1] * (-1, 1)
-    assert np.abs(right - left)[..., 0].mean() < 0.15
-    np.testing.assert_allclose(middle(right, places[0]), middle(left, places[0]), atol=0.5)
-
-
 def test_a_method_that_is_not_there_is_named(monkeypatch) -> None:
     with pytest.raises(ValueError, match="Unknown flow method 'raft': use one of tvl1, dis"):
         build_estimator("raft")
