@@ -119,15 +119,17 @@ def test_torchvisions_weights_give_torchvisions_logits(torchvision) -> None:
 
 
 def test_what_torchvision_has_no_room_for(authors, torchvision) -> None:
-    with pytest.raises(ValueError, match=r"stem\.0\.weight of shape \(64, 3, 3, 7, 7\).*7, 7, 7"):
+    with pytest.raises(
+        ValueError, match=r"stem\.0\.weight has the shape .* but \(64, 3, 3, 7, 7\)"
+    ):
         convert_checkpoint(authors, "torchvision", backbone_only=True)
     with pytest.raises(ValueError, match=r"9 of 129 .*bn_proj\.bias.*--backbone-only"):
         convert_checkpoint(authors, "torchvision")
     deeper = {**torchvision, "layer1.2.conv1.0.weight": torchvision["layer1.1.conv1.0.weight"]}
-    with pytest.raises(ValueError, match=r"no convolution layer1\.2\.conv1\.0\.weight"):
+    with pytest.raises(ValueError, match=r"layer1\.2\.conv1\.0\.weight has .* none in torchvision"):
         check_r3d18(deeper, width=8)
     del torchvision["layer3.0.downsample.0.weight"]
-    with pytest.raises(ValueError, match=r"layer3\.0\.downsample\.0\.weight .* is missing"):
+    with pytest.raises(ValueError, match=r"layer3\.0\.downsample\.0\.weight has the shape none in"):
         check_r3d18(torchvision, width=8)
 
 
@@ -232,10 +234,6 @@ def test_unknown_names_are_refused(authors) -> None:
         ({"state_dict": {}}, "holds no weights"),
         ({"epoch": 1, "conv1.weight": torch.ones(1)}, "1 of 2 entries .* no tensors .first: epoch"),
         ({"state_dict": {"encoder.weight": torch.ones(1)}}, "are neither MMAction2's"),
-        (
-            {"state_dict": {"conv1.weight": torch.ones(1), "module.conv1.weight": torch.ones(1)}},
-            "both with and without 'module.'",
-        ),
     ],
 )
 def test_what_is_no_checkpoint_is_refused(checkpoint, sentence) -> None:

@@ -103,8 +103,13 @@ def test_broken_videos_are_moved_if_asked_for(lists, videos, make, broken, tmp_p
 def test_stopped_run_goes_on_where_it_was(lists, tmp_path, monkeypatch, capsys) -> None:
     """Nothing is written before all is known; what may pass is said, and tried again."""
 
+    def probe(path: str) -> Probe:
+        if path.endswith("d.avi"):
+            return Probe(error="took longer than 60 s", transient=True)
+        return Probe(30, 30, flat=path.endswith("b.avi")) if "bad" not in path else Probe(error="x")
+
     def run(stop_at: int):
-        def serial(probe, paths, workers, timeout):
+        def serial(_, paths, workers, timeout):
             for count, path in enumerate(paths):
                 if count == stop_at:
                     raise KeyboardInterrupt
@@ -112,18 +117,13 @@ def test_stopped_run_goes_on_where_it_was(lists, tmp_path, monkeypatch, capsys) 
 
         return serial
 
-    def probe(path: str) -> Probe:
-        if path.endswith("d.avi"):
-            return Probe(error="took longer than 60 s", transient=True)
-        return Probe(30, 30, flat=path.endswith("b.avi")) if "bad" not in path else Probe(error="x")
-
     monkeypatch.setattr(probing, "run_isolated", run(3))
     with pytest.raises(KeyboardInterrupt):
-        prepare(lists, tmp_path / "out", ONE, probe=probe)
+        prepare(lists, tmp_path / "out", ONE)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["probes.jsonl"]
     monkeypatch.setattr(probing, "run_isolated", run(-1))
-    whole = prepare(lists, tmp_path / "whole", ONE, probe=probe)
-    report = prepare(lists, tmp_path / "out", Settings(1, quarantine=tmp_path), probe=probe)
+    whole = prepare(lists, tmp_path / "whole", ONE)
+    report = prepare(lists, tmp_path / "out", Settings(1, quarantine=tmp_path))
     assert report.probed == whole.probed - 3 and (report.usable, report.passing) == (3, 1)
     assert [path.name for path in report.flat] == ["b.avi"]
     configs = Path(__file__).parents[2] / "configs"
@@ -134,4 +134,4 @@ def test_stopped_run_goes_on_where_it_was(lists, tmp_path, monkeypatch, capsys) 
     assert (tmp_path / "videos" / "wave" / "d.avi").is_file()  # is not moved
     for name in ("train.txt", "val.txt", "missing.txt", "extra.txt"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    assert prepare(lists, tmp_path / "out", ONE, probe=probe).probed == 1
+    assert prepare(lists, tmp_path / "out", ONE).probed == 1
