@@ -83,14 +83,10 @@ def weights_of(checkpoint: Any) -> dict[str, Tensor]:
 
 
 def check_r3d18(state: Mapping[str, Tensor], width: int = 64) -> None:
-    """Refuse weights that torchvision's ``r3d_18`` has no room for.
+    """Refuse weights that torchvision's ``r3d_18`` has no room for, given by its names.
 
     It is the network of SLIC but for its stem, whose kernel is 3x7x7 where SLIC's is
     7x7x7 (torchvision/models/video/resnet.py).
-
-    Args:
-        state: Parameters by torchvision's names.
-        width: Channels of the first stage.
 
     Raises:
         ValueError: If a convolution is missing, has another shape, or is one too many.

@@ -66,14 +66,7 @@ class ShrunkReader(VideoReader):
 
 
 class ArrayReader(VideoReader):
-    """Frames of a video that is decoded already.
-
-    Args:
-        name: The video's path, for messages.
-        frames: (L, H, W, 3) uint8.
-        avg_fps: Mean frames per second.
-        promised_frames: By the file's header. Defaults to L.
-    """
+    """Frames of a video that is decoded already, (L, H, W, 3) uint8."""
 
     def __init__(
         self, name: str, frames: np.ndarray, avg_fps: float, promised_frames: int = 0

@@ -119,9 +119,7 @@ def test_torchvisions_weights_give_torchvisions_logits(torchvision) -> None:
 
 
 def test_what_torchvision_has_no_room_for(authors, torchvision) -> None:
-    with pytest.raises(
-        ValueError, match=r"stem\.0\.weight has the shape .* but \(64, 3, 3, 7, 7\)"
-    ):
+    with pytest.raises(ValueError, match=r"stem\.0\.weight has .* but \(64, 3, 3, 7, 7\) in"):
         convert_checkpoint(authors, "torchvision", backbone_only=True)
     with pytest.raises(ValueError, match=r"9 of 129 .*bn_proj\.bias.*--backbone-only"):
         convert_checkpoint(authors, "torchvision")
