@@ -9,12 +9,10 @@ import io
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import av
 import numpy as np
-import pytest
 
 from ..videos import RATE, encode
 
@@ -178,17 +176,3 @@ def join(parts: list[Path], path: Path) -> Path:
                         container.mux(copy)
                         count += 1
     return path
-
-
-@pytest.fixture(scope="session")
-def make() -> SimpleNamespace:
-    """The writers above, for tests, which cannot import this file."""
-    return SimpleNamespace(
-        video=write,
-        streams=write_streams,
-        fields=write_fields,
-        packed=write_packed,
-        join=join,
-        numbers=numbers_of,
-        picture=numbered,
-    )

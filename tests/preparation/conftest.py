@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -36,12 +35,6 @@ def write_video(
         pix_fmt="yuv444p" if size[0] % 2 or size[1] % 2 else "yuv420p",
         container_options=options,
     )  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def make() -> SimpleNamespace:
-    """The writer above, for test modules."""
-    return SimpleNamespace(video=write_video)
 
 
 @pytest.fixture(scope="session")

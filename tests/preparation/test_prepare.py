@@ -15,15 +15,17 @@ from slic_mmaction.preparation.prepare import prepare
 from slic_mmaction.preparation.probing import Probe, Settings
 from slic_mmaction.preparation.summary import conclude
 
+from .conftest import write_video
+
 ONE = Settings(num_workers=1)
 SOUND = ["brush hair/#1 & ü.avi", "brush hair/b.avi", "wave/c.avi", "wave/d.avi", "wave/e.avi"]
 
 
 @pytest.fixture
-def videos(tmp_path: Path, make, broken) -> Path:
+def videos(tmp_path: Path, broken) -> Path:
     """Five sound videos, eight broken ones, one of no list, and a text."""
     root = tmp_path / "videos"
-    first = make.video(root / SOUND[0])
+    first = write_video(root / SOUND[0])
     for name in (*SOUND[1:], "wave/unlisted.avi"):
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(first, root / name)
@@ -80,7 +82,7 @@ def test_every_video_is_accounted_for(lists, videos: Path, broken, tmp_path: Pat
     assert lenient.probed == 0 and lenient.usable > 4
 
 
-def test_broken_videos_are_moved_if_asked_for(lists, videos, make, broken, tmp_path: Path) -> None:
+def test_broken_videos_are_moved_if_asked_for(lists, videos, broken, tmp_path: Path) -> None:
     settings = Settings(1, quarantine=tmp_path / "bad")
     report = prepare(lists, tmp_path / "out", settings)
     moved = sorted(path.relative_to(tmp_path / "bad") for path in report.faults)
@@ -94,7 +96,7 @@ def test_broken_videos_are_moved_if_asked_for(lists, videos, make, broken, tmp_p
     assert any("move it back" in reason for reason in lenient.faults.values())
     with pytest.raises(ValueError, match=r"bad lies within .*videos"):
         prepare(lists, tmp_path / "out", Settings(1, quarantine=videos / "bad"))
-    make.video(videos / "replacement" / "bad_half.avi")
+    write_video(videos / "replacement" / "bad_half.avi")
     again = prepare(lists, tmp_path / "out", settings)
     assert "replacement/bad_half.avi\t1\n" in (tmp_path / "out" / "train.txt").read_text()
     assert (again.probed, again.usable) == (1, report.usable + 1)
