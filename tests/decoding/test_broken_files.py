@@ -9,7 +9,7 @@ import pytest
 from slic_mmaction.decoding import UnreadableVideoError, open_reader
 
 from ..videos import cut_off, silence
-from .conftest import numbers_of, write
+from .numbered_videos import numbers_of, write
 
 pytest.importorskip("decord")
 AT_THE_FRONT = {"movflags": "faststart"}  # MP4's index, which else is at the end

@@ -11,7 +11,7 @@ import pytest
 from slic_mmaction.decoding import UnreadableVideoError, open_reader
 from slic_mmaction.decoding.container import upright
 
-from .conftest import numbers_of, write, write_streams
+from .numbered_videos import numbers_of, write, write_streams
 
 pytest.importorskip("decord")
 STRAIGHT = [(x, 0, 0, y) for x, y in product((1, -1), repeat=2)]

@@ -12,7 +12,7 @@ import pytest
 
 from slic_mmaction.decoding import UnreadableVideoError, open_reader
 
-from .conftest import join, numbers_of, write, write_fields, write_packed
+from .numbered_videos import join, numbers_of, write, write_fields, write_packed
 
 pytest.importorskip("decord")
 

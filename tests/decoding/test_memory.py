@@ -13,7 +13,7 @@ import pytest
 
 from slic_mmaction.decoding import UnreadableVideoError, open_reader
 
-from .conftest import write
+from .numbered_videos import write
 
 STATM = Path("/proc/self/statm")
 MEGABYTE = 2**20

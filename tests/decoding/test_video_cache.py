@@ -12,7 +12,7 @@ import pytest
 from slic_mmaction.decoding import open_reader
 from slic_mmaction.decoding.video_cache import ArrayReader, CachedFrames, ShrunkReader, VideoCache
 
-from .conftest import write
+from .numbered_videos import write
 
 
 def test_a_whole_video_is_its_frames_resized(tmp_path: Path) -> None:
