@@ -62,17 +62,10 @@ def test_curves_of_a_real_run(tiny_config, tmp_path: Path) -> None:
 
 def test_a_last_line_cut_off_by_a_kill_does_not_count(tmp_path: Path) -> None:
     path = tmp_path / "scalars.json"
-    path.write_text(json.dumps(dict(loss=1.0, epoch=1)) + '\n{"loss": 2.0, "epo')
-    assert read_scalars(path) == {"loss": {1: 1.0}}
-
-
-def test_scalars_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no scalars\.json at"):
-        read_scalars(tmp_path)
-    path = tmp_path / "scalars.json"
-    path.write_text(json.dumps(dict(loss=1.0, epoch=1)) + "\n{broken\n")
-    with pytest.raises(ValueError, match=r"Line 2 of .*scalars\.json is not a record"):
-        read_scalars(path)
-    path.write_text(json.dumps(dict(speed=1.0, epoch=1)) + "\n")
+    path.write_text(json.dumps(dict(speed=1.0, epoch=1)) + '\n{"loss": 2.0, "epo')
+    assert read_scalars(path) == {"speed": {1: 1.0}}
     with pytest.raises(ValueError, match="Nothing to draw"):
         training_curves({"run": path}, tmp_path / "x.png")
+    path.unlink()
+    with pytest.raises(ValueError, match=r"no scalars\.json at"):
+        read_scalars(tmp_path)
