@@ -11,23 +11,15 @@ from .ranks import lost_rank
 
 
 def stock_tool(name: str) -> Path:
-    """Path of a tool of the installed MMAction2.
-
-    Args:
-        name: Its name without ``.py``, for example ``'train'``.
-
-    Returns:
-        The script.
+    """The script of a tool such as ``'train'`` of the installed MMAction2.
 
     Raises:
         FileNotFoundError: This installation of MMAction2 carries no tools.
     """
     package = Path(mmaction.__file__).parent
     # A wheel carries .mim; an editable installation has tools/ beside the package.
-    for script in (
-        package / ".mim" / "tools" / f"{name}.py",
-        package.parent / "tools" / f"{name}.py",
-    ):
+    for folder in (package / ".mim", package.parent):
+        script = folder / "tools" / f"{name}.py"
         if script.is_file():
             return script
     raise FileNotFoundError(

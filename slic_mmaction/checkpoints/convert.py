@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 from torch import Tensor
 
-from .key_maps import (
-    AUTHORS,
-    FORMATS,
-    TORCHVISION,
-    WRAPPER,
-    convert_keys,
-    detect_format,
-    unwrapped,
-)
+from .key_maps import AUTHORS, FORMATS, TORCHVISION, WRAPPER, convert_keys, detect_format
 
 #: Entries beside the weights that the authors' loader asks for.
 KEPT = ("epoch", "best_prec1")
@@ -86,48 +79,32 @@ def weights_of(checkpoint: Any) -> dict[str, Tensor]:
             f"{len(wrong)} of {len(state)} entries of the checkpoint's weights are no tensors "
             f"(first: {wrong[0]}); give the file in which the weights lie under 'state_dict'."
         )
-    twice = len(state) - len({unwrapped(name) for name in state})
-    if twice:
-        raise ValueError(f"{twice} names are in the checkpoint both with and without 'module.'.")
     return dict(state)
 
 
 def check_r3d18(state: Mapping[str, Tensor], width: int = 64) -> None:
-    """Refuse weights that torchvision's ``r3d_18`` has no room for.
+    """Refuse weights that torchvision's ``r3d_18`` has no room for, given by its names.
 
     It is the network of SLIC but for its stem, whose kernel is 3x7x7 where SLIC's is
     7x7x7 (torchvision/models/video/resnet.py).
-
-    Args:
-        state: Parameters by torchvision's names.
-        width: Channels of the first stage.
 
     Raises:
         ValueError: If a convolution is missing, has another shape, or is one too many.
     """
     expected: dict[str, tuple[int, ...]] = {"stem.0.weight": (width, 3, 3, 7, 7)}
     channels = width
-    for stage in range(1, 5):
-        out = width * 2 ** (stage - 1)
-        for block in range(2):
-            name = f"layer{stage}.{block}"
-            expected[f"{name}.conv1.0.weight"] = (out, channels, 3, 3, 3)
-            expected[f"{name}.conv2.0.weight"] = (out, out, 3, 3, 3)
-            if channels != out:
-                expected[f"{name}.downsample.0.weight"] = (out, channels, 1, 1, 1)
-            channels = out
-    for name, shape in expected.items():
-        found = tuple(state[name].shape) if name in state else None
-        if found != shape:
-            what = "is missing" if found is None else f"has the shape {found}"
+    for stage, block in product(range(1, 5), range(2)):
+        out, name = width * 2 ** (stage - 1), f"layer{stage}.{block}"
+        expected[f"{name}.conv1.0.weight"] = (out, channels, 3, 3, 3)
+        expected[f"{name}.conv2.0.weight"] = (out, out, 3, 3, 3)
+        if channels != out:
+            expected[f"{name}.downsample.0.weight"] = (out, channels, 1, 1, 1)
+        channels = out
+    found = {name: tuple(tensor.shape) for name, tensor in state.items() if tensor.ndim == 5}
+    for name in {**expected, **found}:
+        if expected.get(name) != found.get(name):
             raise ValueError(
-                f"torchvision's r3d_18 needs {name} of shape {shape}, but in this checkpoint it "
-                f"{what}: only an R3D-18 of width {width} whose stem is 3x7x7 "
-                "(backbone.conv1_kernel=(3, 7, 7)) fits."
+                f"{name} has the shape {found.get(name, 'none')} in this checkpoint, but "
+                f"{expected.get(name, 'none')} in torchvision's r3d_18: only an R3D-18 of width "
+                f"{width} whose stem is 3x7x7 (backbone.conv1_kernel=(3, 7, 7)) fits."
             )
-    extra = [name for name in state if state[name].ndim == 5 and name not in expected]
-    if extra:
-        raise ValueError(
-            f"torchvision's r3d_18 has no convolution {extra[0]}: the network is deeper than "
-            "R3D-18."
-        )

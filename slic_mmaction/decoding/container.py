@@ -14,18 +14,11 @@ PROGRESSIVE = 1
 
 
 def open_container(name: str, source: str | bytes) -> tuple[Any, Any]:
-    """Open a file and choose its video stream.
+    """Open a path or a file's content: its ``av`` container and the stream that is the video.
 
     That is the one marked as default, else the one that FFmpeg's own player takes (which is known
     to move, then the one of the highest bit rate), never an attached picture such as the cover of
     a sound file.
-
-    Args:
-        name: Path, for messages.
-        source: The path, or the file's content.
-
-    Returns:
-        The open ``av.container.InputContainer`` and its ``av.VideoStream``.
 
     Raises:
         UnreadableVideoError: If it is no such file, or has no video that can be decoded.

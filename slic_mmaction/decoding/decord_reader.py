@@ -7,13 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .container import (
-    display_matrix,
-    may_split_fields,
-    open_container,
-    upright,
-    video_streams,
-)
+from .container import display_matrix, may_split_fields, open_container, upright, video_streams
 from .pyav_reader import PyAVReader
 from .reader import UnreadableVideoError, VideoReader
 
@@ -21,14 +15,14 @@ from .reader import UnreadableVideoError, VideoReader
 class DecordReader(VideoReader):
     """Reads a video with decord, always forwards from its beginning.
 
-    ``get_batch``, ``seek_accurate`` and ``skip_frames`` are never used. They jump to a key
-    frame and count on from there, which is wrong where pictures shown before a key frame
-    follow it in the file (AVI with B-frames, open groups of pictures, as x265 writes by
-    default) and in files of a variable rate: they return neighbouring frames then (upstream
-    issues 54 and 365). The price is that decord converts every picture on the way to RGB.
+    decord's own ``get_batch``, ``seek_accurate`` and ``skip_frames`` are never used: they jump to
+    a key frame and count on from there, which gives neighbouring frames where pictures shown
+    before a key frame follow it in the file (AVI with B-frames, open groups of pictures) and in
+    files of a variable rate (decord issues 54 and 365). The price is that decord converts every
+    picture on the way to RGB.
 
     What decord does not tell, PyAV reads once: the orientation, whether two packets are one frame,
-    and whether the file is of a kind of which decord shows wrong frames, which is refused.
+    and whether decord shows wrong frames of such a file, which is refused then.
 
     Args:
         name: Path, for messages.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -87,3 +88,12 @@ class VideoReader(ABC):
         for frame in found.values():
             frame.setflags(write=False)
         return [found[i] for i in asked]
+
+    def get_batch(self, indices: Iterable[int]) -> SimpleNamespace:
+        """:meth:`frames` in decord's form, which MMAction2's inferencers expect.
+
+        Returns:
+            An object whose ``asnumpy()`` is (N, H, W, 3) uint8.
+        """
+        batch = np.stack(self.frames(indices))
+        return SimpleNamespace(asnumpy=lambda: batch)

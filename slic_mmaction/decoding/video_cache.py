@@ -66,14 +66,7 @@ class ShrunkReader(VideoReader):
 
 
 class ArrayReader(VideoReader):
-    """Frames of a video that is decoded already.
-
-    Args:
-        name: The video's path, for messages.
-        frames: (L, H, W, 3) uint8.
-        avg_fps: Mean frames per second.
-        promised_frames: By the file's header. Defaults to L.
-    """
+    """Frames of a video that is decoded already, (L, H, W, 3) uint8."""
 
     def __init__(
         self, name: str, frames: np.ndarray, avg_fps: float, promised_frames: int = 0
@@ -117,12 +110,7 @@ class VideoCache:
             raise ValueError(f"A video cache needs max_bytes of at least 1, but got {max_bytes}.")
         self.folder = Path(folder)
         self.max_bytes = max_bytes
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except ValueError as error:
-            raise ValueError(
-                f"The path of a video cache, {str(folder)!r}, has an {error}."
-            ) from error
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._ledger = self.folder / "bytes"
 
     @staticmethod

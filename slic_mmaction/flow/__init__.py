@@ -5,7 +5,6 @@ Arrays and files only: the transforms that show it are in ``slic_mmaction.transf
 
 from .estimate import METHODS, build_estimator, sampled_flow, shrunk_gray, video_flow
 from .images import flow_levels, forward_images, to_levels
-from .motion_boundaries import motion_boundary_histograms
 from .store import (
     FlowSettings,
     check_template,
@@ -24,7 +23,6 @@ __all__ = [
     "check_template",
     "flow_levels",
     "forward_images",
-    "motion_boundary_histograms",
     "read_flow",
     "read_rawframes",
     "read_settings",

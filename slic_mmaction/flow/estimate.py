@@ -16,8 +16,6 @@ FlowEstimator = Callable[[np.ndarray, np.ndarray], np.ndarray]
 METHODS = ("tvl1", "dis", "farneback")
 #: By how many frames decoders may differ in the length of a video.
 FRAME_COUNT_TOLERANCE = 8
-# A header may promise an estimate from duration and frame rate.
-_PROMISE_ERROR = 0.1
 
 
 def build_estimator(method: str) -> FlowEstimator:
@@ -89,9 +87,8 @@ def video_flow(path: Path, method: str, short_side: int) -> Iterator[np.ndarray]
         (H, W, 2) float32.
 
     Raises:
-        UnreadableVideoError: If there is no such file, no frame decodes, or less than nine
-            tenths of those promised (and over 8 frames less); the latter once all that do
-            decode were seen.
+        UnreadableVideoError: If no frame decodes or, at the end, if less than nine tenths of those
+            promised (and over 8 frames less) did.
     """
     field: np.ndarray | None = None
     for field in sampled_flow(path, method, short_side, step=1):
@@ -111,7 +108,8 @@ def _gray_frames(path: Path, short_side: int) -> Iterator[np.ndarray]:
     promised = reader.promised_frames
     if decoded == 0:
         raise UnreadableVideoError(f"No frame of the video {path} can be decoded.")
-    if promised - decoded > max(FRAME_COUNT_TOLERANCE, _PROMISE_ERROR * promised):
+    # A header may promise an estimate from duration and frame rate.
+    if promised - decoded > max(FRAME_COUNT_TOLERANCE, 0.1 * promised):
         raise UnreadableVideoError(
             f"The video {path} stops decoding after {decoded} of {promised} frames."
         )

@@ -51,19 +51,11 @@ def forward_images(
     numbers: Sequence[int],
     image: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> list[np.ndarray]:
-    """``image(frame, following)`` for each frame of a clip.
+    """``image(frame, following)`` for each frame of a clip, called once for each pair.
 
-    A frame that no later frame of the video follows (the clip's last, or the last before
-    a short video starts over) takes the image of the frame before it, as the last frame
-    of a stored flow file does.
-
-    Args:
-        frames: The clip's frames.
-        numbers: Their numbers in the video.
-        image: Makes the image of two frames; called once for each pair.
-
-    Returns:
-        One image for each frame.
+    A frame that no later frame of the video follows by its number (the clip's last, or the last
+    before a short video starts over) takes the image of the frame before it, as the last frame of
+    a stored flow file does.
     """
     made: dict[tuple[int, int], np.ndarray] = {}
     out: list[np.ndarray] = []

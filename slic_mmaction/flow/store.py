@@ -63,14 +63,10 @@ def stored_path(root: str | Path, name: str) -> Path:
 
 
 def write_flow(path: Path, flow: Iterable[np.ndarray], settings: FlowSettings) -> None:
-    """Write the flow of a video, frame by frame as it comes.
+    """Write the flow of a video, (H, W, 2) pixels, frame by frame as it comes.
 
-    The file appears whole or not at all, also if ``flow`` raises.
-
-    Args:
-        path: Where to; folders are made.
-        flow: (H, W, 2) displacements in pixels.
-        settings: Go into the file; decide components and bound.
+    The file appears whole or not at all, also if ``flow`` raises. The settings go into it, and
+    decide components and bound.
     """
     with durable_file(path) as raw, zipfile.ZipFile(raw, "w") as file:
         frames = 0

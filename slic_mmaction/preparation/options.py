@@ -11,13 +11,6 @@ from pathlib import Path
 from .probing import Settings
 
 
-def available_cores() -> int:
-    """Number of cores that this process may use (a container often has fewer than the machine)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _expect(right: bool, what: str, text: str) -> None:
     if not right:
         raise argparse.ArgumentTypeError(f"expected {what}, but got {text}")
@@ -43,7 +36,10 @@ def share(text: str) -> float:
 
 def add_worker_options(parser: argparse.ArgumentParser, timeout: float) -> None:
     """Add ``--workers`` and ``--timeout`` with its default in seconds."""
-    add, cores = parser.add_argument, available_cores()
+    # A container may often use fewer cores than the machine has.
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    add = parser.add_argument
     add("--workers", type=positive_int, default=cores, help="processes, of one thread each")
     add("--timeout", type=positive_float, default=timeout, help="seconds that a video may take")
 

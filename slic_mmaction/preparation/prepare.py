@@ -12,7 +12,7 @@ from ..durable_file import write_text
 from .annotations import choose_delimiter, unwritable, write_annotations, write_faults
 from .journal import Journal, fingerprint
 from .lists import Entry, Split, VideoLists, match_files
-from .probing import Probe, Settings, probe_all, probe_video
+from .probing import Settings, probe_all
 from .video_files import locate_videos, printable
 
 JOURNAL = "probes.jsonl"
@@ -49,10 +49,7 @@ class Report(NamedTuple):
     warnings: tuple[str, ...]  # what is odd about the lists
 
 
-def prepare(
-    lists: VideoLists, out: Path, settings: Settings, match: Match = match_files,
-    probe: Callable[[str], Probe] = probe_video,
-) -> Report:  # fmt: skip
+def prepare(lists: VideoLists, out: Path, settings: Settings, match: Match = match_files) -> Report:
     """Find, probe and list the videos of a data set.
 
     Writes to ``out`` one annotation file for each split, ``missing.txt``, ``extra.txt``,
@@ -70,7 +67,7 @@ def prepare(
     faults = {video: reason for video in candidates if (reason := unwritable(video[1]))}
     writable = [video for video in candidates if video not in faults]
     journal = Journal(out / JOURNAL)
-    probes, probed = probe_all([places[video] for video in writable], journal, settings, probe)
+    probes, probed = probe_all([places[video] for video in writable], journal, settings)
     passing, flat = 0, []
     for video in writable:
         found, moved = probes[places[video]], places[video] != Path(*video)

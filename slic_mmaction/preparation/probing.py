@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -71,10 +71,7 @@ def probe_video(path: str) -> Probe:
 
 
 def probe_all(
-    paths: Iterable[Path],
-    journal: Journal,
-    settings: Settings,
-    probe: Callable[[str], Probe] = probe_video,
+    paths: Iterable[Path], journal: Journal, settings: Settings
 ) -> tuple[dict[Path, Probe], int]:
     """Probe videos in parallel, but for those that a journal has unchanged.
 
@@ -98,7 +95,9 @@ def probe_all(
         else:
             states[str(path)] = state
     with progress_bar("probing", total=len(states)) as advance:
-        for name, found in run_isolated(probe, states, settings.num_workers, settings.timeout):
+        for name, found in run_isolated(
+            probe_video, states, settings.num_workers, settings.timeout
+        ):
             if isinstance(found, Failure):
                 found = Probe(error=found.reason, transient=found.transient)
             if not found.transient:

@@ -48,11 +48,6 @@ def scan_folder(root: Path) -> tuple[list[str], Counter[str]]:
     return sorted(found), others
 
 
-def find_videos(root: Path) -> list[str]:
-    """The videos of :func:`scan_folder`."""
-    return scan_folder(root)[0]
-
-
 def locate_videos(root: Path, quarantine: Path | None) -> tuple[dict[str, Path], Counter[str]]:
     """Where the videos of :func:`scan_folder` lie, with those that were moved to the quarantine.
 
@@ -64,7 +59,7 @@ def locate_videos(root: Path, quarantine: Path | None) -> tuple[dict[str, Path],
         if root.resolve() in (quarantine.resolve(), *quarantine.resolve().parents):
             raise ValueError(f"The quarantine {quarantine} lies within {root}; name another.")
         moved = quarantine / root.name
-        for path in find_videos(moved) if moved.is_dir() else ():
+        for path in scan_folder(moved)[0] if moved.is_dir() else ():
             places.setdefault(path, moved / path)  # in both places: it was downloaded again
     return dict(sorted(places.items())), others
 

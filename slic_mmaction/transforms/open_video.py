@@ -53,7 +53,9 @@ class OpenVideo(BaseTransform):
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
-        """Open the sample's video."""
+        """Open the sample's video; a sample that is an ``array`` of frames has none."""
+        if "array" in results:
+            return results
         reader = self.open(results)
         results["video_reader"] = reader
         results["total_frames"] = reader.num_frames

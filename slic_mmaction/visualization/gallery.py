@@ -16,8 +16,8 @@ from .figure_file import save_figure
 
 # Okabe and Ito's green and vermilion, which colour-blind readers tell apart.
 _HIT, _MISS, _QUERY = "#009E73", "#D55E00", "#333333"
-# Frames of a video: a motion does not show in one.
-_FRAMES = 3
+# Frames of a video, since a motion does not show in one, and each one's pixels.
+_FRAMES, _WIDTH, _HEIGHT = 3, 112, 84
 
 
 def retrieval_gallery(
@@ -25,47 +25,37 @@ def retrieval_gallery(
     neighbor_paths: Sequence[Sequence[str]],
     hits: np.ndarray,
     similarities: np.ndarray,
+    query_names: Sequence[str],
+    neighbor_names: Sequence[Sequence[str]],
+    title: str,
     out_path: str | Path,
-    title: str = "",
-    query_names: Sequence[str] | None = None,
-    neighbor_names: Sequence[Sequence[str]] | None = None,
 ) -> Path:
     """Draw each query and, to its right, its nearest gallery videos.
 
     The frame around a neighbour, and the sign below, say whether it is of the query's class.
 
     Args:
-        query_paths: Q video files or frame folders.
+        query_paths: Q >= 1 video files or frame folders.
         neighbor_paths: Q rows of k, nearest first.
         hits: (Q, k) bool, whether of the same class.
         similarities: (Q, k) float, written below each neighbour.
-        out_path: The PNG, which is returned.
+        query_names: Q class names.
+        neighbor_names: Q rows of k class names.
         title: Above the picture.
-        query_names: Q class names. Defaults to file names.
-        neighbor_names: Q rows of k class names. Defaults to file names.
+        out_path: The PNG, which is returned.
 
     Raises:
-        ValueError: If there is no query, or shapes do not agree.
         UnreadableVideoError: If a video cannot be read.
     """
-    shape = (len(query_paths), len(neighbor_paths[0]) if len(neighbor_paths) else 0)
-    given = (np.shape(neighbor_paths), np.shape(hits), np.shape(similarities))
-    if 0 in shape or any(other != shape for other in given):
-        raise ValueError(
-            "A gallery needs (queries, k) neighbours, hits and similarities, at least one of "
-            f"each, but got {len(query_paths)} queries and the shapes {given}."
-        )
-    rows, columns = shape[0], shape[1] + 1
+    rows, columns = len(query_paths), len(neighbor_paths[0]) + 1
     figure = Figure(figsize=(0.75 * _FRAMES * columns + 0.3, 1.0 * rows + 0.7))
     axes = figure.subplots(rows, columns, squeeze=False)
     for row, query in enumerate(query_paths):
-        name = query_names[row] if query_names is not None else Path(query).stem
-        _draw(axes[row, 0], query, _QUERY, name)
+        _draw(axes[row, 0], query, _QUERY, query_names[row])
         for rank, neighbor in enumerate(neighbor_paths[row]):
-            name = neighbor_names[row][rank] if neighbor_names is not None else Path(neighbor).stem
-            hit = bool(hits[row][rank])
-            note = f"{'✓' if hit else '✗'} {similarities[row][rank]:.2f}  "
-            _draw(axes[row, rank + 1], neighbor, _HIT if hit else _MISS, name, note)
+            colour, sign = (_HIT, "✓") if hits[row][rank] else (_MISS, "✗")
+            note = f"{sign} {similarities[row][rank]:.2f}  "
+            _draw(axes[row, rank + 1], neighbor, colour, neighbor_names[row][rank], note)
     for column, axis in enumerate(axes[0]):
         axis.set_title("query" if column == 0 else f"nearest {column}", fontsize=10)
     figure.suptitle(title, fontsize=11)
@@ -84,31 +74,28 @@ def _draw(axis: Axes, path: str, colour: str, name: str, note: str = "") -> None
     axis.set_xlabel(note + short, fontsize=9, color=colour, labelpad=4)
 
 
-def video_strip(
-    path: str | Path, num_frames: int = _FRAMES, tile: tuple[int, int] = (112, 84)
-) -> np.ndarray:
+def video_strip(path: str | Path) -> np.ndarray:
     """Evenly spaced frames of a video side by side, for a glimpse of its motion.
 
     Args:
         path: A video file, or a folder of its frames as images.
-        num_frames: Number of frames.
-        tile: Width and height in pixels into which each frame is fitted, with its aspect ratio.
 
     Returns:
-        (height, num_frames * width, 3) uint8, RGB.
+        (84, 3 * 112, 3) uint8, RGB; frames are fitted in with their aspect ratio.
 
     Raises:
         UnreadableVideoError: If no frame can be read.
     """
     with closing(open_reader(str(path))) as reader:
         # Middles of equal parts: first and last frames are often black.
-        chosen = (np.arange(num_frames) + 0.5) * reader.num_frames / num_frames
-        strip = np.full((tile[1], num_frames * tile[0], 3), 255, dtype=np.uint8)
-        for number, frame in enumerate(reader.frames(chosen)):
-            height, width = frame.shape[:2]
-            scale = min(tile[0] / width, tile[1] / height)
-            size = (max(1, round(width * scale)), max(1, round(height * scale)))
-            left, top = number * tile[0] + (tile[0] - size[0]) // 2, (tile[1] - size[1]) // 2
-            small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-            strip[top : top + size[1], left : left + size[0]] = small
+        chosen = (np.arange(_FRAMES) + 0.5) * reader.num_frames / _FRAMES
+        frames = reader.frames(chosen)
+    strip = np.full((_HEIGHT, _FRAMES * _WIDTH, 3), 255, dtype=np.uint8)
+    for number, frame in enumerate(frames):
+        height, width = frame.shape[:2]
+        scale = min(_WIDTH / width, _HEIGHT / height)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        left, top = number * _WIDTH + (_WIDTH - size[0]) // 2, (_HEIGHT - size[1]) // 2
+        small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        strip[top : top + size[1], left : left + size[0]] = small
     return strip

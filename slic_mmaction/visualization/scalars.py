@@ -16,19 +16,17 @@ def read_scalars(path: str | Path) -> Series:
     number of finished epochs as ``step``.
 
     Args:
-        path: A ``scalars.json``, or a work directory, in which each start of
-            a run left one. Of two starts that logged an epoch the later counts.
+        path: A ``scalars.json``, or a work directory, in which each start of a run left one. Of
+            two starts that logged an epoch the later counts.
 
     Returns:
-        For each name, value by epoch, in order. A last line
-        that is not complete does not count.
+        For each name, value by epoch, in order. A last line that is not complete does not count.
 
     Raises:
-        ValueError: If there is no such file, or a line of it is no record.
+        ValueError: If there is no such file.
     """
     path = Path(path)
-    files = sorted(path.glob("*/vis_data/scalars.json")) if path.is_dir() else [path]
-    files = [file for file in files if file.is_file()]
+    files = [path] if path.is_file() else sorted(path.glob("*/vis_data/scalars.json"))
     if not files:
         raise ValueError(
             f"There is no scalars.json at {path}: give that file or a work directory of a run "
@@ -46,15 +44,9 @@ def _read_file(file: Path) -> Series:
     lines = file.read_text().splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines.pop()  # being written just now, or cut off by a kill
-    for number, line in enumerate(lines, start=1):
-        try:
-            record = json.loads(line)
-            epoch = record["epoch"] if "epoch" in record else record["step"]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"Line {number} of {file} is not a record with an epoch or step; "
-                "was the file cut off or edited? Remove the line."
-            ) from error
+    for line in lines:
+        record = json.loads(line)
+        epoch = record["epoch"] if "epoch" in record else record["step"]
         for name, value in record.items():
             if isinstance(value, (int, float)) and name not in ("epoch", "step", "iter"):
                 collected.setdefault(name, {}).setdefault(epoch, []).append(float(value))

@@ -8,15 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from slic_mmaction.checkpoints import (
-    FORMATS,
     check_r3d18,
     convert_checkpoint,
     convert_keys,
@@ -71,33 +68,21 @@ def test_the_authors_weights_give_the_authors_embeddings_and_go_back(golden, aut
     assert (back["epoch"], back["best_prec1"]) == (31, 0.25)
 
 
-def torchvision_shapes() -> dict[str, tuple[int, ...]]:
-    """Convolutions of torchvision's r3d_18, 8 channels wide; each with its norm's name after it."""
-    shapes: dict[str, tuple[int, ...]] = {"stem.0 stem.1": (8, 3, 3, 7, 7)}
-    channels = 8
-    for stage, out in enumerate((8, 16, 32, 64), start=1):
-        for block in (f"layer{stage}.{b}" for b in range(2)):
-            shapes[f"{block}.conv1.0 {block}.conv1.1"] = (out, channels, 3, 3, 3)
-            shapes[f"{block}.conv2.0 {block}.conv2.1"] = (out, out, 3, 3, 3)
-            if channels != out:
-                shapes[f"{block}.downsample.0 {block}.downsample.1"] = (out, channels, 1, 1, 1)
-            channels = out
-    return shapes
+def torchvision_network() -> nn.Module:
+    cfg = slim("r3d18_classifier.py", num_classes=5)
+    cfg.backbone.conv1_kernel = (3, 7, 7)
+    return MODELS.build(cfg).eval()
 
 
 @pytest.fixture
 def torchvision() -> State:
-    """Random weights with the names and shapes of torchvision's r3d_18."""
+    """Random weights of torchvision's r3d_18, 8 channels wide."""
     generator = torch.Generator().manual_seed(0)
-    state: State = {}
-    for names, shape in torchvision_shapes().items():
-        convolution, norm = names.split()
-        state[f"{convolution}.weight"] = 0.1 * torch.randn(shape, generator=generator)
-        for part, low in dict(weight=0.5, bias=-0.5, running_mean=-0.5, running_var=0.5).items():
-            state[f"{norm}.{part}"] = low + torch.rand(shape[0], generator=generator)
-        state[f"{norm}.num_batches_tracked"] = torch.tensor(7)
-    state["fc.weight"] = torch.randn((5, 64), generator=generator)
-    state["fc.bias"] = torch.randn(5, generator=generator)
+    state = convert_keys(torchvision_network().state_dict(), "mmaction", "torchvision")[0]
+    for name, value in state.items():
+        if value.ndim == 1:  # of a norm; a new one computes as if it were not there
+            value.copy_(0.5 + torch.rand(value.shape, generator=generator))
+        assert name.startswith(("stem", "layer", "fc"))
     return state
 
 
@@ -122,9 +107,7 @@ def torchvision_logits(state: State, clips: Tensor) -> Tensor:
 
 def test_torchvisions_weights_give_torchvisions_logits(torchvision) -> None:
     checkpoint, _ = convert_checkpoint(torchvision, "mmaction")
-    cfg = slim("r3d18_classifier.py", num_classes=5)
-    cfg.backbone.conv1_kernel = (3, 7, 7)
-    model = MODELS.build(cfg).eval()
+    model = torchvision_network()
     model.load_state_dict(checkpoint["state_dict"], strict=True)
     clips = torch.randn(2, 3, 8, 24, 32, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
@@ -136,15 +119,15 @@ def test_torchvisions_weights_give_torchvisions_logits(torchvision) -> None:
 
 
 def test_what_torchvision_has_no_room_for(authors, torchvision) -> None:
-    with pytest.raises(ValueError, match=r"stem\.0\.weight of shape \(64, 3, 3, 7, 7\).*7, 7, 7"):
+    with pytest.raises(ValueError, match=r"stem\.0\.weight has .* but \(64, 3, 3, 7, 7\) in"):
         convert_checkpoint(authors, "torchvision", backbone_only=True)
     with pytest.raises(ValueError, match=r"9 of 129 .*bn_proj\.bias.*--backbone-only"):
         convert_checkpoint(authors, "torchvision")
     deeper = {**torchvision, "layer1.2.conv1.0.weight": torchvision["layer1.1.conv1.0.weight"]}
-    with pytest.raises(ValueError, match=r"no convolution layer1\.2\.conv1\.0\.weight"):
+    with pytest.raises(ValueError, match=r"layer1\.2\.conv1\.0\.weight has .* none in torchvision"):
         check_r3d18(deeper, width=8)
     del torchvision["layer3.0.downsample.0.weight"]
-    with pytest.raises(ValueError, match=r"layer3\.0\.downsample\.0\.weight .* is missing"):
+    with pytest.raises(ValueError, match=r"layer3\.0\.downsample\.0\.weight has the shape none in"):
         check_r3d18(torchvision, width=8)
 
 
@@ -215,7 +198,7 @@ def test_the_network_computes_what_videomaes_encoder_computes(videomae) -> None:
         torch.testing.assert_close(vit(clip), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_there_is_no_way_from_videomae_but_its_backbone_to_ours(videomae) -> None:
+def test_only_videomaes_backbone_converts_and_only_to_ours(videomae) -> None:
     with pytest.raises(ValueError, match="leave the head out with --backbone-only"):
         convert_checkpoint({"model": videomae}, "mmaction")
     with pytest.raises(ValueError, match="have no counterpart among authors names"):
@@ -249,10 +232,6 @@ def test_unknown_names_are_refused(authors) -> None:
         ({"state_dict": {}}, "holds no weights"),
         ({"epoch": 1, "conv1.weight": torch.ones(1)}, "1 of 2 entries .* no tensors .first: epoch"),
         ({"state_dict": {"encoder.weight": torch.ones(1)}}, "are neither MMAction2's"),
-        (
-            {"state_dict": {"conv1.weight": torch.ones(1), "module.conv1.weight": torch.ones(1)}},
-            "both with and without 'module.'",
-        ),
     ],
 )
 def test_what_is_no_checkpoint_is_refused(checkpoint, sentence) -> None:
@@ -262,23 +241,19 @@ def test_what_is_no_checkpoint_is_refused(checkpoint, sentence) -> None:
         convert_checkpoint(checkpoint, "timm")
 
 
-@settings(deadline=None, max_examples=50)
-@given(st.data())
-def test_names_survive_any_round_trip(data) -> None:
-    """Every name that one project can have comes back through ours."""
-    form = data.draw(st.sampled_from(FORMATS[1:]))
-    i, b, k = (data.draw(st.integers(1, n)) for n in (4, 40, 3))
-    p = data.draw(st.sampled_from(["weight", "bias", "running_mean", "running_var"]))
-    block = f"layer{i}.{b}"
-    if form == "authors":
-        names = ["conv1.weight", f"bn1.{p}", f"{block}.conv{k}.weight"]
-        names += [f"{block}.bn{k}.{p}", f"bn_proj.{p}", f"fc2.{p}"]
-    else:
-        names = ["stem.0.weight", f"stem.1.{p}", f"{block}.conv{k}.0.weight"]
-        names += [f"{block}.conv{k}.1.{p}", f"fc.{p}"]
-    names += [f"{block}.downsample.0.weight", f"{block}.downsample.1.{p}"]
-    state = {name: torch.tensor(float(n)) for n, name in enumerate(names)}
+@pytest.mark.parametrize(
+    ("form", "names"),
+    [
+        ("authors", "conv1.weight layer4.35.conv3.weight layer4.35.bn3.running_var"),
+        ("torchvision", "stem.0.weight layer4.35.conv3.0.weight layer4.35.conv3.1.running_var"),
+    ],
+)
+def test_bottlenecks_have_names_there_and_back(form: str, names: str) -> None:
+    state = {name: torch.tensor(float(n)) for n, name in enumerate(names.split())}
     assert detect_format(state) == form
     ours, renamed = convert_keys(state, form, "mmaction")
-    assert len(set(renamed.values())) == len(names) and detect_format(ours) == "mmaction"
-    assert convert_keys(ours, "mmaction", form)[0] == state
+    assert list(renamed.values())[1:] == [
+        "backbone.layer4.35.conv3.conv.weight",
+        "backbone.layer4.35.conv3.bn.running_var",
+    ]
+    assert detect_format(ours) == "mmaction" and convert_keys(ours, "mmaction", form)[0] == state

@@ -11,6 +11,8 @@ import pytest
 from slic_mmaction.decoding import UnreadableVideoError, open_reader
 from slic_mmaction.decoding.container import upright
 
+from .numbered_videos import numbers_of, write, write_streams
+
 pytest.importorskip("decord")
 STRAIGHT = [(x, 0, 0, y) for x, y in product((1, -1), repeat=2)]
 CROSSED = [(0, x, y, 0) for x, y in product((1, -1), repeat=2)]
@@ -31,9 +33,9 @@ def shown(stored: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
 
 @pytest.mark.parametrize("matrix", STRAIGHT + CROSSED)
 @pytest.mark.parametrize(("suffix", "size"), [("mp4", (80, 48)), ("mkv", (64, 48))])
-def test_turned_and_mirrored_videos_are_upright(make, tmp_path, suffix, size, matrix) -> None:
-    plain = make.video(tmp_path / f"plain.{suffix}", num_frames=5, size=size, codec="mpeg4")
-    phone = make.video(
+def test_turned_and_mirrored_videos_are_upright(tmp_path, suffix, size, matrix) -> None:
+    plain = write(tmp_path / f"plain.{suffix}", num_frames=5, size=size, codec="mpeg4")
+    phone = write(
         tmp_path / f"phone.{suffix}", num_frames=5, size=size, codec="mpeg4", matrix=matrix
     )
     for decoder in ("pyav", "decord"):
@@ -56,26 +58,26 @@ def test_a_matrix_that_is_none_or_in_between() -> None:
 @pytest.mark.parametrize(
     ("marks", "chosen"), [(["", "default"], 1), (["default", ""], 0), (["", "default", ""], 1)]
 )
-def test_the_default_stream_is_the_video(make, tmp_path: Path, marks, chosen: int) -> None:
-    path = make.streams(tmp_path / "v.mkv", marks)
+def test_the_default_stream_is_the_video(tmp_path: Path, marks, chosen: int) -> None:
+    path = write_streams(tmp_path / "v.mkv", marks)
     reader = open_reader(str(path), "pyav")
-    assert make.numbers(reader.frames([0, 4])) == [100 * chosen, 100 * chosen + 4]
+    assert numbers_of(reader.frames([0, 4])) == [100 * chosen, 100 * chosen + 4]
     assert reader.num_frames == 5
     with pytest.raises(UnreadableVideoError, match=r"v\.mkv has several video streams"):
         open_reader(str(path), "decord")
 
 
-def test_an_attached_picture_is_no_video(make, tmp_path: Path) -> None:
-    cover = make.streams(tmp_path / "cover.mp4", ["attached_pic", "default"])
-    alone = make.streams(tmp_path / "alone.mp4", ["attached_pic"])
+def test_an_attached_picture_is_no_video(tmp_path: Path) -> None:
+    cover = write_streams(tmp_path / "cover.mp4", ["attached_pic", "default"])
+    alone = write_streams(tmp_path / "alone.mp4", ["attached_pic"])
     for decoder in ("pyav", "decord"):
-        assert make.numbers(open_reader(str(cover), decoder).frames([0, 4])) == [100, 104]
+        assert numbers_of(open_reader(str(cover), decoder).frames([0, 4])) == [100, 104]
         with pytest.raises(UnreadableVideoError, match=r"alone\.mp4 has no video stream"):
             open_reader(str(alone), decoder)
 
 
-def test_an_unknown_codec_is_named(make, tmp_path: Path) -> None:
-    path = make.video(tmp_path / "v.avi", num_frames=3, codec="mpeg4")
+def test_an_unknown_codec_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "v.avi", num_frames=3, codec="mpeg4")
     path.write_bytes(path.read_bytes().replace(b"FMP4", b"ZZZZ"))
     for decoder in ("pyav", "decord"):
         with pytest.raises(UnreadableVideoError, match=r"v\.avi has a codec that"):

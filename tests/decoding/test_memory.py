@@ -13,6 +13,8 @@ import pytest
 
 from slic_mmaction.decoding import UnreadableVideoError, open_reader
 
+from .numbered_videos import write
+
 STATM = Path("/proc/self/statm")
 MEGABYTE = 2**20
 
@@ -27,8 +29,8 @@ def resident() -> int:
     ("suffix", "settings"),
     [("mp4", dict(options={"g": "8"})), ("avi", dict(codec="mpeg4", max_b_frames=2))],
 )
-def test_memory_stays_flat(make, tmp_path: Path, suffix: str, settings: dict) -> None:
-    video = make.video(tmp_path / f"v.{suffix}", num_frames=16, size=(320, 240), **settings)
+def test_memory_stays_flat(tmp_path: Path, suffix: str, settings: dict) -> None:
+    video = write(tmp_path / f"v.{suffix}", num_frames=16, size=(320, 240), **settings)
     broken = tmp_path / f"broken.{suffix}"
     broken.write_bytes(video.read_bytes()[:200])
 

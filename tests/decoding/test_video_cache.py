@@ -12,9 +12,11 @@ import pytest
 from slic_mmaction.decoding import open_reader
 from slic_mmaction.decoding.video_cache import ArrayReader, CachedFrames, ShrunkReader, VideoCache
 
+from .numbered_videos import write
 
-def test_a_whole_video_is_its_frames_resized(make, tmp_path: Path) -> None:
-    path = str(make.video(tmp_path / "v.mp4", num_frames=20))
+
+def test_a_whole_video_is_its_frames_resized(tmp_path: Path) -> None:
+    path = str(write(tmp_path / "v.mp4", num_frames=20))
     reader = ShrunkReader(open_reader(path), 24)
     whole = reader.read_all()
     frames = open_reader(path).frames(range(20))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from pathlib import Path
 
@@ -65,19 +64,6 @@ def test_frames_a_little_beyond_the_end_repeat_the_last(stored: Path) -> None:
     np.testing.assert_array_equal(last, beyond)
     with pytest.raises(ValueError, match="has the flow of 20 frames, but frame 29 is wanted"):
         read_flow(stored, [28])
-
-
-def test_interrupted_writing_leaves_nothing(tmp_path: Path) -> None:
-    def breaks():
-        yield smooth_flow(1)[0]
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_flow(tmp_path / "v.flow.zip", breaks(), SETTINGS)
-    assert os.listdir(tmp_path) == []
-    write_flow(tmp_path / "v.flow.zip", smooth_flow(2), SETTINGS)
-    assert os.listdir(tmp_path) == ["v.flow.zip"]
-    assert len(read_flow(tmp_path / "v.flow.zip", [0, 1])) == 2
 
 
 def test_damaged_and_missing_files(stored: Path, tmp_path: Path) -> None:

@@ -15,15 +15,17 @@ from slic_mmaction.preparation.prepare import prepare
 from slic_mmaction.preparation.probing import Probe, Settings
 from slic_mmaction.preparation.summary import conclude
 
+from .conftest import write_video
+
 ONE = Settings(num_workers=1)
 SOUND = ["brush hair/#1 & ü.avi", "brush hair/b.avi", "wave/c.avi", "wave/d.avi", "wave/e.avi"]
 
 
 @pytest.fixture
-def videos(tmp_path: Path, make, broken) -> Path:
+def videos(tmp_path: Path, broken) -> Path:
     """Five sound videos, eight broken ones, one of no list, and a text."""
     root = tmp_path / "videos"
-    first = make.video(root / SOUND[0])
+    first = write_video(root / SOUND[0])
     for name in (*SOUND[1:], "wave/unlisted.avi"):
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(first, root / name)
@@ -80,7 +82,7 @@ def test_every_video_is_accounted_for(lists, videos: Path, broken, tmp_path: Pat
     assert lenient.probed == 0 and lenient.usable > 4
 
 
-def test_broken_videos_are_moved_if_asked_for(lists, videos, make, broken, tmp_path: Path) -> None:
+def test_broken_videos_are_moved_if_asked_for(lists, videos, broken, tmp_path: Path) -> None:
     settings = Settings(1, quarantine=tmp_path / "bad")
     report = prepare(lists, tmp_path / "out", settings)
     moved = sorted(path.relative_to(tmp_path / "bad") for path in report.faults)
@@ -94,7 +96,7 @@ def test_broken_videos_are_moved_if_asked_for(lists, videos, make, broken, tmp_p
     assert any("move it back" in reason for reason in lenient.faults.values())
     with pytest.raises(ValueError, match=r"bad lies within .*videos"):
         prepare(lists, tmp_path / "out", Settings(1, quarantine=videos / "bad"))
-    make.video(videos / "replacement" / "bad_half.avi")
+    write_video(videos / "replacement" / "bad_half.avi")
     again = prepare(lists, tmp_path / "out", settings)
     assert "replacement/bad_half.avi\t1\n" in (tmp_path / "out" / "train.txt").read_text()
     assert (again.probed, again.usable) == (1, report.usable + 1)
@@ -103,8 +105,13 @@ def test_broken_videos_are_moved_if_asked_for(lists, videos, make, broken, tmp_p
 def test_stopped_run_goes_on_where_it_was(lists, tmp_path, monkeypatch, capsys) -> None:
     """Nothing is written before all is known; what may pass is said, and tried again."""
 
+    def probe(path: str) -> Probe:
+        if path.endswith("d.avi"):
+            return Probe(error="took longer than 60 s", transient=True)
+        return Probe(30, 30, flat=path.endswith("b.avi")) if "bad" not in path else Probe(error="x")
+
     def run(stop_at: int):
-        def serial(probe, paths, workers, timeout):
+        def serial(_, paths, workers, timeout):
             for count, path in enumerate(paths):
                 if count == stop_at:
                     raise KeyboardInterrupt
@@ -112,18 +119,13 @@ def test_stopped_run_goes_on_where_it_was(lists, tmp_path, monkeypatch, capsys) 
 
         return serial
 
-    def probe(path: str) -> Probe:
-        if path.endswith("d.avi"):
-            return Probe(error="took longer than 60 s", transient=True)
-        return Probe(30, 30, flat=path.endswith("b.avi")) if "bad" not in path else Probe(error="x")
-
     monkeypatch.setattr(probing, "run_isolated", run(3))
     with pytest.raises(KeyboardInterrupt):
-        prepare(lists, tmp_path / "out", ONE, probe=probe)
+        prepare(lists, tmp_path / "out", ONE)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["probes.jsonl"]
     monkeypatch.setattr(probing, "run_isolated", run(-1))
-    whole = prepare(lists, tmp_path / "whole", ONE, probe=probe)
-    report = prepare(lists, tmp_path / "out", Settings(1, quarantine=tmp_path), probe=probe)
+    whole = prepare(lists, tmp_path / "whole", ONE)
+    report = prepare(lists, tmp_path / "out", Settings(1, quarantine=tmp_path))
     assert report.probed == whole.probed - 3 and (report.usable, report.passing) == (3, 1)
     assert [path.name for path in report.flat] == ["b.avi"]
     configs = Path(__file__).parents[2] / "configs"
@@ -134,4 +136,4 @@ def test_stopped_run_goes_on_where_it_was(lists, tmp_path, monkeypatch, capsys) 
     assert (tmp_path / "videos" / "wave" / "d.avi").is_file()  # is not moved
     for name in ("train.txt", "val.txt", "missing.txt", "extra.txt"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    assert prepare(lists, tmp_path / "out", ONE, probe=probe).probed == 1
+    assert prepare(lists, tmp_path / "out", ONE).probed == 1

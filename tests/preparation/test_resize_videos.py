@@ -11,6 +11,8 @@ import pytest
 
 from slic_mmaction.decoding import open_reader
 
+from .conftest import write_video
+
 FFMPEG = shutil.which("ffmpeg")
 NO_FFMPEG = pytest.mark.skipif(FFMPEG is None, reason="no ffmpeg")
 TIMES = np.cumsum(np.random.default_rng(0).integers(20, 120, 40)).tolist()
@@ -29,7 +31,7 @@ def pictures(path: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize("program", [None, pytest.param(FFMPEG, marks=NO_FFMPEG)])
-def test_sides_frames_times_and_turns(tool, make, tmp_path: Path, program) -> None:
+def test_sides_frames_times_and_turns(tool, tmp_path: Path, program) -> None:
     def resize(source: Path, side: int, upscale: bool = False) -> Path:
         target = tmp_path / "out" / "x.mp4"
         scaling = tool.Scaling(side, upscale, crf=4)
@@ -41,15 +43,15 @@ def test_sides_frames_times_and_turns(tool, make, tmp_path: Path, program) -> No
         ((160, 120), 64, False, (86, 64)), ((120, 160), 65, False, (64, 86)),
         ((99, 75), 256, False, (98, 74)), ((96, 64), 128, True, (192, 128)),
     ]):  # fmt: skip
-        source = make.video(tmp_path / f"in #&ü%d{i}.mp4", 12, size)
+        source = write_video(tmp_path / f"in #&ü%d{i}.mp4", 12, size)
         assert pictures(resize(source, side, upscale)).shape == (12, height, width, 3)
 
-    source = make.video(tmp_path / "in.avi", 40)
+    source = write_video(tmp_path / "in.avi", 40)
     before, after = pictures(source), pictures(resize(source, 64))
     assert np.abs(before - after).mean() < 2 < 4 < np.abs(before[1:] - after[:-1]).mean()
 
     for suffix in (".mp4", ".mkv"):
-        target = resize(make.video(tmp_path / f"v{suffix}", 40, milliseconds=TIMES), 32)
+        target = resize(write_video(tmp_path / f"v{suffix}", 40, milliseconds=TIMES), 32)
         with av.open(str(target)) as file:
             assert [stream.type for stream in file.streams] == ["video"]
             frames = list(file.decode(video=0))
@@ -58,7 +60,7 @@ def test_sides_frames_times_and_turns(tool, make, tmp_path: Path, program) -> No
         assert [i for i, frame in enumerate(frames) if frame.key_frame] == [0, 16, 32]
 
     for a, b in ((0, 1), (0, -1), (-1, 0)):  # as phones note their turn: ISO 14496-12, 8.3.2
-        source = make.video(tmp_path / "phone.mp4", 6)
+        source = write_video(tmp_path / "phone.mp4", 6)
         content = bytearray(source.read_bytes())
         at = content.index(b"tkhd") + 44
         turn = struct.pack(">9i", a << 16, b << 16, 0, -b << 16, a << 16, 0, 0, 0, 1 << 30)
@@ -69,7 +71,7 @@ def test_sides_frames_times_and_turns(tool, make, tmp_path: Path, program) -> No
         assert np.abs(before[:, ::-1, ::-1] - after).mean() > 20
 
 
-def test_what_cannot_be_resized_leaves_nothing_behind(tool, make, tmp_path, monkeypatch) -> None:
+def test_what_cannot_be_resized_leaves_nothing_behind(tool, tmp_path, monkeypatch) -> None:
     source, target = tmp_path / "in.avi", tmp_path / "out" / "x.mp4"
 
     def fails(error: type[Exception], message: str, program: str | None = None) -> None:
@@ -81,8 +83,8 @@ def test_what_cannot_be_resized_leaves_nothing_behind(tool, make, tmp_path, monk
 
     source.write_text("broken")
     fails(ValueError, "cannot be opened")
-    make.video(source)
-    shorter = make.video(tmp_path / "shorter.mp4", 11)
+    write_video(source)
+    shorter = write_video(tmp_path / "shorter.mp4", 11)
     monkeypatch.setattr(tool, "resize_by_pyav", lambda _, part, __: shutil.copy(shorter, part))
     fails(ValueError, "12 frames became 11")
     program = tmp_path / "ffmpeg"
@@ -97,9 +99,9 @@ def test_what_cannot_be_resized_leaves_nothing_behind(tool, make, tmp_path, monk
         fails(error, message, str(program))
 
 
-def test_folder_is_done_once(tool, make, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_folder_is_done_once(tool, tmp_path: Path, monkeypatch, capsys) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
-    shutil.copy(make.video(source / "a b" / "1.avi"), source / "3.avi")
+    shutil.copy(write_video(source / "a b" / "1.avi"), source / "3.avi")
     (source / "half.avi").write_text("broken")
     (source / "gone.avi").symlink_to(tmp_path / "nowhere.avi")
     monkeypatch.setattr(tool.shutil, "which", lambda name: None)
@@ -120,7 +122,7 @@ def test_folder_is_done_once(tool, make, tmp_path: Path, monkeypatch, capsys) ->
 
     (out / "3.mp4").unlink()
     (source / "gone.avi").unlink()
-    make.video(source / "half.avi")
+    write_video(source / "half.avi")
     code, said = run()
     assert code == 0 and "resized now: 2 (by PyAV), before: 1, failed: 0" in said
     with pytest.raises(ValueError, match=r"'short_side': 32.*'short_side': 48.*another folder"):

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
 from slic_mmaction.clustering import KMeans, finch
 
-SOURCE = Path(__file__).parents[2] / "tools" / "analysis" / "cluster_embeddings.py"
-
-
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("cluster_embeddings", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+TOOL = "analysis/cluster_embeddings.py"
 
 
 @pytest.fixture
@@ -29,7 +18,7 @@ def call(tool, monkeypatch, capsys):
     """Run the tool's main with these arguments; returns exit code, stdout and stderr."""
 
     def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", [SOURCE.name, *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", ["cluster_embeddings.py", *map(str, arguments)])
         code = 0
         try:
             tool.main()
@@ -62,18 +51,15 @@ def row(said: str, name: str) -> list[str]:
     return next([cell.strip() for cell in cells[1:]] for cells in lines if cells[0].strip() == name)
 
 
-def test_finch_from_the_command_line(files, points, tmp_path: Path) -> None:
-    command = [sys.executable, SOURCE, files[0], "--labels", files[1], "--out", tmp_path / "l.npy"]
-    done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, timeout=120, cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+def test_finch_by_default(call, files, points, tmp_path: Path) -> None:
+    code, said, _ = call(files[0], "--labels", files[1], "--out", tmp_path / "l.npy")
+    assert code == 0
     labels = np.load(tmp_path / "l.npy")
     expected = finch(points[0]).labels[:, 0]
     np.testing.assert_array_equal(labels, expected)
     assert labels.dtype == np.int64
-    assert row(done.stdout, "clusters")[0] == str(expected.max() + 1)
-    assert row(done.stdout, "points")[0] == "300" and row(done.stdout, "purity")[0] == "1.0000"
+    assert row(said, "clusters")[0] == str(expected.max() + 1)
+    assert row(said, "points")[0] == "300" and row(said, "purity")[0] == "1.0000"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["classes.npy", "emb.npy", "l.npy"]
 
 
@@ -108,7 +94,7 @@ def test_every_method_runs(call, files, method, options) -> None:
 
 
 def test_histogram_and_its_table(call, files, tmp_path: Path) -> None:
-    picture = tmp_path / "pictures" / "sizes.png"
+    picture, before = tmp_path / "pictures" / "sizes.png", files[0].read_bytes()
     _, said, _ = call(
         files[0], "--method", "kmeans", "--num-clusters", 12, "--histogram", picture
     )  # fmt: skip
@@ -116,9 +102,27 @@ def test_histogram_and_its_table(call, files, tmp_path: Path) -> None:
     sizes = np.bincount(np.load(files[0].with_name("emb.kmeans.npy")))
     count, bar = row(said, "of size 16-31")
     assert int(count) == ((sizes >= 16) & (sizes < 32)).sum() and bar.startswith("█")
+    assert files[0].read_bytes() == before
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float64", ">f4", "int32"])
+def test_bars_show_clusters_and_the_share_of_points(tool, tmp_path: Path, monkeypatch) -> None:
+    drawn = []
+    monkeypatch.setattr(tool, "save_figure", lambda figure, path: drawn.append(figure))
+    # Two singletons, one pair, one cluster of 9; three of 16 points are noise.
+    labels = np.repeat([0, 1, 2, 3, -1], [1, 1, 2, 9, 3])
+    for case in (labels, np.full(4, -1)):
+        tool.size_report(case, tmp_path / "x.png", "my title")
+    upper, lower = drawn[0].axes
+    assert [bar.get_height() for bar in upper.patches] == [2, 1, 0, 1, 0]
+    shares = [bar.get_height() for bar in lower.patches]
+    assert shares == pytest.approx([12.5, 12.5, 0, 56.25, 18.75])
+    names = [text.get_text() for text in lower.get_xticklabels()]
+    assert names == ["1", "2-3", "4-7", "8-15", "noise"]
+    assert drawn[0].get_suptitle() == "my title\n16 points, 4 clusters, 3 noise"
+    assert [bar.get_height() for bar in drawn[1].axes[1].patches] == [100]
+
+
+@pytest.mark.parametrize("dtype", ["float16", ">f4", "int32"])
 def test_other_types_of_numbers(call, tmp_path: Path, dtype) -> None:
     rng = np.random.default_rng(0)
     grid = rng.integers(-9, 10, (40, 6))
@@ -129,49 +133,24 @@ def test_other_types_of_numbers(call, tmp_path: Path, dtype) -> None:
     )
 
 
-def test_the_input_is_not_changed(call, files) -> None:
-    before = files[0].read_bytes()
-    call(files[0], "--method", "spherical-kmeans", "--num-clusters", 5)
-    call(files[0])
-    assert files[0].read_bytes() == before
+BROKEN = {
+    "vector": (np.zeros(4), "holds float64 of shape (4,), but it needs embeddings of shape (N, D)"),
+    "empty": (np.zeros((0, 8)), "of shape (0, 8)"),
+    "objects": (np.array([[1, "a"]], dtype=object), "Python objects"),
+    "complex": (np.zeros((3, 2), dtype=complex), "holds complex128"),
+    "nan": (np.array([[1.0, 2.0], [np.nan, 3.0]]), "1 of 2 embeddings have NaN or Inf, the first"),
+    "missing": (None, "There is no file"),
+    "text": (b"0.1, 0.2\n0.3, 0.4\n", "write it by numpy.save"),
+}
 
 
-def broken_inputs(points: np.ndarray) -> dict[str, np.ndarray]:
-    with_nan = points.copy()
-    with_nan[7, 3] = np.nan
-    return {
-        "nan": with_nan,
-        "vector": np.zeros(4),
-        "empty": np.zeros((0, 8)),
-        "objects": np.array([[1, "a"]], dtype=object),
-        "complex": np.zeros((3, 2), dtype=complex),
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("nan", "1 of 300 embeddings have NaN or Inf, the first in row 7"),
-        ("vector", "holds float64 of shape (4,), but it needs embeddings of shape (N, D)"),
-        ("empty", "of shape (0, 8)"),
-        ("objects", "Python objects"),
-        ("complex", "holds complex128"),
-        ("missing", "There is no file"),
-        ("text", "write it by numpy.save"),
-        ("cut", "write it by numpy.save"),
-    ],
-)
-def test_bad_embeddings_are_one_sentence_and_exit_code_2(
-    call, points, files, tmp_path: Path, name, said
-) -> None:
-    path = tmp_path / f"{name}.npy"
-    arrays = broken_inputs(points[0])
-    if name in arrays:
-        np.save(path, arrays[name], allow_pickle=True)
-    elif name == "text":
-        path.write_text("0.1, 0.2\n0.3, 0.4\n")
-    elif name == "cut":
-        path.write_bytes(files[0].read_bytes()[:9000])
+@pytest.mark.parametrize("name", BROKEN)
+def test_bad_embeddings_are_one_sentence_and_exit_code_2(call, tmp_path: Path, name: str) -> None:
+    path, (content, said) = tmp_path / f"{name}.npy", BROKEN[name]
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        np.save(path, content, allow_pickle=True)
     code, _, err = call(path)
     assert code == 2 and said in err.splitlines()[-1], err
     assert name in err or name == "nan"

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -16,15 +14,8 @@ from slic_mmaction.evaluation import load_features
 
 pytestmark = pytest.mark.slow
 
-SOURCE = Path(__file__).parents[2] / "tools" / "extract_features.py"
-
-
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("extract_features", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+TOOL = "extract_features.py"
+TINY_FINETUNE = Path(__file__).parents[1] / "data" / "tiny_finetune.py"
 
 
 @pytest.fixture
@@ -72,19 +63,14 @@ def test_query_and_gallery(call, inputs, tmp_path: Path, capsys) -> None:
 def test_any_recognizer_and_any_dataset(call, inputs, tmp_path: Path, video_set: Path) -> None:
     cfg = Config.fromfile(inputs[0])
     cfg.model.cls_head = dict(type="I3DHead", num_classes=2, in_channels=32)
+    pipeline = Config.fromfile(TINY_FINETUNE).pipeline
+    pipeline[1].num_clips = 3
     cfg.test_dataloader.dataset = dict(
         type="VideoDataset",
         ann_file=str(video_set / "test.txt"),
         data_prefix=dict(video=str(video_set)),
         test_mode=True,
-        pipeline=[
-            dict(type="OpenVideo"),
-            dict(type="SampleFrames", clip_len=4, num_clips=3, test_mode=True),
-            dict(type="DecodeFrames"),
-            dict(type="Resize", scale=(16, 16), keep_ratio=False),
-            dict(type="FormatShape", input_format="NCTHW"),
-            dict(type="PackActionInputs"),
-        ],
+        pipeline=pipeline,
     )
     cfg.dump(str(tmp_path / "stock.py"))
     torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), tmp_path / "stock.pth")

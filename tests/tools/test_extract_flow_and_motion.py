@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -15,7 +14,6 @@ import pytest
 
 from slic_mmaction.flow import (
     FlowSettings,
-    motion_boundary_histograms,
     read_flow,
     read_settings,
     sampled_flow,
@@ -23,7 +21,7 @@ from slic_mmaction.flow import (
 from slic_mmaction.preparation.workers import Failure
 from slic_mmaction.pseudo_labels.descriptors import Descriptors, read_descriptors, save_descriptors
 
-TOOLS = Path(__file__).parents[2] / "tools" / "data"
+from .conftest import TOOLS, load_tool
 
 
 def run_here(task, jobs, workers, timeout):
@@ -46,17 +44,14 @@ def stopped(task, jobs, workers, timeout):
 @pytest.fixture(params=["flow", "motion"])
 def tool(request, monkeypatch, tmp_path: Path, capsys) -> SimpleNamespace:
     """A tool whose worker processes are replaced by this one, run with options that are quick."""
-    source = TOOLS / f"extract_{request.param}.py"
-    spec = importlib.util.spec_from_file_location(source.stem, source)
-    module: ModuleType = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_tool(f"data/extract_{request.param}.py")
     monkeypatch.setattr(module, "run_isolated", run_here)
     flow = request.param == "flow"
     out = tmp_path / ("flow" if flow else "motion.npz")
 
     def call(*arguments: object, method: str = "dis") -> tuple[int, str, str]:
         options = ["--method", method] if flow else []
-        argv = [source.name, *map(str, arguments), "--out", str(out), *options]
+        argv = ["extract.py", *map(str, arguments), "--out", str(out), *options]
         monkeypatch.setattr(sys, "argv", argv)
         code = module.main()
         return code, *capsys.readouterr()
@@ -68,7 +63,7 @@ def tool(request, monkeypatch, tmp_path: Path, capsys) -> SimpleNamespace:
 
     report = out / "broken_videos.txt" if flow else tmp_path / "motion.broken_videos.txt"
     return SimpleNamespace(
-        module=module, call=call, out=out, done=done, report=report, is_flow=flow, source=source
+        module=module, call=call, out=out, done=done, report=report, is_flow=flow
     )
 
 
@@ -83,9 +78,13 @@ def test_annotation_file_then_the_other_videos(tool, video_set: Path) -> None:
     else:
         made = read_descriptors(tool.out)
         flow = sampled_flow(video_set / "test_2.mp4", **tool.module.SETTINGS)
-        np.testing.assert_array_equal(made.rows["test_2"], motion_boundary_histograms(flow))
+        expected = tool.module.motion_boundary_histograms(flow)
+        np.testing.assert_array_equal(made.rows["test_2"], expected)
     assert "8 videos done now, 4 before" in tool.call(video_set)[1]
     assert "0 videos done now, 12 before" in tool.call(video_set)[1]
+    if tool.is_flow:
+        stored.write_bytes(stored.read_bytes()[:-20])
+        assert "1 videos done now, 11 before" in tool.call(video_set)[1]
 
 
 def test_broken_videos_are_recorded_until_they_are_mended(tool, video_set, tmp_path) -> None:
@@ -129,14 +128,19 @@ def test_wrong_use_is_one_sentence(tool, video_set: Path, tmp_path: Path, monkey
     for arguments, sentence in (
         ([video_set / "none.txt"], "There is no annotation file or folder"),
         ([video_set / "test.txt"], "name the folder that its paths are relative to"),
-        ([video_set], "method dis instead of" if tool.is_flow else "was made with the settings"),
+        (
+            [video_set],
+            "method dis instead of farneback: choose"
+            if tool.is_flow
+            else "was made with the settings",
+        ),
         ([twins], "would both have" if tool.is_flow else "differ in nothing but the suffix"),
     ):
         code, _, said = tool.call(*arguments)
         assert code == 2 and sentence in said and said.count("\n") == 1
     wrong = ("--short-side 8", "--bound 0") if tool.is_flow else ("--out motion.txt",)
     for options in ("--workers 0", *wrong):
-        argv = [tool.source.name, str(video_set), "--out", str(tool.out), *options.split()]
+        argv = ["extract.py", str(video_set), "--out", str(tool.out), *options.split()]
         monkeypatch.setattr(sys, "argv", argv)
         with pytest.raises(SystemExit) as stop:
             tool.module.main()
@@ -164,7 +168,7 @@ def test_a_killed_run_has_kept_most(tool, video_set: Path, monkeypatch) -> None:
 @pytest.mark.slow
 def test_command_line_with_worker_processes(video_set: Path, tmp_path: Path) -> None:
     """Of motion, whose task is a function of the script itself."""
-    command = [sys.executable, TOOLS / "extract_motion.py", video_set, "--workers", "2"]
+    command = [sys.executable, TOOLS / "data" / "extract_motion.py", video_set, "--workers", "2"]
     command += ["--out", tmp_path / "m.npz"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr

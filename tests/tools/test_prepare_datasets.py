@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import shutil
 import signal
@@ -19,20 +18,17 @@ from mmengine.config import Config
 from slic_mmaction.datasets.videos import build_videos, true_labels
 from slic_mmaction.preparation.lists import Entry, VideoLists
 
+from .conftest import load_tool
+
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tools" / "data"
 SHARED_SPLITS = ROOT.parent / "shared" / "data" / "splits" / "ucf101"
 VIDEOS = Path("videos")
 
 
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, DATA / name / "prepare.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-UCF101, HMDB51, KINETICS, CUSTOM = map(load, ("ucf101", "hmdb51", "kinetics400", "custom"))
+UCF101, HMDB51, KINETICS, CUSTOM = (
+    load_tool(f"data/{name}/prepare.py") for name in ("ucf101", "hmdb51", "kinetics400", "custom")
+)
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean, stdev
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,16 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.runner import Runner
 
-SOURCE = Path(__file__).parents[2] / "tools" / "analysis" / "results.py"
+TOOL = "analysis/results.py"
 IIC = "retrieval/iic/R@1"
-
-
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("results_tool", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def trained(name: str = "slic", seed: int = 0, **fields: Any) -> dict[str, Any]:

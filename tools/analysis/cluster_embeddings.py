@@ -20,16 +20,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from mmaction.registry import TASK_UTILS
 from mmengine.config import DictAction
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from slic_mmaction.clustering.quality import cluster_quality, size_bins
+from slic_mmaction.clustering.quality import (
+    cluster_quality,
+    cluster_sizes,
+    size_bins,
+    size_histogram,
+)
 from slic_mmaction.durable_file import durable_file
 from slic_mmaction.progress import show_progress
-from slic_mmaction.visualization import size_report
+from slic_mmaction.visualization.figure_file import save_figure
 
 METHODS = {
     "finch": "FINCH",
@@ -42,6 +50,8 @@ METHODS = {
 # Options with a flag of their own; any other goes through --options.
 FLAGS = ("level", "num_clusters", "metric", "eps", "distance_threshold", "seed")
 BAR_WIDTH = 30
+# Okabe and Ito's blue and orange, which colour-blind readers tell apart.
+_CLUSTERS, _POINTS = "#0072B2", "#E69F00"
 
 
 def parse_args() -> argparse.Namespace:
@@ -133,6 +143,47 @@ def quality_table(labels: np.ndarray, true_labels: np.ndarray | None) -> Table:
         width = math.ceil(BAR_WIDTH * count / max(bins.values()))
         table.add_row(f"of size {name}", f"{count:,}", "█" * width)
     return table
+
+
+def size_report(labels: np.ndarray, out_path: Path, title: str) -> None:
+    """Draw the histogram of cluster sizes, in clusters and in points, below a title.
+
+    Many small clusters may hold few points: a clustering into one huge cluster and a thousand
+    pairs looks balanced by its number of clusters.
+    """
+    sizes = cluster_sizes(labels)
+    edges, counts = size_histogram(labels)
+    points = np.histogram(sizes, edges, weights=sizes)[0]
+    names = list(size_bins(labels))
+    noise = len(labels) - int(sizes.sum())
+    if noise:
+        names.append("noise")
+        counts, points = np.append(counts, 0), np.append(points, noise)
+    figure = Figure(figsize=(max(5.0, 0.75 * len(names) + 1), 5.4))
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    _bars(upper, names, counts, _CLUSTERS, [f"{count:,}" if count else "" for count in counts])
+    upper.set_title("clusters", fontsize=11)
+    upper.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    shares = 100 * points / len(labels)
+    _bars(lower, names, shares, _POINTS, [_percent(share) for share in shares])
+    lower.set_title("share of all points (%)", fontsize=11)
+    lower.set_xlabel("points in a cluster")
+    lower.tick_params(axis="x", labelrotation=45 if len(names) > 7 else 0)
+    summary = f"{len(labels):,} points, {len(sizes):,} clusters, {noise:,} noise"
+    figure.suptitle(f"{title}\n{summary}", fontsize=11)
+    figure.tight_layout()
+    save_figure(figure, out_path)
+
+
+def _percent(share: float) -> str:
+    return "<0.1" if 0 < share < 0.1 else f"{share:.1f}" if share else ""
+
+
+def _bars(axis: Axes, names: list[str], heights: np.ndarray, colour: str, notes: list[str]) -> None:
+    bars = axis.bar(names, heights, color=colour, width=0.85)
+    axis.bar_label(bars, notes, fontsize=8, padding=2)
+    axis.set_ylim(0, 1.15 * float(heights.max()) or 1)
+    axis.spines[["top", "right"]].set_visible(False)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -16,20 +16,81 @@ from __future__ import annotations
 import argparse
 import functools
 import math
+import os
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
-from slic_mmaction.flow import METHODS, FlowSettings, build_estimator
-from slic_mmaction.flow.extract import (
-    FlowJob,
-    add_video_arguments,
-    conclude,
-    extract,
-    plan,
-    remaining,
-    videos_asked_for,
+import cv2
+
+from slic_mmaction.decoding import UnreadableVideoError
+from slic_mmaction.flow import (
+    METHODS,
+    FlowSettings,
+    build_estimator,
+    read_settings,
+    relative_name,
+    stored_path,
+    video_flow,
+    write_flow,
 )
+from slic_mmaction.flow.extract import add_video_arguments, conclude, videos_asked_for
 from slic_mmaction.preparation.workers import Failure, run_isolated
 from slic_mmaction.progress import progress_bar
+
+Job = tuple[Path, Path]  # a video, and the flow file that it should have
+
+
+def plan(videos: Iterable[Path], video_root: Path, out: Path) -> list[Job]:
+    """Give each video a flow file of its own.
+
+    Raises:
+        ValueError: If two videos would share one, or a video is not below ``video_root``.
+    """
+    by_target: dict[Path, Path] = {}
+    for video in videos:
+        target = stored_path(out, os.path.splitext(relative_name(video, video_root))[0])
+        other = by_target.setdefault(target, video)
+        if other != video:
+            raise ValueError(
+                f"{other} and {video} would both have the flow file {target}: rename one of them."
+            )
+    return [(video, target) for target, video in by_target.items()]
+
+
+def remaining(jobs: Iterable[Job], settings: FlowSettings) -> list[Job]:
+    """The jobs whose flow file is missing or damaged.
+
+    Raises:
+        ValueError: If there is a flow file of other settings.
+    """
+    todo = []
+    for video, target in jobs:
+        present = read_settings(target)
+        if present is None:
+            todo.append((video, target))
+        elif present != settings:
+            wanted = vars(settings)
+            difference = " and ".join(
+                f"{name.replace('_', ' ')} {value} instead of {wanted[name]}"
+                for name, value in vars(present).items()
+                if value != wanted[name]
+            )
+            raise ValueError(
+                f"{target} was made with {difference}: choose another --out, or delete that folder."
+            )
+    return todo
+
+
+def extract(job: Job, settings: FlowSettings) -> str | None:
+    """Make one flow file with one thread; returns what is wrong with the video, or None."""
+    cv2.setNumThreads(1)
+    video, target = job
+    try:
+        write_flow(target, video_flow(video, settings.method, settings.short_side), settings)
+    except UnreadableVideoError as error:
+        return str(error)
+    return None
 
 
 def arguments() -> argparse.Namespace:
@@ -59,7 +120,7 @@ def arguments() -> argparse.Namespace:
     return args
 
 
-def run(jobs: list[FlowJob], settings: FlowSettings, workers: int) -> list[str]:
+def run(jobs: list[Job], settings: FlowSettings, workers: int) -> list[str]:
     """Extract in parallel; return a line ``path<TAB>reason`` for each video without flow."""
     broken = []
     task = functools.partial(extract, settings=settings)
@@ -68,7 +129,7 @@ def run(jobs: list[FlowJob], settings: FlowSettings, workers: int) -> list[str]:
         for job, result in run_isolated(task, jobs, workers, timeout=math.inf):
             reason = result.reason if isinstance(result, Failure) else result
             if reason is not None:
-                broken.append(f"{job.video}\t{reason}")
+                broken.append(f"{job[0]}\t{reason}")
             advance()
     return broken
 

@@ -6,19 +6,17 @@ A decoder's answer is judged by what can be seen in the picture, not by another 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import av
 import numpy as np
-import pytest
+
+from ..videos import RATE, encode
 
 BITS = 9
-RATE = 25
-Write = Callable[..., Path]
 
 
 def numbered(number: int, size: tuple[int, int]) -> np.ndarray:
@@ -46,49 +44,10 @@ def numbers_of(pictures: Iterable[np.ndarray]) -> list[int]:
 
 
 def write(
-    path: Path,
-    num_frames: int = 60,
-    codec: str = "libx264",
-    size: tuple[int, int] = (80, 48),
-    stamps: list[int] | None = None,
-    options: dict[str, str] | None = None,
-    pix_fmt: str = "yuv420p",
-    container_options: dict[str, str] | None = None,
-    matrix: tuple[int, int, int, int] | None = None,
-    **settings: Any,
+    path: Path, num_frames: int = 60, size: tuple[int, int] = (80, 48), **settings: Any
 ) -> Path:
-    """Encode numbered pictures, to be shown by a display matrix of (a, b, c, d).
-
-    ``settings`` are set on the codec context.
-    """
-    with av.open(str(path), "w", options=container_options or {}) as container:
-        stream = container.add_stream(codec, rate=RATE, options=options or {})
-        stream.width, stream.height = size
-        stream.pix_fmt = pix_fmt
-        stream.codec_context.time_base = Fraction(1, RATE)
-        if matrix is not None:
-            a, b, c, d = (value << 16 for value in matrix)
-            stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
-        for name, value in settings.items():
-            setattr(stream.codec_context, name, value)
-        for i in range(num_frames):
-            frame = av.VideoFrame.from_ndarray(numbered(i, size), format="rgb24")
-            frame.pts = i if stamps is None else stamps[i]
-            frame.time_base = Fraction(1, RATE)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
-
-
-def write_audio(path: Path) -> Path:
-    """Encode a moment of silence."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=16000, layout="mono")
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-        frame.sample_rate, frame.pts = 16000, 0
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
+    """Encode numbered pictures; more in :func:`encode`."""
+    return encode(path, (numbered(i, size) for i in range(num_frames)), **settings)
 
 
 def write_streams(path: Path, marks: list[str]) -> Path:
@@ -217,18 +176,3 @@ def join(parts: list[Path], path: Path) -> Path:
                         container.mux(copy)
                         count += 1
     return path
-
-
-@pytest.fixture(scope="session")
-def make() -> SimpleNamespace:
-    """The writers above, for tests, which cannot import this file."""
-    return SimpleNamespace(
-        video=write,
-        audio=write_audio,
-        streams=write_streams,
-        fields=write_fields,
-        packed=write_packed,
-        join=join,
-        numbers=numbers_of,
-        picture=numbered,
-    )
