@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import runpy
+import shlex
+import sys
 from pathlib import Path
 
 import mmaction
@@ -31,10 +33,15 @@ def stock_tool(name: str) -> Path:
 def run_stock_tool(name: str) -> None:
     """Run a tool of the installed MMAction2 with this process's command line.
 
-    Where it ends because another rank is gone, the last line says so.
+    Where it ends because another rank is gone, or by Ctrl-C, the last line says so.
     """
     try:
         runpy.run_path(str(stock_tool(name)), run_name="__main__")
+    except KeyboardInterrupt:
+        resume = [] if name != "train" or "--resume" in sys.argv else ["--resume"]
+        command = shlex.join(["python", *sys.argv, *resume])
+        print(f"\nStopped. To continue: {command}", file=sys.stderr)
+        raise SystemExit(130) from None
     except RuntimeError as error:
         lost = lost_rank(error)
         if lost is None or lost is error:

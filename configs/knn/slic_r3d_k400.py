@@ -6,3 +6,4 @@ model = dict(cls_head=dict(feature="backbone"))
 test_evaluator = dict(
     _delete_=True, type="VideoKNNMetric", ks=(1, 5, 20, 200), temperatures=(0.07,)
 )
+work_dir = "work_dirs/knn/{{ fileBasenameNoExtension }}"

@@ -11,3 +11,4 @@ test_evaluator = dict(
     # Clips of one film differ in their last number: ..._goo_0.avi, ..._goo_1.avi.
     group_pattern=r".+(?=_\d+\.\w+$)",
 )
+work_dir = "work_dirs/linear/{{ fileBasenameNoExtension }}"

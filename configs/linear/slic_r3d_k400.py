@@ -9,3 +9,4 @@ test_evaluator = dict(
     lrs=(0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
     weight_decays=(0.0, 1e-6, 1e-5, 1e-4, 1e-3),
 )
+work_dir = "work_dirs/linear/{{ fileBasenameNoExtension }}"

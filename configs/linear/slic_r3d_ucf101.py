@@ -11,3 +11,4 @@ test_evaluator = dict(
     # Clips of one group come from one recording: v_PushUps_g01_c02.avi.
     group_pattern=r"v_\w+_g\d+",
 )
+work_dir = "work_dirs/linear/{{ fileBasenameNoExtension }}"

@@ -7,3 +7,4 @@ test_dataloader = dict(
         gallery=dict(ann_file="data/ucf101/ucf101_train_split_3_videos.txt"),
     )
 )
+work_dir = "work_dirs/linear/{{ fileBasenameNoExtension }}"

@@ -12,3 +12,4 @@ test_dataloader = dict(dataset=dict(query={{_base_.query}}, gallery={{_base_.gal
 test_evaluator = dict(
     type="VideoRetrievalMetric", ks=(1, 5, 10, 20, 50), mean_average_precision=True
 )
+work_dir = "work_dirs/retrieval/{{ fileBasenameNoExtension }}"

@@ -19,3 +19,4 @@ test_dataloader = dict(
         ],
     ),
 )
+work_dir = "work_dirs/retrieval/{{ fileBasenameNoExtension }}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,3 +33,19 @@ def test_train_with_the_stock_tool_then_resume_and_test_with_ours(
     options = ("--work-dir", tmp_path / "test")
     code, said = start_program(TOOLS / "test.py", config, work / "epoch_3.pth", *options).end()
     assert code == 0 and "4 queries" in said and "R@1" in said and "protocol center" in said
+
+
+def test_an_interrupted_training_says_how_to_continue(tiny_config, tmp_path: Path) -> None:
+    config = tmp_path / "tiny.py"
+    tiny_config(train_cfg__max_epochs=10_000, train_dataloader__num_workers=1).dump(str(config))
+    command = [sys.executable, "-W", "ignore", TOOLS / "train.py", config, "--work-dir", tmp_path]
+    training = subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    next(line for line in training.stdout if "Epoch(train)" in line)
+    training.send_signal(signal.SIGINT)
+    said = training.communicate()[1]
+    assert training.returncode == 130 and "Traceback" not in said
+    last = said.splitlines()[-1]
+    assert last.startswith("Stopped. To continue: python ") and last.endswith(" --resume")
+    assert f"train.py {config} --work-dir {tmp_path}" in last
