@@ -12,6 +12,34 @@ def several_ranks() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
+def anchors_and_positives(
+    loss: str, embeddings: Tensor, labels: Tensor, gather: bool
+) -> tuple[Tensor, Tensor]:
+    """The first two views (N, 2, D) of a batch (N, V, D) and its labels (N,), checked.
+
+    Args:
+        loss: Name of the loss, for messages.
+        embeddings: Of this rank.
+        labels: Of this rank.
+        gather: Whether to return the batch of all ranks (:func:`gather_batch`).
+
+    Raises:
+        ValueError: If there are fewer than two views or the labels do not fit.
+    """
+    if embeddings.ndim != 3 or embeddings.size(1) < 2:
+        raise ValueError(
+            f"{loss} needs embeddings (N, V, D) with an anchor and a positive view, but got shape "
+            f"{tuple(embeddings.shape)}."
+        )
+    if labels.shape != embeddings.shape[:1]:
+        raise ValueError(
+            f"{loss} needs one label per video, but got {tuple(labels.shape)} for "
+            f"{embeddings.size(0)} videos."
+        )
+    views = embeddings[:, :2]
+    return gather_batch(views, labels) if gather else (views, labels)
+
+
 def gather_batch(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Put the rows of all W ranks together; every rank calls this and gets the same values.
 

@@ -29,19 +29,6 @@ class MinedNegatives(NamedTuple):
     pairs: Tensor
 
 
-def positive_pairs(labels: Tensor) -> Tensor:
-    """Mask of the unordered pairs i < j with an equal, non-negative label.
-
-    Args:
-        labels: (M,) int64; a negative label is noise and forms no pair.
-
-    Returns:
-        (M, M) bool.
-    """
-    same = labels[:, None] == labels[None, :]
-    return (same & (labels >= 0)[:, None]).triu(diagonal=1)
-
-
 @torch.no_grad()
 def mine_negatives(
     distances: Tensor,
@@ -80,7 +67,7 @@ def mine_negatives(
         raise ValueError(f"Unknown mining {strategy!r}: choose one of {', '.join(STRATEGIES)}.")
     negative = labels[:, None] != labels[None, :]
     available = negative.sum(1)
-    pairs = positive_pairs(labels) & (available > 0)[:, None]
+    pairs = (~negative & ((labels >= 0) & (available > 0))[:, None]).triu(diagonal=1)
 
     ordered, order = _sort_rows(_sortable(distances.masked_fill(~negative, torch.inf)))
     # Asking -inf for entries that are no pair answers 0 and keeps the search's branches

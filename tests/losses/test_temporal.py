@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 from mmaction.registry import MODELS
+from torch.nn.functional import cosine_similarity
 
 from slic_mmaction.losses import (
+    IntraVideoNegativeLoss,
+    RelativeSpeedLoss,
     TemporalDiscriminationLoss,
     paired_distance,
     temporal_discrimination_loss,
@@ -15,6 +18,12 @@ from slic_mmaction.losses import (
 
 GOLDEN = np.load(Path(__file__).parents[1] / "data" / "loss.npz")
 METRICS = ["cosine", "euclidean"]
+# By name: the loss, the authors' margin and weight, and which views are to be near and far.
+LOSSES = {
+    "temporal": (TemporalDiscriminationLoss, 0.04, 1.0, 2, 1),
+    "speed": (RelativeSpeedLoss, 0.1, 1.0, 1, 3),
+    "intra": (IntraVideoNegativeLoss, 0.04, 0.4, 1, 3),
+}
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -53,19 +62,45 @@ def test_gradcheck(metric):
     )
 
 
-def test_module_reads_the_views_in_the_order_of_the_dataset():
-    embeddings = torch.randn(5, 3, 8, requires_grad=True)
-    module = MODELS.build(dict(type="TemporalDiscriminationLoss", margin=0.3, loss_weight=2.0))
-    output = module(embeddings, torch.zeros(5, dtype=torch.long))
-    anchor, positive, anchor_view = embeddings.detach().unbind(1)
-    expected = temporal_discrimination_loss(anchor, anchor_view, positive, 0.3)
-    assert output["loss_temporal"].item() == pytest.approx(2 * expected.item(), rel=1e-6)
-    gap = (paired_distance(anchor, positive) - paired_distance(anchor, anchor_view)).mean()
-    assert output["temporal_gap"].item() == pytest.approx(float(gap), abs=1e-6)
+@pytest.mark.parametrize("name", LOSSES)
+def test_modules_by_a_loop_with_the_authors_margin_and_weight(name):
+    kind, margin, weight, near, far = LOSSES[name]
+    generator = torch.Generator().manual_seed(0)
+    embeddings = torch.randn(9, 5, 5, dtype=torch.float64, generator=generator)
+    distances = 1 - cosine_similarity(embeddings[:, :1], embeddings, dim=2)
+    gaps = (distances[:, far] - distances[:, near]).tolist()
+    terms = [max(0.0, margin - gap) for gap in gaps]
+    assert 0 < sum(term > 0 for term in terms) < 9
+    output = kind()(embeddings)
+    assert output.keys() == {f"loss_{name}", f"{name}_gap"}
+    assert output[f"loss_{name}"].item() == pytest.approx(weight * np.mean(terms))
+    assert output[f"{name}_gap"].item() == pytest.approx(np.mean(gaps), rel=1e-6)
 
 
-def test_missing_view_is_named():
-    with pytest.raises(ValueError, match="second anchor view"):
-        TemporalDiscriminationLoss()(torch.randn(4, 2, 8))
-    with pytest.raises(ValueError, match="'l1'"):
-        TemporalDiscriminationLoss(metric="l1")
+@pytest.mark.parametrize("name", ["speed", "intra"])
+@pytest.mark.parametrize("metric", METRICS)
+def test_settings_and_gradients_with_another_extra_view(name, metric):
+    generator = torch.Generator().manual_seed(0)
+    embeddings = torch.randn(7, 5, 5, dtype=torch.float64, generator=generator).requires_grad_()
+    module = MODELS.build(
+        dict(type=LOSSES[name][0].__name__, margin=0.5, view=4, metric=metric, loss_weight=2.0)
+    )
+    anchor, positive, _, _, far = embeddings.unbind(1)
+    expected = temporal_discrimination_loss(anchor, positive, far, 0.5, metric)
+    torch.testing.assert_close(module(embeddings)[f"loss_{name}"], 2 * expected)
+    assert torch.autograd.gradcheck(lambda e: module(e)[f"loss_{name}"], (embeddings,))
+
+
+def test_bad_input_is_named():
+    for name, message in {
+        "temporal": r"V > 2, .*\(4, 2, 8\): add the second anchor view",
+        "speed": r"V > 3, .*\(4, 2, 8\): add 'fast_positive' to the extra_views",
+        "intra": "add 'shuffled_anchor' to the extra_views",
+    }.items():
+        kind = LOSSES[name][0]
+        with pytest.raises(ValueError, match=message):
+            kind()(torch.randn(4, 2, 8))
+        with pytest.raises(ValueError, match="metric='l1'"):
+            kind(metric="l1")
+    with pytest.raises(ValueError, match="view=1"):
+        IntraVideoNegativeLoss(view=1)

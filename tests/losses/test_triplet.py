@@ -13,7 +13,6 @@ from mmaction.registry import MODELS
 from slic_mmaction.losses import (
     PseudoLabelTripletLoss,
     mine_negatives,
-    mining,
     pairwise_distance,
     pseudo_label_info_nce,
     pseudo_label_triplet_loss,
@@ -39,14 +38,6 @@ def triplets_of(mined) -> set[tuple[int, int, int]]:
     return {(i, j, int(mined.negatives[i, j])) for i, j in mined.pairs.nonzero().tolist()}
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_distances_of_the_authors_code(case):
-    x, _, metric = golden_inputs(case)
-    np.testing.assert_allclose(
-        pairwise_distance(x, x, metric), GOLDEN[f"{case}/dist_matrix"], atol=2e-6
-    )
-
-
 @pytest.mark.parametrize("loss", [pseudo_label_triplet_loss, pseudo_label_info_nce])
 def test_labels_may_be_a_tensor_an_array_or_a_list(loss):
     embeddings = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
@@ -61,9 +52,10 @@ def test_labels_may_be_a_tensor_an_array_or_a_list(loss):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_candidates_of_the_authors_code(case):
+def test_distances_and_candidates_of_the_authors_code(case):
     x, labels, metric = golden_inputs(case)
     distances = pairwise_distance(x, x, metric)
+    np.testing.assert_allclose(distances, GOLDEN[f"{case}/dist_matrix"], atol=2e-6)
     mined = mine_negatives(distances, labels, MARGIN)
     pairs = GOLDEN[f"{case}/random/pairs"]
     assert set(map(tuple, mined.pairs.nonzero().tolist())) == set(map(tuple, pairs.tolist()))
@@ -176,13 +168,14 @@ def test_without_triplets_zero_with_a_gradient(labels):
 
 def test_module_pairs_views_and_labels_rightly():
     embeddings = torch.randn(6, 3, 8, requires_grad=True)
-    labels = torch.tensor([0, 0, 1, 1, 2, 7])
+    labels = torch.tensor([0, 0, 1, 1, -1, -1])
     module = MODELS.build(
         dict(type="PseudoLabelTripletLoss", mining="hardest_violating", loss_weight=3.0)
     )
     output = module(embeddings, labels)
     flat = torch.cat((embeddings[:, 0], embeddings[:, 1])).detach()
-    both = labels.repeat(2)
+    # The two noise videos are positives of themselves and negatives of each other.
+    both = torch.tensor([0, 0, 1, 1, 2, 3]).repeat(2)
     expected = pseudo_label_triplet_loss(flat, both, mining="hardest_violating")
     assert output["loss_triplet"].item() == pytest.approx(3 * expected.item(), rel=1e-6)
     assert output["loss_triplet"].requires_grad
@@ -208,42 +201,17 @@ def test_module_pairs_views_and_labels_rightly():
 def test_a_noise_video_is_a_positive_of_itself_and_a_negative_of_all_others(labels):
     videos = len(labels)
     flat = isolate_noise(torch.tensor(labels)).repeat(2)  # anchors, then positives
-    pairs = mining.positive_pairs(flat)
     mined = mine_negatives(torch.rand(2 * videos, 2 * videos), flat, 0.2)
-    for i, j in itertools.combinations(range(2 * videos), 2):
-        a, b = i % videos, j % videos
-        equal = a == b or (labels[a] == labels[b] and labels[a] != -1)
-        assert pairs[i, j] == equal
     for i in range(2 * videos):
         others = [labels[v] != labels[i % videos] for v in range(videos)]
         if labels[i % videos] == -1:
             others = [v != i % videos for v in range(videos)]
         assert mined.available[i] == 2 * sum(others)
-
-
-def test_the_loss_of_a_batch_of_noise_videos_by_hand():
-    embeddings = torch.randn(5, 2, 8, generator=torch.Generator().manual_seed(0))
-    embeddings.requires_grad_()
-    module = PseudoLabelTripletLoss(margin=0.5, mining="hardest_violating")
-    output = module(embeddings, torch.full((5,), -1))
-    flat = torch.nn.functional.normalize(embeddings.transpose(0, 1).flatten(0, 1), dim=1)
-    distances = 1 - flat @ flat.t()
-    terms = []
-    for video in range(5):
-        others = [i for i in range(10) if i % 5 != video]
-        negative = distances[video, others].min()
-        terms.append((distances[video, video + 5] - negative + 0.5).relu())
-    assert output["triplets"] == 5
-    assert output["loss_triplet"].item() == pytest.approx(torch.stack(terms).mean().item())
-    output["loss_triplet"].backward()
-    assert embeddings.grad.abs().sum() > 0
+        for j in range(i + 1, 2 * videos):
+            assert mined.pairs[i, j] == (any(others) and not others[j % videos])
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="positive view"):
-        PseudoLabelTripletLoss()(torch.randn(4, 1, 8), torch.zeros(4, dtype=torch.long))
-    with pytest.raises(ValueError, match="4 videos"):
-        PseudoLabelTripletLoss()(torch.randn(4, 2, 8), torch.zeros(8, dtype=torch.long))
     with pytest.raises(ValueError, match="'easy'"):
         PseudoLabelTripletLoss(mining="easy")
     with pytest.raises(ValueError, match=r"labels \(M,\)"):
