@@ -11,7 +11,7 @@ the same command. In Python:
 
     from slic_mmaction.evaluation import load_features
     features = load_features("features/ucf101/gallery")
-    features.names, features[0], features.array()   # paths, (clips, D), (N, clips, D)
+    features.names, features[0], features.clips()  # paths, (clips, D), all clips and where each begins
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from ..checkpoints import compare_states
 from ..datasets.retrieval_dataset import RetrievalDataset
 from ..datasets.videos import video_name
 from ..models.evaluation_mode import evaluation_mode
-from ..models.pooling import frames_per_clip, pool_clips
+from ..models.pooling import pool_clips
 from ..models.slic_head import FEATURES, SLICHead
 from ..progress import show_progress, track
 from ..ranks import on_main, share_of, together
@@ -166,7 +166,7 @@ def clip_features(
     Returns:
         N tensors (C_i, D) float32, on the CPU.
     """
-    frames = frames_per_clip(model.cls_head)
+    frames = getattr(model.cls_head, "num_segments", None)
     found = []
     for views, sample in zip(batch["inputs"], batch["data_samples"]):
         video = model.data_preprocessor(dict(inputs=[views], data_samples=[sample]), False)
@@ -197,14 +197,9 @@ def check_layer(model: BaseModel, layer: str) -> None:
 
 
 def check_weights(model: BaseModel, checkpoint: str, layer: str) -> None:
-    """Raise a ValueError if a checkpoint lacks weights which a layer's output depends on.
+    """Raise a ValueError if the checkpoint at a path lacks weights of a layer.
 
     MMEngine only warns, and then random weights are evaluated.
-
-    Args:
-        model: A recognizer, not wrapped for distribution.
-        checkpoint: Path or address that its weights were loaded from.
-        layer: ``'projection'`` or ``'backbone'``.
     """
     content = CheckpointLoader.load_checkpoint(checkpoint, map_location="cpu")
     report = compare_states(content.get("state_dict", content), model.state_dict())

@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 
 from ..ranks import on_main
 from .feature_set import FeatureSet
-from .gallery_metric import GalleryMetric
+from .gallery_metric import GalleryMetric, shown
 from .knn_metric import top_k_accuracy
 from .linear_probe import LabelledClips, validation_cut, video_groups
 from .protocols import name_in_keys
@@ -45,8 +45,8 @@ class LinearProbeMetric(GalleryMetric):
             :func:`video_groups`; by default each video is its own.
         topk: Of which accuracies are reported.
         seed: Of the cut, the batches and the clips.
-        collect_device: As in MMEngine.
-        prefix: Of the names of the results; by default ``'linear'``.
+        **options: ``collect_device`` and ``prefix`` of MMEngine's ``BaseMetric``; results are
+            named ``linear/...`` by default.
     """
 
     default_prefix = "linear"
@@ -61,10 +61,9 @@ class LinearProbeMetric(GalleryMetric):
         group_pattern: str | None = None,
         topk: Sequence[int] = (1, 5),
         seed: int = 0,
-        collect_device: str = "cpu",
-        prefix: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(**options)
         good = (
             lrs and min(lrs) > 0 and weight_decays and min(weight_decays) >= 0
             and 0 < val_share < 1 and epochs > 0 and batch_size > 0
@@ -93,7 +92,7 @@ class LinearProbeMetric(GalleryMetric):
         self.topk = sorted(set(topk))
 
     def measure(self, query: FeatureSet, gallery: FeatureSet) -> dict[str, float]:
-        """Accuracies in percent; see :meth:`GalleryMetric.measure`.
+        """Accuracies in percent, and the chosen setting.
 
         Raises:
             ValueError: If no part of the training videos can be set aside, or all rates are
@@ -122,14 +121,15 @@ class LinearProbeMetric(GalleryMetric):
         weights, bias = train.train(num_classes, [(lr, decay)], *how)
         scores = test.probabilities(weights[0], bias[0])
         figures = {f"top{k}": 100 * top_k_accuracy(scores, test.labels, k) for k in self.topk}
-        shown = ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
+        accuracies = shown(figures)
         figures.update(lr=lr, weight_decay=decay, val_top1=100 * judged[best][0])
         self._log(
             "linear probe",
             query,
             gallery,
-            f"{shown} with lr {lr:g} and weight decay {decay:g}, chosen of {len(judged)} settings "
-            f"on {int(cut.sum())} training videos set aside (top1 {figures['val_top1']:.1f})",
+            f"{accuracies} with lr {lr:g} and weight decay {decay:g}, chosen of {len(judged)} "
+            f"settings on {int(cut.sum())} training videos set aside "
+            f"(top1 {figures['val_top1']:.1f})",
         )
         sweep = [
             dict(lr=lr, weight_decay=decay, val_top1=100 * top1 if np.isfinite(loss) else None)

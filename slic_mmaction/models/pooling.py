@@ -49,15 +49,6 @@ def pool_clips(features: Tensor | Sequence[Any], num_segments: int | None = None
     raise ValueError(_unreadable(features))
 
 
-def frames_per_clip(head: object) -> int | None:
-    """Frames that a head counts as one clip, None if it gets whole clips.
-
-    Args:
-        head: Of a recognizer; ``SLICHead`` and ``TSMHead`` have ``num_segments``.
-    """
-    return getattr(head, "num_segments", None)
-
-
 def _pool_tensor(features: Tensor, num_segments: int | None) -> Tensor:
     if features.ndim == 5 and num_segments is None:
         return features.mean(dim=(2, 3, 4))

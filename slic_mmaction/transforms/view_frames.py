@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
@@ -36,18 +38,25 @@ def positive_start_range(num_frames: int, span: int, speed: int = 1) -> tuple[in
 
 
 def clip_frames(start: int, clip_len: int, frame_interval: int, num_frames: int) -> np.ndarray:
-    """Frame numbers of one clip; a video shorter than the clip is looped.
-
-    Args:
-        start: 0-based first frame.
-        clip_len: Number of frames in the clip.
-        frame_interval: Distance between two frames of the clip.
-        num_frames: Number of frames of the video.
-
-    Returns:
-        (clip_len,) int64, every entry in ``[0, num_frames)``.
-    """
+    """0-based frame numbers (clip_len,) of one clip; a video shorter than the clip is looped."""
     return (start + np.arange(clip_len) * frame_interval) % num_frames
+
+
+def frames_of(results: dict) -> int:
+    """Number of frames of a sample's video; a ValueError if it has none."""
+    if results["total_frames"] < 1:
+        name = results.get("filename", results.get("frame_dir"))
+        raise ValueError(f"The video {name} has no frames; remove it from the annotation file.")
+    return results["total_frames"]
+
+
+def with_clips(results: dict, clips: Sequence[np.ndarray], frame_interval: int) -> dict:
+    """Add the 0-based frame numbers of equally long clips to a sample."""
+    results["frame_inds"] = np.concatenate(clips).astype(np.int32) + results["start_index"]
+    results["clip_len"] = len(clips[0])
+    results["frame_interval"] = frame_interval
+    results["num_clips"] = len(clips)
+    return results
 
 
 @TRANSFORMS.register_module()
@@ -88,16 +97,9 @@ class SampleViewFrames(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add the frame numbers of all views, one clip after the other."""
-        num_frames = results["total_frames"]
-        if num_frames < 1:
-            name = results.get("filename", results.get("frame_dir"))
-            raise ValueError(f"The video {name} has no frames; remove it from the annotation file.")
+        num_frames = frames_of(results)
         clips = [self._frames(view, num_frames) for view in results["views"]]
-        results["frame_inds"] = np.concatenate(clips).astype(np.int32) + results["start_index"]
-        results["clip_len"] = self.clip_len
-        results["frame_interval"] = self.frame_interval
-        results["num_clips"] = len(clips)
-        return results
+        return with_clips(results, clips, self.frame_interval)
 
     def _frames(self, view: str, num_frames: int) -> np.ndarray:
         """0-based frame numbers of one view."""
