@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from mmaction.registry import METRICS
 from mmengine.logging import print_log
+from torch.nn.functional import nll_loss
 
 from ..ranks import on_main
 from .feature_set import FeatureSet
@@ -115,7 +116,9 @@ class LinearProbeMetric(GalleryMetric):
         for weights, bias in zip(*train.part(~cut).train(num_classes, self.settings, *how)):
             scores = held_out.probabilities(weights, bias)
             accuracy = top_k_accuracy(scores, held_out.labels, 1)
-            judged.append((accuracy, held_out.cross_entropy(scores)))
+            # Not finite for a classifier that diverged.
+            loss = float(nll_loss(scores.clamp(min=1e-12).log(), held_out.labels))
+            judged.append((accuracy, loss))
         best = self._choose(judged)
         lr, decay = self.settings[best]
         weights, bias = train.train(num_classes, [(lr, decay)], *how)

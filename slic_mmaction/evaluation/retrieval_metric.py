@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,8 +31,10 @@ class VideoRetrievalMetric(GalleryMetric):
             warning.
         mean_average_precision: Whether to add ``mAP``, the mean over queries of
             :func:`average_precisions`, in percent.
-        out_file: ``.npz`` to which the neighbours found are written, see
-            :class:`RetrievalNeighbors`.
+        out_file: ``.npz`` to which the K nearest of each query are written:
+            ``query_videos`` (Q,) and ``gallery_videos`` (G,), paths; ``query_labels`` and
+            ``gallery_labels``; ``indices`` (Q, K), positions in the gallery, nearest first;
+            ``similarities`` (Q, K), cosines.
         **options: ``collect_device`` and ``prefix`` of MMEngine's ``BaseMetric``; results are
             named ``retrieval/...`` by default.
     """
@@ -62,15 +62,8 @@ class VideoRetrievalMetric(GalleryMetric):
         similarities, indices = over_ranks(
             len(query), lambda own: nearest(queries[own], stored, ks[-1])
         )
-        found = RetrievalNeighbors(
-            query_videos=np.array(query.names),
-            query_labels=query.labels,
-            gallery_videos=np.array(gallery.names),
-            gallery_labels=gallery.labels,
-            indices=indices.numpy(),
-            similarities=similarities.numpy(),
-        )
-        figures = {f"R@{k}": 100 * r for k, r in recall_of_hits(found.hits, ks).items()}
+        hits = gallery.labels[indices.numpy()] == query.labels[:, None]
+        figures = {f"R@{k}": 100 * r for k, r in recall_of_hits(hits, ks).items()}
         if self.mean_average_precision:
             (precisions,) = over_ranks(
                 len(query),
@@ -79,45 +72,17 @@ class VideoRetrievalMetric(GalleryMetric):
                 ),
             )
             figures["mAP"] = 100 * float(precisions.mean())
-        self.details = dict(per_class=per_class_table(found.hits, query.labels, query.names, ks))
+        self.details = dict(per_class=per_class_table(hits, query.labels, query.names, ks))
         if self.out_file is not None and is_main_process():
-            found.save(self.out_file)
+            with durable_file(self.out_file) as file:
+                np.savez_compressed(
+                    file,
+                    query_videos=np.array(query.names),
+                    query_labels=query.labels,
+                    gallery_videos=np.array(gallery.names),
+                    gallery_labels=gallery.labels,
+                    indices=indices.numpy(),
+                    similarities=similarities.numpy(),
+                )
         self._log("retrieval", query, gallery, shown(figures))
         return figures
-
-
-@dataclass(frozen=True)
-class RetrievalNeighbors:
-    """The nearest gallery videos of every query: what a gallery picture is drawn from.
-
-    Attributes:
-        query_videos: (Q,) str, paths.
-        query_labels: (Q,) int64.
-        gallery_videos: (G,) str, paths.
-        gallery_labels: (G,) int64.
-        indices: (Q, K) int64 positions in the gallery, nearest first.
-        similarities: (Q, K) float64 cosines.
-    """
-
-    query_videos: np.ndarray
-    query_labels: np.ndarray
-    gallery_videos: np.ndarray
-    gallery_labels: np.ndarray
-    indices: np.ndarray
-    similarities: np.ndarray
-
-    @property
-    def hits(self) -> np.ndarray:
-        """(Q, K) bool, whether a neighbour is of its query's class."""
-        return self.gallery_labels[self.indices] == self.query_labels[:, None]
-
-    def save(self, path: str | Path) -> None:
-        """Write an ``.npz`` with the attributes by name; it appears whole or not at all."""
-        with durable_file(path) as file:
-            np.savez_compressed(file, **asdict(self))
-
-    @classmethod
-    def load(cls, path: str | Path) -> RetrievalNeighbors:
-        """Read what :meth:`save` wrote; objects that an ``.npz`` may hold are never unpickled."""
-        with np.load(path, allow_pickle=False) as arrays:
-            return cls(**{field.name: arrays[field.name] for field in fields(cls)})
