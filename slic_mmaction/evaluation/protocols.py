@@ -84,13 +84,8 @@ def get_protocol(name: str) -> RetrievalProtocol:
 def full_name(protocol: str, feature: str, frame_size: tuple[int, int] | None) -> str:
     """Name of what an evaluation measured, with everything that is not the protocol's.
 
-    Args:
-        protocol: Name that :class:`SampleProtocolClips` put on the samples.
-        feature: Of the network, ``'projection'`` or ``'backbone'``.
-        frame_size: (height, width) of the frames in pixels, where known.
-
-    Returns:
-        For example ``'iic, 4 clips, backbone feature, 56px'``.
+    Given the name that :class:`SampleProtocolClips` put on the samples, the network's feature
+    and the (height, width) of the frames, for example ``'iic, 4 clips, backbone feature, 56px'``.
     """
     words = [protocol]
     if feature != get_protocol(protocol).feature:

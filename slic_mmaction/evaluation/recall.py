@@ -61,9 +61,7 @@ def recall_at_k(
 def recall_of_hits(hits: np.ndarray, ks: Iterable[int]) -> dict[int, float]:
     """Share of queries with a hit among their first k neighbours, for each k.
 
-    Args:
-        hits: (Q, K) bool, whether a query's neighbour, nearest first, is of its class.
-        ks: Numbers of neighbours, each within 1..K.
+    ``hits`` (Q, K) tells whether a query's neighbours, nearest first, are of its class.
     """
     return {k: float(hits[:, :k].any(axis=1).mean()) for k in ks}
 
@@ -73,14 +71,8 @@ def per_class_table(
 ) -> list[dict[str, int | float | str]]:
     """Recall of the queries of each class in percent, the poorest class first.
 
-    Args:
-        hits: (Q, K) bool, as of :func:`recall_of_hits`.
-        labels: (Q,) int classes of the queries.
-        videos: Q paths of the queries.
-        ks: Numbers of neighbours, each within 1..K.
-
-    Returns:
-        For each class its label, one of its videos, the number of its queries, and ``R@k``.
+    Given hits (Q, K) as of :func:`recall_of_hits`, and classes (Q,) and paths of the queries;
+    returns the label, one video, the number of queries, and ``R@k`` of each class.
     """
     rows: list[dict] = []
     for label in np.unique(labels):
