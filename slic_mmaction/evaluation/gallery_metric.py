@@ -124,7 +124,7 @@ def comparable(query: FeatureSet, gallery: FeatureSet) -> tuple[Tensor, Tensor]:
 
 
 def over_ranks(num_rows: int, work: Callable[[slice], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-    """Results for all rows, on the CPU, of which each rank computes a slice; all ranks call this."""
+    """Results for all rows on the CPU, of which each rank computes a slice; all ranks call this."""
     share = share_of(num_rows, *get_dist_info())
     found = together(lambda: work(slice(share.start, share.stop)))
     return tuple(gather_rows(part, num_rows) for part in found)

@@ -30,6 +30,8 @@ from .view_frames import ANCHOR
 SECOND_ANCHOR = "second_anchor"
 REPLACEABLE = ("positive", SECOND_ANCHOR)
 ON_THE_FLY = ("dis", "farneback")
+SHORT_SIDE = 128
+"""Pixels to which the short side of frames is scaled (never up) for flow on the fly."""
 SOURCES = ("files", "rawframes", *ON_THE_FLY)
 
 
@@ -143,9 +145,9 @@ class FlowView(SecondModality):
     image of frame i is the motion from frame i to i + 1, whatever the clip's
     ``frame_interval``; 128 is no motion, brighter is to the right (docs/flow.md).
 
-    Computed on the fly (``'dis'``, ``'farneback'``), flow is what leads to the clip's next
-    frame, so with a ``frame_interval`` of k it is about k times as large, and the clip's
-    last image is repeated.
+    Computed on the fly (``'dis'``, ``'farneback'``), of frames whose short side is at most 128,
+    flow is what leads to the clip's next frame: with a ``frame_interval`` of k it is about k
+    times as large. The clip's last image is repeated.
 
     Args:
         source: ``'files'`` of ``tools/data/extract_flow.py``; ``'rawframes'`` of
@@ -157,10 +159,6 @@ class FlowView(SecondModality):
             frames. Without it flow frames are looked for in ``frame_dir``.
         video_root: Folder that the videos' names in ``root`` are relative to: the
             dataset's ``data_prefix``.
-        bound: Clipping displacement of flow on the fly, in pixels of a 240-pixel
-            frame, see :func:`slic_mmaction.flow.flow_levels`. Files have theirs inside.
-        short_side: Short side in pixels that frames are scaled to (never up) for
-            flow on the fly.
         filename_tmpl: Name of a raw flow frame.
 
     Raises:
@@ -178,8 +176,6 @@ class FlowView(SecondModality):
         views: Sequence[str] = REPLACEABLE,
         root: str | None = None,
         video_root: str = "",
-        bound: float = 20,
-        short_side: int = 128,
         filename_tmpl: str = "flow_{}_{:05}.jpg",
     ) -> None:
         super().__init__(prob, views)
@@ -187,16 +183,10 @@ class FlowView(SecondModality):
             raise ValueError(f"FlowView needs a source of {SOURCES}, but got {source!r}.")
         if source == "files" and root is None:
             raise ValueError("FlowView(source='files') needs root, the folder of the flow files.")
-        if bound <= 0 or short_side < 1:
-            raise ValueError(
-                f"FlowView needs bound and short_side above 0, but got {bound} and {short_side}."
-            )
         check_template(filename_tmpl)
         self.source = source
         self.root = root
         self.video_root = video_root
-        self.bound = bound
-        self.short_side = short_side
         self.filename_tmpl = filename_tmpl
 
     def images(self, results: dict, clip: slice) -> list[np.ndarray]:
@@ -230,7 +220,7 @@ class FlowView(SecondModality):
 
     def _computed(self, frames: Sequence[np.ndarray], numbers: Sequence[int]) -> list[np.ndarray]:
         estimate = build_estimator(self.source)
-        factor = min(self.short_side / min(frames[0].shape[:2]), 1.0)
+        factor = min(SHORT_SIDE / min(frames[0].shape[:2]), 1.0)
         gray = [
             cv2.resize(
                 cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY),
@@ -241,6 +231,4 @@ class FlowView(SecondModality):
             )
             for frame in frames
         ]
-        return forward_images(
-            gray, numbers, lambda a, b: flow_levels(estimate(a, b)[..., 0], self.bound)
-        )
+        return forward_images(gray, numbers, lambda a, b: flow_levels(estimate(a, b)[..., 0]))

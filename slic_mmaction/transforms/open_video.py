@@ -27,14 +27,13 @@ class OpenVideo(BaseTransform):
     - avg_fps (float)
 
     Args:
-        decoder (str): ``'pyav'``, ``'decord'``, ``'auto'`` (PyAV, or decord where that is too
+        decoder: ``'pyav'``, ``'decord'``, ``'auto'`` (PyAV, or decord where that is too
             old) or ``'rawframes'`` (images ``img_00001.jpg``... in a folder named as the video
             without its suffix). Samples of a ``RawframeDataset`` are raw frames, whatever is
-            set. Defaults to ``'auto'``.
-        num_threads (int): Decoding threads. More than one helps only where loader workers
-            are fewer than cores. Defaults to 1.
-        backend_args (dict, optional): Where files are, for ``mmengine.fileio``. Defaults to
-            None, a local disk.
+            set.
+        num_threads: Decoding threads. More than one helps only where loader workers are fewer
+            than cores.
+        backend_args: Where files are, for ``mmengine.fileio``; None is a local disk.
 
     Raises:
         ValueError: If there is no such decoder, or num_threads is below 1.
@@ -54,8 +53,7 @@ class OpenVideo(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Open the sample's video."""
-        reader = self.open(results)
-        results["video_reader"] = reader
+        results["video_reader"] = reader = self.open(results)
         results["total_frames"] = reader.num_frames
         results["avg_fps"] = reader.avg_fps
         return results

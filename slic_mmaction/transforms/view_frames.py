@@ -18,20 +18,12 @@ FAST = 2
 
 
 def positive_start_range(num_frames: int, span: int, speed: int = 1) -> tuple[int, int]:
-    """First and last 0-based frame at which a positive clip may start.
+    """First and last 0-based frame at which a positive clip may start, both inclusive.
 
     A positive starts at least one clip after the beginning, so that it does not overlap the
     anchor (the first ``span`` frames), wherever the video is long enough: uniform in
     ``[min(L - span, span), L - span]``, as the authors run it. A video no longer than a clip
-    leaves one start, frame 0.
-
-    Args:
-        num_frames: Number of frames ``L`` of the video, at least 1.
-        span: Number of frames that an anchor stretches over.
-        speed: How many times as many the positive does.
-
-    Returns:
-        Lowest and highest start, both inclusive.
+    leaves one start, frame 0. A positive stretches over ``speed`` times as many frames.
     """
     last = max(num_frames - speed * span, 0)
     return min(last, span), last
