@@ -24,7 +24,7 @@ from ..datasets.retrieval_dataset import RetrievalDataset
 from ..datasets.videos import video_name
 from ..models.evaluation_mode import evaluation_mode
 from ..models.pooling import pool_clips
-from ..models.slic_head import FEATURES, SLICHead
+from ..models.slic_head import SLICHead
 from ..progress import show_progress, track
 from ..ranks import on_main, share_of, together
 from .feature_set import (
@@ -82,7 +82,11 @@ def extract_features(
         ValueError: If a folder holds other features, or the network has no such layer.
         RuntimeError: If another rank failed.
     """
-    check_layer(model, layer)
+    if layer == "projection" and not isinstance(model.cls_head, SLICHead):
+        raise ValueError(
+            f"The network ends in a {type(model.cls_head).__name__}, which has no projection: "
+            "choose the layer 'backbone'."
+        )
     parts = parts_of(loader.dataset)
 
     def find_keys() -> dict[str, FeatureKey]:
@@ -183,17 +187,6 @@ def clip_features(
             rows = pool_clips(feats, part.shape[1] if is_frames else None)
         features.append(rows.float().cpu())
     return list(torch.cat(features).split([len(clips) for clips in found]))
-
-
-def check_layer(model: BaseModel, layer: str) -> None:
-    """Raise a ValueError for a layer that a network does not have."""
-    if layer not in FEATURES:
-        raise ValueError(f"A layer is one of {', '.join(FEATURES)}, but got {layer!r}.")
-    if layer == "projection" and not isinstance(model.cls_head, SLICHead):
-        raise ValueError(
-            f"The network ends in a {type(model.cls_head).__name__}, which has no projection: "
-            "choose the layer 'backbone'."
-        )
 
 
 def check_weights(model: BaseModel, checkpoint: str, layer: str) -> None:

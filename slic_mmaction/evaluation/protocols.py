@@ -101,28 +101,6 @@ def name_in_keys(name: str) -> str:
     return name.replace(", ", "_").replace(" ", "-")
 
 
-def evenly_spaced_starts(num_frames: int, span: int, num_clips: int) -> np.ndarray:
-    """First frames (num_clips,) of clips that lie evenly over a video of L frames (``iic``).
-
-    The clips' centres run evenly from ``span / 2`` to ``L - span / 2``; a start is half a
-    span before, cut to an integer towards zero. For a video shorter than a clip starts
-    are negative: counted modulo L, they loop the video. (The authors take the absolute
-    value for HMDB51, which gives other frames of such videos only.)
-    """
-    centres = np.linspace(span / 2, num_frames - span / 2, num_clips)
-    return np.trunc(centres - span / 2).astype(np.int64)
-
-
-def window_starts(num_frames: int, span: int) -> np.ndarray:
-    """First frames of clips that lie one after the other, at least one (``coclr``).
-
-    As in the authors' CoCLR-style split, a window that would end with the very last frame is
-    left out. (A video of exactly one window's length has 15 frames there, a shorter one repeats
-    its first frame; here both are one clip, looped where it is short.)
-    """
-    return np.arange(0, max(num_frames - span, 1), span, dtype=np.int64)
-
-
 @TRANSFORMS.register_module()
 class SampleProtocolClips(BaseTransform):
     """Sample the clips of a named retrieval protocol.
@@ -200,12 +178,20 @@ class SampleProtocolClips(BaseTransform):
         return with_clips(results, clips, self.frame_interval)
 
     def _starts(self, num_frames: int) -> list[int]:
+        """First frames of the clips; negative ones count from the end, which loops a video."""
         span = self.clip_len * self.frame_interval
         if self.protocol.placement == "center":
             return [max(num_frames - span, 0) // 2]
         if self.num_clips is None:
-            return window_starts(num_frames, span).tolist()
-        return evenly_spaced_starts(num_frames, span, self.num_clips).tolist()
+            # As in the authors' CoCLR-style split, a window that would end with the very last
+            # frame is left out. (A video of exactly one window's length has 15 frames there, a
+            # shorter one repeats its first frame; here both are one clip.)
+            return list(range(0, max(num_frames - span, 1), span))
+        # Centres run evenly from half a span to half a span before the end; a start is half a
+        # span before, cut to an integer towards zero. (For HMDB51 the authors take the absolute
+        # value of negative starts, which gives other frames of videos shorter than a clip.)
+        centres = np.linspace(span / 2, num_frames - span / 2, self.num_clips)
+        return np.trunc(centres - span / 2).astype(int).tolist()
 
     def __repr__(self) -> str:
         return (

@@ -69,23 +69,6 @@ def test_distances_and_candidates_of_the_authors_code(case):
     )
 
 
-@pytest.mark.parametrize("case", CASES[:4])
-def test_random_loss_has_the_expectation_of_the_rule(case):
-    x, labels, metric = golden_inputs(case)
-    expected = float(GOLDEN[f"{case}/random/expected_loss_mapped"])
-    # Draws are uniform over candidates (test_mining.py), so average the candidates' losses.
-    distances = pairwise_distance(x, x, metric).double()
-    means = []
-    for (i, j), candidates in zip(
-        GOLDEN[f"{case}/random/pairs"], GOLDEN[f"{case}/random/candidates"]
-    ):
-        chosen = distances[i][torch.from_numpy(candidates)]
-        if chosen.numel() == 0:
-            chosen = distances[i][labels != labels[i]].min()
-        means.append((distances[i, j] - chosen + MARGIN).relu().mean())
-    assert float(torch.stack(means).mean()) == pytest.approx(expected, abs=2e-6)
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_hardest_triplets_of_the_authors_code(case):
     x, labels, metric = golden_inputs(case)
