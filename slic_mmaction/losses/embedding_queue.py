@@ -106,11 +106,9 @@ class EmbeddingQueue(nn.Module):
 
     @torch.no_grad()
     def push(self, embeddings: Tensor, labels: Tensor) -> None:
-        """Put embeddings in the place of the oldest ones; of more than K the last K stay.
+        """Put embeddings (M, D) in the place of the oldest ones; of more than K the last K stay.
 
-        Args:
-            embeddings: (M, D), any floating dtype.
-            labels: (M,) int64 pseudo-labels, less than 2^36 - 2; < 0 is noise.
+        Labels (M,) are int64 and less than 2^36 - 2; < 0 is noise.
         """
         size = len(self.embeddings)
         embeddings, labels = embeddings[-size:], labels[-size:]

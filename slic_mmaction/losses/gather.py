@@ -82,15 +82,8 @@ def share_generator(generator: torch.Generator | None, device: torch.device) -> 
 
     Rank 0 holds the first sample of the whole batch (:func:`gather_batch`). A generator seeded
     by the batch's first sample, as :class:`~slic_mmaction.models.SLICHead` has it, is therefore
-    in the state that it would have in one process.
-
-    Args:
-        generator: Changed in place. None stands for a new one, seeded from torch's default
-            generator of rank 0.
-        device: Where a new one draws.
-
-    Returns:
-        The generator.
+    in the state that it would have in one process. It is changed in place and returned; None
+    stands for a new one on ``device``, seeded from torch's default generator of rank 0.
     """
     if generator is None:
         generator = torch.Generator(device)

@@ -14,11 +14,15 @@ from .mining import STRATEGIES, MinedNegatives, mine_negatives
 
 
 class _Triplets(NamedTuple):
-    """Per-pair terms of a batch of M embeddings, each (M, M), valid where ``mined.pairs``."""
+    """Per-pair distances of a batch of M embeddings, each (M, M), valid where ``mined.pairs``."""
 
     mined: MinedNegatives
     positive: Tensor
     negative: Tensor
+
+    def loss(self, margin: float) -> Tensor:
+        violation = (self.positive - self.negative + margin).relu()
+        return _masked_mean(violation, self.mined.pairs)
 
 
 def _triplets(
@@ -43,11 +47,6 @@ def _triplets(
 def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean of ``values`` where ``mask``; 0, still connected to the graph, where none is."""
     return torch.where(mask, values, 0.0).sum() / mask.sum().clamp_min(1)
-
-
-def _margin_loss(triplets: _Triplets, margin: float) -> Tensor:
-    violation = (triplets.positive - triplets.negative + margin).relu()
-    return _masked_mean(violation, triplets.mined.pairs)
 
 
 def pseudo_label_triplet_loss(
@@ -80,7 +79,7 @@ def pseudo_label_triplet_loss(
     Raises:
         ValueError: If shapes do not fit, or the metric or mining is unknown.
     """
-    return _margin_loss(_triplets(embeddings, labels, margin, mining, metric, generator), margin)
+    return _triplets(embeddings, labels, margin, mining, metric, generator).loss(margin)
 
 
 def isolate_noise(labels: Tensor) -> Tensor:
@@ -171,6 +170,6 @@ class PseudoLabelTripletLoss(nn.Module):
             "negative_distance": _masked_mean(triplets.negative.detach(), mined.pairs),
         }
         return {
-            "loss_triplet": self.loss_weight * _margin_loss(triplets, self.margin),
+            "loss_triplet": self.loss_weight * triplets.loss(self.margin),
             **{name: value.float() for name, value in counters.items()},
         }
