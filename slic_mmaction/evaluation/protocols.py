@@ -13,11 +13,10 @@ from types import MappingProxyType
 import numpy as np
 import torch
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 from torch import Tensor
 
 from ..nearest import Array
-from ..transforms.view_frames import clip_frames, frames_of, with_clips
+from ..transforms.view_frames import ShownTransform, clip_frames, frames_of, with_clips
 
 CLIP_LEN, FRAME_INTERVAL, CROP_SIZE = 16, 1, 128
 """Frames of a clip, their distance, and the side of the centre crop: the same in all protocols."""
@@ -102,7 +101,7 @@ def name_in_keys(name: str) -> str:
 
 
 @TRANSFORMS.register_module()
-class SampleProtocolClips(BaseTransform):
+class SampleProtocolClips(ShownTransform):
     """Sample the clips of a named retrieval protocol.
 
     It decides on frames only: the resizing and the crop of the protocol are stock
@@ -192,9 +191,3 @@ class SampleProtocolClips(BaseTransform):
         # value of negative starts, which gives other frames of videos shorter than a clip.)
         centres = np.linspace(span / 2, num_frames - span / 2, self.num_clips)
         return np.trunc(centres - span / 2).astype(int).tolist()
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(protocol={self.protocol.name!r}, clip_len={self.clip_len}, "
-            f"frame_interval={self.frame_interval}, num_clips={self.num_clips})"
-        )

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 from mmaction.datasets.transforms import RandomResizedCrop
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 
 from .clip_draws import (
     BRIGHTNESS,
@@ -29,6 +28,7 @@ from .clip_draws import (
     ClipDraws,
     draw_clips,
 )
+from .view_frames import ShownTransform
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the luma of ITU-R 601."""
@@ -41,7 +41,7 @@ FRAMES_AT_ONCE = 8
 
 
 @TRANSFORMS.register_module()
-class ClipAugment(BaseTransform):
+class ClipAugment(ShownTransform):
     """Random resized crop, flip, colour jitter, greyscale and blur, each clip on its own.
 
     Draws come from Python's and NumPy's global generators, which :class:`ClusterAwareDataset`
@@ -114,12 +114,6 @@ class ClipAugment(BaseTransform):
         results["imgs"] = out
         results["img_shape"] = out.shape[1:3]
         return results
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(size={self.size}, area_range={self.area_range}, "
-            f"on_device={self.on_device}, appearance={self.appearance})"
-        )
 
 
 def crop(frames: Sequence[np.ndarray], box: tuple[int, int, int, int], out: np.ndarray) -> None:

@@ -11,7 +11,6 @@ from typing import ClassVar
 import cv2
 import numpy as np
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 
 from ..flow import (
     build_estimator,
@@ -25,7 +24,7 @@ from ..flow import (
     to_levels,
 )
 from .clip_draws import FLOW, RGB
-from .view_frames import ANCHOR
+from .view_frames import ANCHOR, ShownTransform
 
 SECOND_ANCHOR = "second_anchor"
 REPLACEABLE = ("positive", SECOND_ANCHOR)
@@ -35,7 +34,7 @@ SHORT_SIDE = 128
 SOURCES = ("files", "rawframes", *ON_THE_FLY)
 
 
-class SecondModality(BaseTransform):
+class SecondModality(ShownTransform):
     """Replaces a clip by other images of the same frames, drawn for each clip.
 
     The first anchor always stays RGB: it is what the other views are compared with.
@@ -96,10 +95,6 @@ class SecondModality(BaseTransform):
         results["imgs"] = frames
         results["modalities"] = modalities
         return results
-
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
-        return f"{type(self).__name__}({fields})"
 
 
 def _as_rgb(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

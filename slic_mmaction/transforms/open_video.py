@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 
 from ..decoding import FrameFolder, VideoReader, choose_decoder, open_reader
+from .view_frames import ShownTransform
 
 
 @TRANSFORMS.register_module()
-class OpenVideo(BaseTransform):
+class OpenVideo(ShownTransform):
     """Open a video, in the place of ``DecordInit`` and its like; see docs/decoding.md.
 
     Any sampling transform may follow, and then :class:`DecodeFrames`.
@@ -75,15 +75,9 @@ class OpenVideo(BaseTransform):
             )
         return open_reader(results["filename"], self.decoder, self.num_threads, self.backend_args)
 
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(decoder={self.decoder!r}, num_threads={self.num_threads}, "
-            f"backend_args={self.backend_args})"
-        )
-
 
 @TRANSFORMS.register_module()
-class DecodeFrames(BaseTransform):
+class DecodeFrames(ShownTransform):
     """Decode what a sampler chose, in the place of ``DecordDecode`` and its like.
 
     Each frame is decoded once, in one forward pass, however many clips show it: clips that
@@ -124,6 +118,3 @@ class DecodeFrames(BaseTransform):
         results["imgs"] = imgs
         results["original_shape"] = results["img_shape"] = imgs[0].shape[:2]
         return results
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"

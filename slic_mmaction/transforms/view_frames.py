@@ -51,8 +51,16 @@ def with_clips(results: dict, clips: Sequence[np.ndarray], frame_interval: int) 
     return results
 
 
+class ShownTransform(BaseTransform):
+    """A transform that prints its settings."""
+
+    def __repr__(self) -> str:
+        public = {key: value for key, value in vars(self).items() if not key.startswith("_")}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in public.items())})"
+
+
 @TRANSFORMS.register_module()
-class SampleViewFrames(BaseTransform):
+class SampleViewFrames(ShownTransform):
     """Sample one clip for each view that :class:`ClusterAwareDataset` asks for.
 
     An anchor is the beginning of the video, a positive starts at random (see
@@ -106,9 +114,4 @@ class SampleViewFrames(BaseTransform):
         raise ValueError(
             f"Unknown view {view!r}: views are {ANCHOR!r}, {POSITIVE!r}, {FAST_POSITIVE!r} and "
             f"{SHUFFLED_ANCHOR!r}."
-        )
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(clip_len={self.clip_len}, frame_interval={self.frame_interval})"
         )
