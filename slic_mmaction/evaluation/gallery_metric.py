@@ -92,13 +92,12 @@ class GalleryMetric(BaseMetric):
 
     def _of_role(self, videos: list[dict], role: str) -> FeatureSet:
         chosen = [video for video in videos if video["role"] == role]
-        expected = (self.dataset_meta or {}).get(f"num_{role}")
-        if not chosen or (expected is not None and len(chosen) != expected):
-            of = "" if expected is None else f" of {expected}"
+        expected = self.dataset_meta[f"num_{role}"]
+        if len(chosen) != expected:
             raise ValueError(
-                f"{len(chosen)}{of} {role} videos were embedded: retrieval needs all queries and "
-                "all gallery videos, so the dataloader takes a RetrievalDataset, without "
-                "drop_last, and a sampler that visits every video."
+                f"{len(chosen)} of {expected} {role} videos were embedded: retrieval needs all "
+                "queries and all gallery videos, so the dataloader takes a RetrievalDataset, "
+                "without drop_last, and a sampler that visits every video."
             )
         return FeatureSet.in_memory(
             names=[video["video"] for video in chosen],

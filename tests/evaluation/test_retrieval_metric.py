@@ -60,6 +60,7 @@ def test_ks_beyond_the_gallery_are_left_out_loudly(lines) -> None:
 def test_the_size_of_frames_is_part_of_what_was_measured(lines) -> None:
     def measure(*sides: int) -> VideoRetrievalMetric:
         metric = VideoRetrievalMetric(ks=(1,))
+        metric.dataset_meta = dict(num_query=2, num_gallery=3)
         for side, video in zip(sides, videos()):
             metric.process(dict(inputs=[torch.zeros(1, 3, 2, side, side)]), [video])
         metric.evaluate(size=5)
