@@ -20,6 +20,11 @@ from .knn_metric import top_k_accuracy
 from .linear_probe import LabelledClips, validation_cut, video_groups
 from .protocols import name_in_keys
 
+BATCH_SIZE = 256
+"""Videos in a step."""
+VAL_SHARE = 0.2
+"""Part of each class's groups that chooses the setting."""
+
 
 @METRICS.register_module()
 class LinearProbeMetric(GalleryMetric):
@@ -40,8 +45,6 @@ class LinearProbeMetric(GalleryMetric):
         lrs: Learning rates. Normalised features are small, so rates are large.
         weight_decays: Of weights and biases.
         epochs: Passes over the videos.
-        batch_size: Videos in a step.
-        val_share: Part of each class's groups that chooses.
         group_pattern: Regular expression for what names the recording in a file name, see
             :func:`video_groups`; by default each video is its own.
         topk: Of which accuracies are reported.
@@ -57,25 +60,18 @@ class LinearProbeMetric(GalleryMetric):
         lrs: Sequence[float] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
         weight_decays: Sequence[float] = (0.0, 1e-6, 1e-5, 1e-4, 1e-3),
         epochs: int = 100,
-        batch_size: int = 256,
-        val_share: float = 0.2,
         group_pattern: str | None = None,
         topk: Sequence[int] = (1, 5),
         seed: int = 0,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        good = (
-            lrs and min(lrs) > 0 and weight_decays and min(weight_decays) >= 0
-            and 0 < val_share < 1 and epochs > 0 and batch_size > 0
-            and topk and min(topk) > 0 and seed >= 0
-        )  # fmt: skip
-        if not good:
+        positive = all(values and min(values) > 0 for values in (lrs, topk, [epochs]))
+        if not positive or not weight_decays or min(weight_decays) < 0 or seed < 0:
             raise ValueError(
-                "LinearProbeMetric needs positive lrs, weight_decays of at least 0, a val_share "
-                "within 0..1, epochs, batch_size and topk of at least 1, and a seed of at least 0, "
-                f"but got {lrs=}, {weight_decays=}, {val_share=}, {epochs=}, {batch_size=}, "
-                f"{topk=} and {seed=}."
+                "LinearProbeMetric needs lrs, topk and epochs above 0, and weight_decays and a "
+                f"seed of at least 0, but got {lrs=}, {topk=}, {epochs=}, {weight_decays=} and "
+                f"{seed=}."
             )
         try:
             re.compile(group_pattern or "")
@@ -86,9 +82,7 @@ class LinearProbeMetric(GalleryMetric):
             ) from error
         self.settings = list(product(sorted(set(lrs)), sorted(set(weight_decays))))
         self.epochs = epochs
-        self.batch_size = batch_size
         self.seed = seed
-        self.val_share = val_share
         self.group_pattern = group_pattern
         self.topk = sorted(set(topk))
 
@@ -109,9 +103,9 @@ class LinearProbeMetric(GalleryMetric):
         train, test = LabelledClips.of(gallery), LabelledClips.of(query)
         num_classes = int(max(gallery.labels.max(), query.labels.max())) + 1
         groups = video_groups(gallery.names, self.group_pattern)
-        cut = validation_cut(gallery.labels, groups, self.val_share, self.seed)
+        cut = validation_cut(gallery.labels, groups, VAL_SHARE, self.seed)
 
-        held_out, how = train.part(cut), (self.epochs, self.batch_size, self.seed)
+        held_out, how = train.part(cut), (self.epochs, BATCH_SIZE, self.seed)
         judged = []
         for weights, bias in zip(*train.part(~cut).train(num_classes, self.settings, *how)):
             scores = held_out.probabilities(weights, bias)
