@@ -17,14 +17,7 @@ def anchors_and_positives(
 ) -> tuple[Tensor, Tensor]:
     """The first two views (N, 2, D) of a batch (N, V, D) and its labels (N,), checked.
 
-    Args:
-        loss: Name of the loss, for messages.
-        embeddings: Of this rank.
-        labels: Of this rank.
-        gather: Whether to return the batch of all ranks (:func:`gather_batch`).
-
-    Raises:
-        ValueError: If there are fewer than two views or the labels do not fit.
+    ``loss`` is named in errors; ``gather`` asks for the batch of all ranks (:func:`gather_batch`).
     """
     if embeddings.ndim != 3 or embeddings.size(1) < 2:
         raise ValueError(
@@ -52,12 +45,8 @@ def gather_batch(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     DistributedDataParallel takes is then the gradient of L, as one process has it. Whoever sums
     gradients over ranks divides by W. Nothing is sent in the backward pass.
 
-    Args:
-        embeddings: (N, ...), any floating dtype, with the backend's kind of device.
-        labels: (N,) int64.
-
-    Returns:
-        The rows of all ranks, float32 (float64 for float64 input), and their labels.
+    Given (N, ...) of any floating dtype and (N,) int64 labels, returns the rows of all ranks,
+    float32 (float64 for float64 input), and their labels.
     """
     ranks, rank = dist.get_world_size(), dist.get_rank()
     # Margins are of the size of half precision's rounding; distances are float32 anyway.

@@ -107,17 +107,8 @@ def infer_width(recognizer: BaseRecognizer, num_segments: int | None) -> int:
     """Channels of the pooled feature of a backbone (and neck).
 
     One black clip goes through in evaluation mode. Neither weights nor BatchNorm statistics
-    nor torch's random numbers change.
-
-    Args:
-        recognizer: With its backbone.
-        num_segments: Frames of a clip of a 2D network.
-
-    Returns:
-        What ``cls_head.in_channels`` has to be.
-
-    Raises:
-        ValueError: If the backbone takes none of the clips tried, with what it said to each.
+    nor torch's random numbers change. A ValueError tells what a backbone that takes none of the
+    clips said to each. ``num_segments`` is the number of frames of a clip of a 2D network.
     """
     said = []
     device = next(recognizer.parameters()).device
