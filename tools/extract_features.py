@@ -11,7 +11,7 @@ the same command. In Python:
 
     from slic_mmaction.evaluation import load_features
     features = load_features("features/ucf101/gallery")
-    features.names, features[0], features.array()   # paths, (clips, D), (N, clips, D)
+    features.names, features[0], features.means()  # paths, (clips, D), (N, D)
 """
 
 from __future__ import annotations

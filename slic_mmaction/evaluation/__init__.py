@@ -9,7 +9,7 @@ from .linear_probe_metric import LinearProbeMetric
 from .loop import FeatureTestLoop
 from .protocols import PROTOCOLS, RetrievalProtocol, SampleProtocolClips, get_protocol
 from .recall import average_precisions, recall_at_k
-from .retrieval_metric import RetrievalNeighbors, VideoRetrievalMetric
+from .retrieval_metric import VideoRetrievalMetric
 
 __all__ = [
     "PROTOCOLS",
@@ -18,7 +18,6 @@ __all__ = [
     "FeatureTestLoop",
     "GalleryMetric",
     "LinearProbeMetric",
-    "RetrievalNeighbors",
     "RetrievalProtocol",
     "SampleProtocolClips",
     "VideoKNNMetric",

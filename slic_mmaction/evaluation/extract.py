@@ -23,8 +23,8 @@ from ..checkpoints import compare_states
 from ..datasets.retrieval_dataset import RetrievalDataset
 from ..datasets.videos import video_name
 from ..models.evaluation_mode import evaluation_mode
-from ..models.pooling import frames_per_clip, pool_clips
-from ..models.slic_head import FEATURES, SLICHead
+from ..models.pooling import pool_clips
+from ..models.slic_head import SLICHead
 from ..progress import show_progress, track
 from ..ranks import on_main, share_of, together
 from .feature_set import (
@@ -82,7 +82,11 @@ def extract_features(
         ValueError: If a folder holds other features, or the network has no such layer.
         RuntimeError: If another rank failed.
     """
-    check_layer(model, layer)
+    if layer == "projection" and not isinstance(model.cls_head, SLICHead):
+        raise ValueError(
+            f"The network ends in a {type(model.cls_head).__name__}, which has no projection: "
+            "choose the layer 'backbone'."
+        )
     parts = parts_of(loader.dataset)
 
     def find_keys() -> dict[str, FeatureKey]:
@@ -166,7 +170,7 @@ def clip_features(
     Returns:
         N tensors (C_i, D) float32, on the CPU.
     """
-    frames = frames_per_clip(model.cls_head)
+    frames = getattr(model.cls_head, "num_segments", None)
     found = []
     for views, sample in zip(batch["inputs"], batch["data_samples"]):
         video = model.data_preprocessor(dict(inputs=[views], data_samples=[sample]), False)
@@ -185,26 +189,10 @@ def clip_features(
     return list(torch.cat(features).split([len(clips) for clips in found]))
 
 
-def check_layer(model: BaseModel, layer: str) -> None:
-    """Raise a ValueError for a layer that a network does not have."""
-    if layer not in FEATURES:
-        raise ValueError(f"A layer is one of {', '.join(FEATURES)}, but got {layer!r}.")
-    if layer == "projection" and not isinstance(model.cls_head, SLICHead):
-        raise ValueError(
-            f"The network ends in a {type(model.cls_head).__name__}, which has no projection: "
-            "choose the layer 'backbone'."
-        )
-
-
 def check_weights(model: BaseModel, checkpoint: str, layer: str) -> None:
-    """Raise a ValueError if a checkpoint lacks weights which a layer's output depends on.
+    """Raise a ValueError if the checkpoint at a path lacks weights of a layer.
 
     MMEngine only warns, and then random weights are evaluated.
-
-    Args:
-        model: A recognizer, not wrapped for distribution.
-        checkpoint: Path or address that its weights were loaded from.
-        layer: ``'projection'`` or ``'backbone'``.
     """
     content = CheckpointLoader.load_checkpoint(checkpoint, map_location="cpu")
     report = compare_states(content.get("state_dict", content), model.state_dict())

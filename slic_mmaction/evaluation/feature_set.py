@@ -51,7 +51,6 @@ class FeatureSet:
         layer: Of the network, ``'projection'`` or ``'backbone'``.
         labels: (N,) int64 classes, which an evaluation adds: they are never stored. Empty before.
         folder: Where the files are, None in memory.
-        key: What the features depend on, None in memory.
     """
 
     names: list[str]
@@ -60,7 +59,6 @@ class FeatureSet:
     layer: str
     labels: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     folder: Path | None = None
-    key: FeatureKey | None = None
 
     @classmethod
     def in_memory(
@@ -135,24 +133,10 @@ class FeatureSet:
         number, begin = self._places[range(len(self))[video]]
         return self.read(number)[begin : begin + self.num_clips[video]]
 
-    def array(self) -> np.ndarray:
-        """(N, C, D) float32 in memory; a ValueError if the videos' numbers of clips differ."""
-        if self.num_clips.min() != self.num_clips.max():
-            raise ValueError(
-                f"The videos in {self.folder} have from {self.num_clips.min()} to "
-                f"{self.num_clips.max()} clips: take them one by one, or their means()."
-            )
-        return self.clips()[0].numpy().reshape(len(self), -1, self.dim)
-
     def clips(self) -> tuple[Tensor, np.ndarray]:
         """(M, D) float32 of all clips in memory, and (N + 1,) int64 where each video begins."""
-        begins = np.concatenate([[0], self.num_clips.cumsum()])
-        rows = np.empty((int(begins[-1]), self.dim), dtype=np.float32)
-        for number, shard in enumerate(self.shards):
-            parts = np.split(self.read(number), np.cumsum(shard.num_clips)[:-1])
-            for video, part in zip(shard.videos, parts):
-                rows[begins[video] : begins[video + 1]] = part
-        return torch.from_numpy(rows), begins
+        rows = np.concatenate([self[video] for video in range(len(self))])
+        return torch.from_numpy(rows), np.concatenate([[0], self.num_clips.cumsum()])
 
     def means(self) -> Tensor:
         """(N, D) float32, the plain mean over the clips of each video."""
@@ -219,15 +203,11 @@ def read_index(folder: Path) -> tuple[list[str], FeatureKey, str]:
         parts = sorted(part.parent.name for part in folder.glob(f"*/{INDEX}"))
         hint = f": open one of {', '.join(parts)} in it" if parts else ""
         raise FileNotFoundError(f"There is no {INDEX} in {folder}{hint}.")
-    try:
-        index = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}): extract the features again.") from error
-    if not isinstance(index, dict) or index.get("format") != FORMAT:
-        found = index.get("format") if isinstance(index, dict) else type(index).__name__
+    index = json.loads(path.read_bytes())
+    if index.get("format") != FORMAT:
         raise ValueError(
-            f"{path} is of format {found}, but this version reads {FORMAT}: extract the features "
-            "again."
+            f"{path} is of format {index.get('format')}, but this version reads {FORMAT}: extract "
+            "the features again."
         )
     key = FeatureKey(*(index[field.name] for field in fields(FeatureKey)))
     return index["names"], key, index["layer"]
@@ -241,11 +221,11 @@ def load_features(folder: str | Path) -> FeatureSet:
 
     Raises:
         FileNotFoundError: If there are none.
-        ValueError: If they are damaged, of another format or incomplete, or the videos differ in
-            protocol or size of frames.
+        ValueError: If they are of another format or incomplete, or the videos differ in protocol
+            or size of frames; when a damaged file is read.
     """
     folder = Path(folder)
-    names, key, layer = read_index(folder)
+    names, _, layer = read_index(folder)
     found = read_shards(folder)
     files, shards = list(found), list(found.values())
     stored = {video for shard in shards for video in shard.videos}
@@ -261,19 +241,13 @@ def load_features(folder: str | Path) -> FeatureSet:
 
     @cache
     def read(number: int) -> np.ndarray:
-        again = "delete the folder and extract the features again"
         try:
             # Objects that an .npy may hold are never unpickled.
-            rows = np.load(files[number], mmap_mode="r", allow_pickle=False)
-        except FileNotFoundError:
-            raise
-        except (OSError, ValueError, EOFError) as error:
-            raise ValueError(f"{files[number]} cannot be read ({error}): {again}.") from error
-        if len(rows) != sum(shards[number].num_clips):
+            return np.load(files[number], mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError) as error:
             raise ValueError(
-                f"{files[number]} holds {len(rows)} clips, but "
-                f"{sum(shards[number].num_clips)} were written: {again}."
-            )
-        return rows
+                f"{files[number]} cannot be read ({error}): delete the folder and extract the "
+                "features again."
+            ) from error
 
-    return FeatureSet(names, shards, read, layer, folder=folder, key=key)
+    return FeatureSet(names, shards, read, layer, folder=folder)

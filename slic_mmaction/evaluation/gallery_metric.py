@@ -31,16 +31,15 @@ class GalleryMetric(BaseMetric):
     counts. All ranks work.
 
     Args:
-        collect_device: As in MMEngine.
-        prefix: Of the names of the results.
+        **options: ``collect_device`` and ``prefix`` of MMEngine's ``BaseMetric``.
 
     Attributes:
         measured: Of the last evaluation, the names of protocol and feature.
         details: Of the last evaluation, what is no single figure.
     """
 
-    def __init__(self, collect_device: str = "cpu", prefix: str | None = None) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self.measured: dict[str, str] = {}
         self.details: dict[str, Any] = {}
 
@@ -60,29 +59,20 @@ class GalleryMetric(BaseMetric):
         return {f"{self.prefix}/{key}": value for key, value in figures.items()}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep each video's embedding, class and role.
+        """Keep each video's embedding, class, role and size of frames.
 
         Args:
-            data_batch: With the ``inputs``, of which only the frames' size is taken.
+            data_batch: With the ``inputs``.
             data_samples: Samples after the network, as dicts.
 
         Raises:
             ValueError: If a sample lacks what an evaluation needs.
         """
-        inputs = [None] * len(data_samples) if data_batch is None else data_batch["inputs"]
-        for sample, clips in zip(data_samples, inputs):
-            size = None if clips is None else tuple(clips.shape[-2:])
-            self.results.append(dict(_video_of(sample), frame_size=size))
+        for sample, clips in zip(data_samples, data_batch["inputs"]):
+            self.results.append(dict(_video_of(sample), frame_size=tuple(clips.shape[-2:])))
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Collect the videos of all ranks and evaluate them on all ranks.
-
-        Args:
-            size: Number of videos in the dataset.
-
-        Returns:
-            Figures by name with prefix, the same on every rank.
-        """
+        """Figures of the ``size`` videos of a dataset, collected from all ranks, on every rank."""
         collected = [collect_results(self.results, size, self.collect_device)]
         broadcast_object_list(collected)
         self.results.clear()
@@ -92,8 +82,8 @@ class GalleryMetric(BaseMetric):
         """Figures by name with prefix, of what :meth:`process` kept on all ranks.
 
         Raises:
-            ValueError: If queries or gallery are missing or incomplete, or the samples are
-                not of one protocol, feature and size of frames.
+            ValueError: If videos are missing, or are not of one protocol, feature and size of
+                frames.
         """
         # A sampler fills up the last batch of some ranks with videos that others have, too.
         by_index = {video["index"]: video for video in results}
@@ -102,13 +92,12 @@ class GalleryMetric(BaseMetric):
 
     def _of_role(self, videos: list[dict], role: str) -> FeatureSet:
         chosen = [video for video in videos if video["role"] == role]
-        expected = (self.dataset_meta or {}).get(f"num_{role}")
-        if not chosen or (expected is not None and len(chosen) != expected):
-            of = "" if expected is None else f" of {expected}"
+        expected = self.dataset_meta[f"num_{role}"]
+        if len(chosen) != expected:
             raise ValueError(
-                f"{len(chosen)}{of} {role} videos were embedded: retrieval needs all queries and "
-                "all gallery videos, so the dataloader takes a RetrievalDataset, without "
-                "drop_last, and a sampler that visits every video."
+                f"{len(chosen)} of {expected} {role} videos were embedded: retrieval needs all "
+                "queries and all gallery videos, so the dataloader takes a RetrievalDataset, "
+                "without drop_last, and a sampler that visits every video."
             )
         return FeatureSet.in_memory(
             names=[video["video"] for video in chosen],
@@ -134,23 +123,19 @@ def comparable(query: FeatureSet, gallery: FeatureSet) -> tuple[Tensor, Tensor]:
 
 
 def over_ranks(num_rows: int, work: Callable[[slice], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-    """Results for N rows, on the CPU, of which each rank computes a share; all ranks call this.
-
-    Args:
-        num_rows: N.
-        work: From a slice of n rows to tensors of n rows.
-    """
+    """Results for all rows on the CPU, of which each rank computes a slice; all ranks call this."""
     share = share_of(num_rows, *get_dist_info())
     found = together(lambda: work(slice(share.start, share.stop)))
     return tuple(gather_rows(part, num_rows) for part in found)
 
 
-def possible_ks(ks: Sequence[int], gallery_size: int) -> list[int]:
-    """Those numbers of neighbours, in ascending order, that a gallery has; says what is left out.
+def shown(figures: dict[str, float]) -> str:
+    """Figures in percent as a line shows them."""
+    return ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
 
-    Raises:
-        ValueError: If there is none.
-    """
+
+def possible_ks(ks: Sequence[int], gallery_size: int) -> list[int]:
+    """Those of the ascending ``ks`` that a gallery has; a ValueError if it has none of them."""
     possible = [k for k in ks if k <= gallery_size]
     if not possible:
         raise ValueError(

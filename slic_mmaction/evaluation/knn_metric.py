@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import torch
 from mmaction.registry import METRICS
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from ..nearest import nearest
 from .feature_set import FeatureSet
-from .gallery_metric import GalleryMetric, comparable, over_ranks, possible_ks
+from .gallery_metric import GalleryMetric, comparable, over_ranks, possible_ks, shown
 from .protocols import name_in_keys
 
 
@@ -29,8 +30,8 @@ class VideoKNNMetric(GalleryMetric):
             with a warning.
         temperatures: Values of T.
         topk: Of which accuracies are reported.
-        collect_device: As in MMEngine.
-        prefix: Of the names of the results; by default ``'knn'``.
+        **options: ``collect_device`` and ``prefix`` of MMEngine's ``BaseMetric``; results are
+            named ``knn/...`` by default.
     """
 
     default_prefix = "knn"
@@ -40,10 +41,9 @@ class VideoKNNMetric(GalleryMetric):
         ks: Sequence[int] = (20,),
         temperatures: Sequence[float] = (0.07,),
         topk: Sequence[int] = (1, 5),
-        collect_device: str = "cpu",
-        prefix: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(**options)
         for name, values in (("ks", ks), ("temperatures", temperatures), ("topk", topk)):
             if not values or min(values) <= 0:
                 raise ValueError(f"VideoKNNMetric's {name} are positive, but got {values}.")
@@ -52,11 +52,7 @@ class VideoKNNMetric(GalleryMetric):
         self.topk = sorted(set(topk))
 
     def measure(self, query: FeatureSet, gallery: FeatureSet) -> dict[str, float]:
-        """Accuracies in percent; see :meth:`GalleryMetric.measure`.
-
-        Raises:
-            ValueError: If the gallery is smaller than every k.
-        """
+        """Accuracies in percent; a ValueError if the gallery is smaller than every k."""
         ks = possible_ks(self.ks, len(gallery))
         queries, stored = comparable(query, gallery)
         similarities, indices = over_ranks(
@@ -72,8 +68,7 @@ class VideoKNNMetric(GalleryMetric):
             setting = f"k{k}_T{temperature:g}"
             key = f"{name_in_keys(query.full_name)}/{setting}"
             figures.update((f"{key}/{top}", value) for top, value in tops.items())
-            shown = ", ".join(f"{top} {value:.1f}" for top, value in tops.items())
-            lines.append(f"{setting} {shown}")
+            lines.append(f"{setting} {shown(tops)}")
         self._log("kNN", query, gallery, "; ".join(lines))
         return figures
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import nll_loss, normalize, one_hot, softmax
+from torch.nn.functional import normalize, one_hot, softmax
 
 from ..nearest import search_device
 from .feature_set import FeatureSet
@@ -94,7 +94,7 @@ class LabelledClips:
         return weights[:, :-1], weights[:, -1]
 
     def probabilities(self, weights: Tensor, bias: Tensor) -> Tensor:
-        """Class probabilities of the videos, (N, C): the mean of those of their clips.
+        """Class probabilities (N, C) of the videos, the mean of those of their clips.
 
         Args:
             weights: (D, C).
@@ -106,13 +106,9 @@ class LabelledClips:
         sums = torch.zeros(len(counts), weights.shape[1], device=self.clips.device)
         return sums.index_add_(0, owners, probabilities) / counts[:, None]
 
-    def cross_entropy(self, probabilities: Tensor) -> float:
-        """Mean over the videos; not finite for a classifier that diverged."""
-        return float(nll_loss(probabilities.clamp(min=1e-12).log(), self.labels))
-
 
 def video_groups(videos: Sequence[str], pattern: str | None) -> np.ndarray:
-    """Which videos come from one source, by their file names.
+    """Groups (N,) int64 of videos from one recording, by their file names.
 
     Clips of one UCF101 group (``gXX``) are cut from the same recording: a cut through a group
     would measure memory.
@@ -121,12 +117,6 @@ def video_groups(videos: Sequence[str], pattern: str | None) -> np.ndarray:
         videos: N paths.
         pattern: Regular expression; videos are of one group where it matches the same text of
             the file name. None makes every video a group of its own.
-
-    Returns:
-        (N,) int64.
-
-    Raises:
-        ValueError: If a video does not match.
     """
     if pattern is None:
         return np.arange(len(videos))
@@ -153,10 +143,7 @@ def validation_cut(labels: np.ndarray, groups: np.ndarray, share: float, seed: i
         seed: Of the draw.
 
     Returns:
-        (N,) bool, true for validation.
-
-    Raises:
-        ValueError: If no class has two groups.
+        (N,) bool, true for validation; a ValueError if no class has two groups.
     """
     rng = np.random.default_rng(seed)
     numbers, first = np.unique(groups, return_index=True)

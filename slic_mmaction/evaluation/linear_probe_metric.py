@@ -11,13 +11,19 @@ from typing import Any
 import numpy as np
 from mmaction.registry import METRICS
 from mmengine.logging import print_log
+from torch.nn.functional import nll_loss
 
 from ..ranks import on_main
 from .feature_set import FeatureSet
-from .gallery_metric import GalleryMetric
+from .gallery_metric import GalleryMetric, shown
 from .knn_metric import top_k_accuracy
 from .linear_probe import LabelledClips, validation_cut, video_groups
 from .protocols import name_in_keys
+
+BATCH_SIZE = 256
+"""Videos in a step."""
+VAL_SHARE = 0.2
+"""Part of each class's groups that chooses the setting."""
 
 
 @METRICS.register_module()
@@ -39,14 +45,12 @@ class LinearProbeMetric(GalleryMetric):
         lrs: Learning rates. Normalised features are small, so rates are large.
         weight_decays: Of weights and biases.
         epochs: Passes over the videos.
-        batch_size: Videos in a step.
-        val_share: Part of each class's groups that chooses.
         group_pattern: Regular expression for what names the recording in a file name, see
             :func:`video_groups`; by default each video is its own.
         topk: Of which accuracies are reported.
         seed: Of the cut, the batches and the clips.
-        collect_device: As in MMEngine.
-        prefix: Of the names of the results; by default ``'linear'``.
+        **options: ``collect_device`` and ``prefix`` of MMEngine's ``BaseMetric``; results are
+            named ``linear/...`` by default.
     """
 
     default_prefix = "linear"
@@ -56,26 +60,18 @@ class LinearProbeMetric(GalleryMetric):
         lrs: Sequence[float] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
         weight_decays: Sequence[float] = (0.0, 1e-6, 1e-5, 1e-4, 1e-3),
         epochs: int = 100,
-        batch_size: int = 256,
-        val_share: float = 0.2,
         group_pattern: str | None = None,
         topk: Sequence[int] = (1, 5),
         seed: int = 0,
-        collect_device: str = "cpu",
-        prefix: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
-        good = (
-            lrs and min(lrs) > 0 and weight_decays and min(weight_decays) >= 0
-            and 0 < val_share < 1 and epochs > 0 and batch_size > 0
-            and topk and min(topk) > 0 and seed >= 0
-        )  # fmt: skip
-        if not good:
+        super().__init__(**options)
+        positive = all(values and min(values) > 0 for values in (lrs, topk, [epochs]))
+        if not positive or not weight_decays or min(weight_decays) < 0 or seed < 0:
             raise ValueError(
-                "LinearProbeMetric needs positive lrs, weight_decays of at least 0, a val_share "
-                "within 0..1, epochs, batch_size and topk of at least 1, and a seed of at least 0, "
-                f"but got {lrs=}, {weight_decays=}, {val_share=}, {epochs=}, {batch_size=}, "
-                f"{topk=} and {seed=}."
+                "LinearProbeMetric needs lrs, topk and epochs above 0, and weight_decays and a "
+                f"seed of at least 0, but got {lrs=}, {topk=}, {epochs=}, {weight_decays=} and "
+                f"{seed=}."
             )
         try:
             re.compile(group_pattern or "")
@@ -86,14 +82,12 @@ class LinearProbeMetric(GalleryMetric):
             ) from error
         self.settings = list(product(sorted(set(lrs)), sorted(set(weight_decays))))
         self.epochs = epochs
-        self.batch_size = batch_size
         self.seed = seed
-        self.val_share = val_share
         self.group_pattern = group_pattern
         self.topk = sorted(set(topk))
 
     def measure(self, query: FeatureSet, gallery: FeatureSet) -> dict[str, float]:
-        """Accuracies in percent; see :meth:`GalleryMetric.measure`.
+        """Accuracies in percent, and the chosen setting.
 
         Raises:
             ValueError: If no part of the training videos can be set aside, or all rates are
@@ -109,27 +103,30 @@ class LinearProbeMetric(GalleryMetric):
         train, test = LabelledClips.of(gallery), LabelledClips.of(query)
         num_classes = int(max(gallery.labels.max(), query.labels.max())) + 1
         groups = video_groups(gallery.names, self.group_pattern)
-        cut = validation_cut(gallery.labels, groups, self.val_share, self.seed)
+        cut = validation_cut(gallery.labels, groups, VAL_SHARE, self.seed)
 
-        held_out, how = train.part(cut), (self.epochs, self.batch_size, self.seed)
+        held_out, how = train.part(cut), (self.epochs, BATCH_SIZE, self.seed)
         judged = []
         for weights, bias in zip(*train.part(~cut).train(num_classes, self.settings, *how)):
             scores = held_out.probabilities(weights, bias)
             accuracy = top_k_accuracy(scores, held_out.labels, 1)
-            judged.append((accuracy, held_out.cross_entropy(scores)))
+            # Not finite for a classifier that diverged.
+            loss = float(nll_loss(scores.clamp(min=1e-12).log(), held_out.labels))
+            judged.append((accuracy, loss))
         best = self._choose(judged)
         lr, decay = self.settings[best]
         weights, bias = train.train(num_classes, [(lr, decay)], *how)
         scores = test.probabilities(weights[0], bias[0])
         figures = {f"top{k}": 100 * top_k_accuracy(scores, test.labels, k) for k in self.topk}
-        shown = ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
+        accuracies = shown(figures)
         figures.update(lr=lr, weight_decay=decay, val_top1=100 * judged[best][0])
         self._log(
             "linear probe",
             query,
             gallery,
-            f"{shown} with lr {lr:g} and weight decay {decay:g}, chosen of {len(judged)} settings "
-            f"on {int(cut.sum())} training videos set aside (top1 {figures['val_top1']:.1f})",
+            f"{accuracies} with lr {lr:g} and weight decay {decay:g}, chosen of {len(judged)} "
+            f"settings on {int(cut.sum())} training videos set aside "
+            f"(top1 {figures['val_top1']:.1f})",
         )
         sweep = [
             dict(lr=lr, weight_decay=decay, val_top1=100 * top1 if np.isfinite(loss) else None)

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from ..datasets.retrieval_dataset import RetrievalDataset
 from ..datasets.videos import true_labels
 from ..ranks import on_main
-from .extract import ROLES, check_weights, extract_features
+from .extract import ROLES, check_weights, extract_features, parts_of
 from .gallery_metric import GalleryMetric
 
 
@@ -73,15 +73,17 @@ class FeatureTestLoop(TestLoop):
         self.shard_videos = shard_videos
 
     def run(self) -> dict[str, float]:
-        """Compute what is missing and evaluate.
+        """Compute what is missing and evaluate: figures by name.
 
-        Returns:
-            Figures by name.
+        Raises:
+            ValueError: If a video has not exactly one class, or the checkpoint lacks weights.
         """
         self.runner.call_hook("before_test")
         self.runner.call_hook("before_test_epoch")
-        cfg, dataset, model = self.runner.cfg, self.dataloader.dataset, self.runner.model
+        cfg, model = self.runner.cfg, self.runner.model
         model = model.module if is_model_wrapper(model) else model
+        # Before hours of extraction.
+        labels = {role: _labels(part) for role, part in parts_of(self.dataloader.dataset).items()}
         layer = getattr(model.cls_head, "feature", "backbone")
         checkpoint = cfg.get("load_from")
         if checkpoint:
@@ -97,13 +99,9 @@ class FeatureTestLoop(TestLoop):
             self.shard_videos,
             self.fp16,
         )
-        query, gallery = (
-            replace(
-                stored[role].projected(model.cls_head) if layer == "projection" else stored[role],
-                labels=_labels(getattr(dataset, role)),
-            )
-            for role in ROLES
-        )
+        if layer == "projection":
+            stored = {role: part.projected(model.cls_head) for role, part in stored.items()}
+        query, gallery = (replace(stored[role], labels=labels[role]) for role in ROLES)
         figures: dict[str, float] = {}
         for metric in self.evaluator.metrics:
             figures.update(metric.evaluate_features(query, gallery))

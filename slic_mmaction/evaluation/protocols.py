@@ -13,11 +13,13 @@ from types import MappingProxyType
 import numpy as np
 import torch
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 from torch import Tensor
 
 from ..nearest import Array
-from ..transforms.view_frames import clip_frames
+from ..transforms.view_frames import ShownTransform, clip_frames, frames_of, with_clips
+
+CLIP_LEN, FRAME_INTERVAL, CROP_SIZE = 16, 1, 128
+"""Frames of a clip, their distance, and the side of the centre crop: the same in all protocols."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,6 @@ class RetrievalProtocol:
         feature: Of the network: ``'projection'``, the head's output, or ``'backbone'``, the
             pooled feature.
         centered: Whether queries and gallery are centred first, each by its own mean.
-        scale: (width, height) to which frames are resized, as in MMAction2's ``Resize``; -1
-            follows from the other side.
-        keep_ratio: Whether the resizing keeps the aspect ratio.
-        crop_size: Side of the centre crop, in pixels.
-        clip_len: Frames of each clip.
-        frame_interval: Distance between two frames of a clip.
     """
 
     name: str
@@ -48,11 +44,6 @@ class RetrievalProtocol:
     placement: str
     feature: str
     centered: bool
-    scale: tuple[int, int]
-    keep_ratio: bool
-    crop_size: int = 128
-    clip_len: int = 16
-    frame_interval: int = 1
 
     def prepared(self, embeddings: Array) -> Tensor:
         """All queries or all of the gallery (N, D) as they are compared by cosine."""
@@ -65,12 +56,12 @@ class RetrievalProtocol:
 
 _ALL = (
     # The paper's headline numbers, with the clips of IIC (Tao et al., ACM MM 2020).
-    RetrievalProtocol("iic", 10, "even", "projection", False, scale=(171, 128), keep_ratio=False),
+    RetrievalProtocol("iic", 10, "even", "projection", centered=False),
     # After CoCLR (Han et al., NeurIPS 2020); docs/evaluation.md says what its released code does
     # otherwise.
-    RetrievalProtocol("coclr", None, "windows", "backbone", True, scale=(-1, 128), keep_ratio=True),
+    RetrievalProtocol("coclr", None, "windows", "backbone", centered=True),
     # Ten times cheaper, to watch a training: the clip that is also clustered.
-    RetrievalProtocol("center", 1, "center", "projection", False, scale=(-1, 128), keep_ratio=True),
+    RetrievalProtocol("center", 1, "center", "projection", centered=False),
 )
 PROTOCOLS = MappingProxyType({protocol.name: protocol for protocol in _ALL})
 
@@ -92,19 +83,13 @@ def get_protocol(name: str) -> RetrievalProtocol:
 def full_name(protocol: str, feature: str, frame_size: tuple[int, int] | None) -> str:
     """Name of what an evaluation measured, with everything that is not the protocol's.
 
-    Args:
-        protocol: Name that :class:`SampleProtocolClips` put on the samples.
-        feature: Of the network, ``'projection'`` or ``'backbone'``.
-        frame_size: (height, width) of the frames in pixels, where known.
-
-    Returns:
-        For example ``'iic, 4 clips, backbone feature, 56px'``.
+    Given the name that :class:`SampleProtocolClips` put on the samples, the network's feature
+    and the (height, width) of the frames, for example ``'iic, 4 clips, backbone feature, 56px'``.
     """
-    rule = get_protocol(protocol)
     words = [protocol]
-    if feature != rule.feature:
+    if feature != get_protocol(protocol).feature:
         words.append(f"{feature} feature")
-    if frame_size is not None and frame_size != (rule.crop_size, rule.crop_size):
+    if frame_size is not None and frame_size != (CROP_SIZE, CROP_SIZE):
         height, width = frame_size
         words.append(f"{width}px" if height == width else f"{width}x{height}px")
     return ", ".join(words)
@@ -115,30 +100,8 @@ def name_in_keys(name: str) -> str:
     return name.replace(", ", "_").replace(" ", "-")
 
 
-def evenly_spaced_starts(num_frames: int, span: int = 16, num_clips: int = 10) -> np.ndarray:
-    """First frames (num_clips,) of clips that lie evenly over a video of L frames (``iic``).
-
-    The clips' centres run evenly from ``span / 2`` to ``L - span / 2``; a start is half a
-    span before, cut to an integer towards zero. For a video shorter than a clip starts
-    are negative: counted modulo L, they loop the video. (The authors take the absolute
-    value for HMDB51, which gives other frames of such videos only.)
-    """
-    centres = np.linspace(span / 2, num_frames - span / 2, num_clips)
-    return np.trunc(centres - span / 2).astype(np.int64)
-
-
-def window_starts(num_frames: int, span: int = 16) -> np.ndarray:
-    """First frames of clips that lie one after the other, at least one (``coclr``).
-
-    As in the authors' CoCLR-style split, a window that would end with the very last frame is
-    left out. (A video of exactly one window's length has 15 frames there, a shorter one repeats
-    its first frame; here both are one clip, looped where it is short.)
-    """
-    return np.arange(0, max(num_frames - span, 1), span, dtype=np.int64)
-
-
 @TRANSFORMS.register_module()
-class SampleProtocolClips(BaseTransform):
+class SampleProtocolClips(ShownTransform):
     """Sample the clips of a named retrieval protocol.
 
     It decides on frames only: the resizing and the crop of the protocol are stock
@@ -157,8 +120,8 @@ class SampleProtocolClips(BaseTransform):
 
     Args:
         protocol: A name of ``slic_mmaction.evaluation.PROTOCOLS``.
-        clip_len: Frames of a clip; by default the protocol's.
-        frame_interval: Distance between frames; by default the protocol's.
+        clip_len: Frames of a clip; by default the protocols'.
+        frame_interval: Distance between frames; by default the protocols'.
         num_clips: Number of clips, for a cheaper look; by default the protocol's. Protocol
             ``coclr`` takes all: videos then differ in their number of clips, which only
             :class:`FeatureTestLoop` can batch.
@@ -171,12 +134,12 @@ class SampleProtocolClips(BaseTransform):
     def __init__(
         self,
         protocol: str = "iic",
-        clip_len: int | None = None,
-        frame_interval: int | None = None,
+        clip_len: int = CLIP_LEN,
+        frame_interval: int = FRAME_INTERVAL,
         num_clips: int | None = None,
     ) -> None:
         rule = self.protocol = get_protocol(protocol)
-        if any(n is not None and n < 1 for n in (clip_len, frame_interval, num_clips)):
+        if min(clip_len, frame_interval, 1 if num_clips is None else num_clips) < 1:
             raise ValueError(
                 "SampleProtocolClips needs clip_len, frame_interval and num_clips of at least 1, "
                 f"but got {clip_len}, {frame_interval} and {num_clips}."
@@ -191,43 +154,40 @@ class SampleProtocolClips(BaseTransform):
                 f"Protocol {protocol!r} has one clip, in the centre, but num_clips is "
                 f"{num_clips}; use protocol 'iic' for several."
             )
-        self.clip_len = clip_len or rule.clip_len
-        self.frame_interval = frame_interval or rule.frame_interval
+        self.clip_len = clip_len
+        self.frame_interval = frame_interval
         self.num_clips = num_clips or rule.num_clips
         words = [rule.name]
         if self.num_clips != rule.num_clips:
             words.append(f"{self.num_clips} clips")
-        if self.clip_len != rule.clip_len:
-            words.append(f"{self.clip_len} frames")
-        if self.frame_interval != rule.frame_interval:
-            words.append(f"interval {self.frame_interval}")
+        if clip_len != CLIP_LEN:
+            words.append(f"{clip_len} frames")
+        if frame_interval != FRAME_INTERVAL:
+            words.append(f"interval {frame_interval}")
         self.name = ", ".join(words)
 
     def transform(self, results: dict) -> dict:
         """Add the frame numbers of all clips, one after the other."""
-        num_frames = results["total_frames"]
-        if num_frames < 1:
-            name = results.get("filename", results.get("frame_dir"))
-            raise ValueError(f"The video {name} has no frames; remove it from the annotation file.")
-        starts = self._starts(num_frames)
-        clips = [clip_frames(s, self.clip_len, self.frame_interval, num_frames) for s in starts]
-        results["frame_inds"] = np.concatenate(clips).astype(np.int32) + results["start_index"]
-        results["clip_len"] = self.clip_len
-        results["frame_interval"] = self.frame_interval
-        results["num_clips"] = len(starts)
+        num_frames = frames_of(results)
+        clips = [
+            clip_frames(start, self.clip_len, self.frame_interval, num_frames)
+            for start in self._starts(num_frames)
+        ]
         results["protocol"] = self.name
-        return results
+        return with_clips(results, clips, self.frame_interval)
 
     def _starts(self, num_frames: int) -> list[int]:
+        """First frames of the clips; negative ones count from the end, which loops a video."""
         span = self.clip_len * self.frame_interval
         if self.protocol.placement == "center":
             return [max(num_frames - span, 0) // 2]
         if self.num_clips is None:
-            return window_starts(num_frames, span).tolist()
-        return evenly_spaced_starts(num_frames, span, self.num_clips).tolist()
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(protocol={self.protocol.name!r}, clip_len={self.clip_len}, "
-            f"frame_interval={self.frame_interval}, num_clips={self.num_clips})"
-        )
+            # As in the authors' CoCLR-style split, a window that would end with the very last
+            # frame is left out. (A video of exactly one window's length has 15 frames there, a
+            # shorter one repeats its first frame; here both are one clip.)
+            return list(range(0, max(num_frames - span, 1), span))
+        # Centres run evenly from half a span to half a span before the end; a start is half a
+        # span before, cut to an integer towards zero. (For HMDB51 the authors take the absolute
+        # value of negative starts, which gives other frames of videos shorter than a clip.)
+        centres = np.linspace(span / 2, num_frames - span / 2, self.num_clips)
+        return np.trunc(centres - span / 2).astype(int).tolist()

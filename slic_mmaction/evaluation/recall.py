@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Union
 
 import numpy as np
 import torch
@@ -11,12 +12,14 @@ from torch import Tensor
 from ..nearest import BLOCK_ELEMENTS, Array, nearest, similarity_blocks
 from .protocols import get_protocol
 
+Labels = Union[Array, Sequence[int]]
+
 
 def recall_at_k(
     query: Array,
-    query_labels: Array,
+    query_labels: Labels,
     gallery: Array,
-    gallery_labels: Array,
+    gallery_labels: Labels,
     ks: Iterable[int],
     protocol: str = "iic",
 ) -> dict[int, float]:
@@ -28,9 +31,9 @@ def recall_at_k(
 
     Args:
         query: (Q, D) float embeddings, one for each video.
-        query_labels: (Q,) int classes.
+        query_labels: (Q,) int classes, as a list, array or tensor.
         gallery: (G, D) float embeddings.
-        gallery_labels: (G,) int classes.
+        gallery_labels: (G,) int classes, likewise.
         ks: Numbers of neighbours, each within 1..G.
         protocol: Name of a protocol.
 
@@ -58,9 +61,7 @@ def recall_at_k(
 def recall_of_hits(hits: np.ndarray, ks: Iterable[int]) -> dict[int, float]:
     """Share of queries with a hit among their first k neighbours, for each k.
 
-    Args:
-        hits: (Q, K) bool, whether a query's neighbour, nearest first, is of its class.
-        ks: Numbers of neighbours, each within 1..K.
+    ``hits`` (Q, K) tells whether a query's neighbours, nearest first, are of its class.
     """
     return {k: float(hits[:, :k].any(axis=1).mean()) for k in ks}
 
@@ -70,14 +71,8 @@ def per_class_table(
 ) -> list[dict[str, int | float | str]]:
     """Recall of the queries of each class in percent, the poorest class first.
 
-    Args:
-        hits: (Q, K) bool, as of :func:`recall_of_hits`.
-        labels: (Q,) int classes of the queries.
-        videos: Q paths of the queries.
-        ks: Numbers of neighbours, each within 1..K.
-
-    Returns:
-        For each class its label, one of its videos, the number of its queries, and ``R@k``.
+    Given hits (Q, K) as of :func:`recall_of_hits`, and classes (Q,) and paths of the queries;
+    returns the label, one video, the number of queries, and ``R@k`` of each class.
     """
     rows: list[dict] = []
     for label in np.unique(labels):
@@ -88,7 +83,7 @@ def per_class_table(
 
 
 def average_precisions(
-    query: Array, query_labels: Array, gallery: Array, gallery_labels: Array
+    query: Array, query_labels: Labels, gallery: Array, gallery_labels: Labels
 ) -> Tensor:
     """Average precision of each query over the whole gallery, ranked by cosine.
 
@@ -98,9 +93,9 @@ def average_precisions(
 
     Args:
         query: (Q, D) float embeddings.
-        query_labels: (Q,) int classes.
+        query_labels: (Q,) int classes, as a list, array or tensor.
         gallery: (G, D) float embeddings.
-        gallery_labels: (G,) int classes.
+        gallery_labels: (G,) int classes, likewise.
 
     Returns:
         (Q,) float64 within 0..1, on the CPU.
@@ -121,11 +116,12 @@ def average_precisions(
     return found
 
 
-def _checked(name: str, embeddings: Array, labels: Array) -> Tensor:
+def _checked(name: str, embeddings: Array, labels: Labels) -> Tensor:
     """Labels (N,) on the CPU, one for each embedding."""
-    if tuple(labels.shape) != (len(embeddings),):
+    classes = torch.as_tensor(labels).cpu()
+    if tuple(classes.shape) != (len(embeddings),):
         raise ValueError(
             f"The {name} has {len(embeddings)} embeddings, so its labels must have the shape "
-            f"({len(embeddings)},), but they have {tuple(labels.shape)}."
+            f"({len(embeddings)},), but they have {tuple(classes.shape)}."
         )
-    return torch.as_tensor(labels).cpu()
+    return classes

@@ -43,10 +43,7 @@ _TRAINING = (
 def write_evaluation(runner: Runner, part: str, figures: dict[str, float]) -> None:
     """Write ``evaluation.json`` with everything that tells whether two figures may be compared.
 
-    Args:
-        runner: After a validation or a test; its last validation is what stays.
-        part: ``'val'`` or ``'test'``.
-        figures: By name.
+    Called after a ``'val'`` or ``'test'`` part; of several validations the last one stays.
     """
     loop = runner.val_loop if part == "val" else runner.test_loop
     metrics = [m for m in loop.evaluator.metrics if isinstance(m, GalleryMetric)]

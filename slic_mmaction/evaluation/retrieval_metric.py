@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmaction.registry import METRICS
@@ -13,7 +12,7 @@ from mmengine.dist import is_main_process
 from ..durable_file import durable_file
 from ..nearest import nearest
 from .feature_set import FeatureSet
-from .gallery_metric import GalleryMetric, comparable, over_ranks, possible_ks
+from .gallery_metric import GalleryMetric, comparable, over_ranks, possible_ks, shown
 from .recall import average_precisions, per_class_table, recall_of_hits
 
 
@@ -32,10 +31,12 @@ class VideoRetrievalMetric(GalleryMetric):
             warning.
         mean_average_precision: Whether to add ``mAP``, the mean over queries of
             :func:`average_precisions`, in percent.
-        out_file: ``.npz`` to which the neighbours found are written, see
-            :class:`RetrievalNeighbors`.
-        collect_device: As in MMEngine.
-        prefix: Of the names of the results; by default ``'retrieval'``.
+        out_file: ``.npz`` to which the K nearest of each query are written:
+            ``query_videos`` (Q,) and ``gallery_videos`` (G,), paths; ``query_labels`` and
+            ``gallery_labels``; ``indices`` (Q, K), positions in the gallery, nearest first;
+            ``similarities`` (Q, K), cosines.
+        **options: ``collect_device`` and ``prefix`` of MMEngine's ``BaseMetric``; results are
+            named ``retrieval/...`` by default.
     """
 
     default_prefix = "retrieval"
@@ -45,10 +46,9 @@ class VideoRetrievalMetric(GalleryMetric):
         ks: Sequence[int] = (1, 5, 10, 20, 50),
         mean_average_precision: bool = False,
         out_file: str | None = None,
-        collect_device: str = "cpu",
-        prefix: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(**options)
         if not ks or min(ks) < 1:
             raise ValueError(f"VideoRetrievalMetric's ks are positive integers, but got {ks}.")
         self.ks = sorted(set(ks))
@@ -56,25 +56,14 @@ class VideoRetrievalMetric(GalleryMetric):
         self.out_file = out_file
 
     def measure(self, query: FeatureSet, gallery: FeatureSet) -> dict[str, float]:
-        """R@k and, if asked for, mAP, in percent; see :meth:`GalleryMetric.measure`.
-
-        Raises:
-            ValueError: If the gallery is smaller than every k.
-        """
+        """R@k and, if set, mAP, in percent; a ValueError if the gallery is smaller than every k."""
         ks = possible_ks(self.ks, len(gallery))
         queries, stored = comparable(query, gallery)
         similarities, indices = over_ranks(
             len(query), lambda own: nearest(queries[own], stored, ks[-1])
         )
-        found = RetrievalNeighbors(
-            query_videos=np.array(query.names),
-            query_labels=query.labels,
-            gallery_videos=np.array(gallery.names),
-            gallery_labels=gallery.labels,
-            indices=indices.numpy(),
-            similarities=similarities.numpy(),
-        )
-        figures = {f"R@{k}": 100 * r for k, r in recall_of_hits(found.hits, ks).items()}
+        hits = gallery.labels[indices.numpy()] == query.labels[:, None]
+        figures = {f"R@{k}": 100 * r for k, r in recall_of_hits(hits, ks).items()}
         if self.mean_average_precision:
             (precisions,) = over_ranks(
                 len(query),
@@ -83,62 +72,17 @@ class VideoRetrievalMetric(GalleryMetric):
                 ),
             )
             figures["mAP"] = 100 * float(precisions.mean())
-        table = per_class_table(found.hits, query.labels, query.names, ks)
-        self.details = dict(per_class=table)
+        self.details = dict(per_class=per_class_table(hits, query.labels, query.names, ks))
         if self.out_file is not None and is_main_process():
-            found.save(self.out_file)
-        shown = ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
-        self._log("retrieval", query, gallery, shown)
+            with durable_file(self.out_file) as file:
+                np.savez_compressed(
+                    file,
+                    query_videos=np.array(query.names),
+                    query_labels=query.labels,
+                    gallery_videos=np.array(gallery.names),
+                    gallery_labels=gallery.labels,
+                    indices=indices.numpy(),
+                    similarities=similarities.numpy(),
+                )
+        self._log("retrieval", query, gallery, shown(figures))
         return figures
-
-
-@dataclass(frozen=True)
-class RetrievalNeighbors:
-    """The nearest gallery videos of every query: what a gallery picture is drawn from.
-
-    Attributes:
-        query_videos: (Q,) str, paths.
-        query_labels: (Q,) int64.
-        gallery_videos: (G,) str, paths.
-        gallery_labels: (G,) int64.
-        indices: (Q, K) int64 positions in the gallery, nearest first.
-        similarities: (Q, K) float64 cosines.
-    """
-
-    query_videos: np.ndarray
-    query_labels: np.ndarray
-    gallery_videos: np.ndarray
-    gallery_labels: np.ndarray
-    indices: np.ndarray
-    similarities: np.ndarray
-
-    @property
-    def hits(self) -> np.ndarray:
-        """(Q, K) bool, whether a neighbour is of its query's class."""
-        return self.gallery_labels[self.indices] == self.query_labels[:, None]
-
-    def save(self, path: str | Path) -> None:
-        """Write an ``.npz`` with the attributes by name; it appears whole or not at all."""
-        with durable_file(path) as file:
-            np.savez_compressed(file, **asdict(self))
-
-    @classmethod
-    def load(cls, path: str | Path) -> RetrievalNeighbors:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If the file is another ``.npz``, or damaged.
-        """
-        try:
-            # Objects that an .npz may hold are never unpickled. NumPy leaves a file open that it
-            # cannot read.
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return cls(**{field.name: arrays[field.name] for field in fields(cls)})
-        except FileNotFoundError:
-            raise
-        except Exception as error:  # NumPy, zipfile and zlib each have their own
-            raise ValueError(
-                f"{path} cannot be read ({error}): let VideoRetrievalMetric write its out_file "
-                "again."
-            ) from error

@@ -3,9 +3,13 @@
 from .distances import paired_distance, pairwise_distance
 from .info_nce import PseudoLabelInfoNCELoss, pseudo_label_info_nce
 from .mining import MinedNegatives, mine_negatives
-from .temporal import TemporalDiscriminationLoss, temporal_discrimination_loss
+from .temporal import (
+    IntraVideoNegativeLoss,
+    RelativeSpeedLoss,
+    TemporalDiscriminationLoss,
+    temporal_discrimination_loss,
+)
 from .triplet import PseudoLabelTripletLoss, pseudo_label_triplet_loss
-from .view_ranking import IntraVideoNegativeLoss, RelativeSpeedLoss
 
 __all__ = [
     "IntraVideoNegativeLoss",

@@ -47,18 +47,9 @@ def pairwise_distance(x: Tensor, y: Tensor, metric: str = "cosine") -> Tensor:
 
 
 def paired_distance(x: Tensor, y: Tensor, metric: str = "cosine") -> Tensor:
-    """Distance of each row of ``x`` to the same row of ``y``; see :func:`pairwise_distance`.
+    """Distances (N,) of each row of ``x`` (N, D) to the same row of ``y`` (N, D).
 
-    Args:
-        x: Embeddings, shape (N, D), any floating dtype.
-        y: Embeddings, shape (N, D).
-        metric: ``'cosine'`` or ``'euclidean'``.
-
-    Returns:
-        Distances, shape (N,), float32 (float64 for float64 input).
-
-    Raises:
-        ValueError: If the metric is unknown or the shapes differ.
+    Dtypes, metrics and errors are those of :func:`pairwise_distance`.
     """
     _check(x, y, metric)
     if x.shape != y.shape:

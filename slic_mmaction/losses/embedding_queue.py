@@ -56,10 +56,9 @@ class EmbeddingQueue(nn.Module):
 
     @torch.no_grad()
     def use_labels(self, labels: Tensor) -> None:
-        """Say which pseudo-labels the next batches have; other ones than so far empty the queue.
+        """Say which pseudo-labels (videos,) the whole training set has from now on.
 
-        Args:
-            labels: (videos,) int64, of the whole training set.
+        Other ones than so far empty the queue.
         """
         content = labels.to("cpu", torch.int64).numpy().tobytes()
         digest = int.from_bytes(hashlib.blake2b(content).digest(), "big") % _BASE**_PLACES
@@ -78,12 +77,8 @@ class EmbeddingQueue(nn.Module):
         A video's past embeddings have its own label, so they are none of its negatives. Noise
         cannot be told from noise, so a noise video has no noise among its negatives.
 
-        Args:
-            embeddings: (M, D).
-            labels: (M,) int64 pseudo-labels; < 0 is noise.
-
-        Returns:
-            (K, D) embeddings, which :meth:`push` overwrites, and the mask (M, K).
+        Given embeddings (M, D) and pseudo-labels (M,), of which < 0 is noise, returns the stored
+        embeddings (K, D), which :meth:`push` overwrites, and the mask (M, K).
 
         Raises:
             RuntimeError: If :meth:`use_labels` was never called.
@@ -106,11 +101,9 @@ class EmbeddingQueue(nn.Module):
 
     @torch.no_grad()
     def push(self, embeddings: Tensor, labels: Tensor) -> None:
-        """Put embeddings in the place of the oldest ones; of more than K the last K stay.
+        """Put embeddings (M, D) in the place of the oldest ones; of more than K the last K stay.
 
-        Args:
-            embeddings: (M, D), any floating dtype.
-            labels: (M,) int64 pseudo-labels, less than 2^36 - 2; < 0 is noise.
+        Labels (M,) are int64 and less than 2^36 - 2; < 0 is noise.
         """
         size = len(self.embeddings)
         embeddings, labels = embeddings[-size:], labels[-size:]

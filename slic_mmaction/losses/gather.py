@@ -12,6 +12,27 @@ def several_ranks() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
+def anchors_and_positives(
+    loss: str, embeddings: Tensor, labels: Tensor, gather: bool
+) -> tuple[Tensor, Tensor]:
+    """The first two views (N, 2, D) of a batch (N, V, D) and its labels (N,), checked.
+
+    ``loss`` is named in errors; ``gather`` asks for the batch of all ranks (:func:`gather_batch`).
+    """
+    if embeddings.ndim != 3 or embeddings.size(1) < 2:
+        raise ValueError(
+            f"{loss} needs embeddings (N, V, D) with an anchor and a positive view, but got shape "
+            f"{tuple(embeddings.shape)}."
+        )
+    if labels.shape != embeddings.shape[:1]:
+        raise ValueError(
+            f"{loss} needs one label per video, but got {tuple(labels.shape)} for "
+            f"{embeddings.size(0)} videos."
+        )
+    views = embeddings[:, :2]
+    return gather_batch(views, labels) if gather else (views, labels)
+
+
 def gather_batch(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Put the rows of all W ranks together; every rank calls this and gets the same values.
 
@@ -24,12 +45,8 @@ def gather_batch(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     DistributedDataParallel takes is then the gradient of L, as one process has it. Whoever sums
     gradients over ranks divides by W. Nothing is sent in the backward pass.
 
-    Args:
-        embeddings: (N, ...), any floating dtype, with the backend's kind of device.
-        labels: (N,) int64.
-
-    Returns:
-        The rows of all ranks, float32 (float64 for float64 input), and their labels.
+    Given (N, ...) of any floating dtype and (N,) int64 labels, returns the rows of all ranks,
+    float32 (float64 for float64 input), and their labels.
     """
     ranks, rank = dist.get_world_size(), dist.get_rank()
     # Margins are of the size of half precision's rounding; distances are float32 anyway.
@@ -54,15 +71,8 @@ def share_generator(generator: torch.Generator | None, device: torch.device) -> 
 
     Rank 0 holds the first sample of the whole batch (:func:`gather_batch`). A generator seeded
     by the batch's first sample, as :class:`~slic_mmaction.models.SLICHead` has it, is therefore
-    in the state that it would have in one process.
-
-    Args:
-        generator: Changed in place. None stands for a new one, seeded from torch's default
-            generator of rank 0.
-        device: Where a new one draws.
-
-    Returns:
-        The generator.
+    in the state that it would have in one process. It is changed in place and returned; None
+    stands for a new one on ``device``, seeded from torch's default generator of rank 0.
     """
     if generator is None:
         generator = torch.Generator(device)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from .distances import Labels, pairwise_distance
 from .embedding_queue import EmbeddingQueue
-from .gather import gather_batch, several_ranks
+from .gather import anchors_and_positives, several_ranks
 from .triplet import isolate_noise
 
 
@@ -152,7 +152,9 @@ class PseudoLabelInfoNCELoss(nn.Module):
         Raises:
             ValueError: If there are fewer than two views or the labels do not fit.
         """
-        views, labels = self._batch(embeddings, labels)
+        views, labels = anchors_and_positives(
+            type(self).__name__, embeddings, labels, self.gather and several_ranks()
+        )
         flat, raw = torch.cat((views[:, 0], views[:, 1])), labels.repeat(2)
         negatives, mask = self.queue.negatives(flat, raw) if self.queue else (None, None)
         log_shares, positive = _log_shares(
@@ -166,20 +168,3 @@ class PseudoLabelInfoNCELoss(nn.Module):
             output["queue_negatives"] = mask.sum(1).float().mean()
             self.queue.push(flat, raw)
         return output
-
-    def _batch(self, embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Anchors and positives (N, 2, D) and their labels (N,), of all ranks if so set."""
-        if embeddings.ndim != 3 or embeddings.size(1) < 2:
-            raise ValueError(
-                f"PseudoLabelInfoNCELoss needs embeddings (N, V, D) with an anchor "
-                f"and a positive view, but got shape {tuple(embeddings.shape)}."
-            )
-        if labels.shape != embeddings.shape[:1]:
-            raise ValueError(
-                f"PseudoLabelInfoNCELoss needs one label per video, but got "
-                f"{tuple(labels.shape)} for {embeddings.size(0)} videos."
-            )
-        views = embeddings[:, :2]
-        if self.gather and several_ranks():
-            return gather_batch(views, labels)
-        return views, labels

@@ -29,19 +29,6 @@ class MinedNegatives(NamedTuple):
     pairs: Tensor
 
 
-def positive_pairs(labels: Tensor) -> Tensor:
-    """Mask of the unordered pairs i < j with an equal, non-negative label.
-
-    Args:
-        labels: (M,) int64; a negative label is noise and forms no pair.
-
-    Returns:
-        (M, M) bool.
-    """
-    same = labels[:, None] == labels[None, :]
-    return (same & (labels >= 0)[:, None]).triu(diagonal=1)
-
-
 @torch.no_grad()
 def mine_negatives(
     distances: Tensor,
@@ -80,11 +67,11 @@ def mine_negatives(
         raise ValueError(f"Unknown mining {strategy!r}: choose one of {', '.join(STRATEGIES)}.")
     negative = labels[:, None] != labels[None, :]
     available = negative.sum(1)
-    pairs = positive_pairs(labels) & (available > 0)[:, None]
+    pairs = (~negative & ((labels >= 0) & (available > 0))[:, None]).triu(diagonal=1)
 
     ordered, order = _sort_rows(_sortable(distances.masked_fill(~negative, torch.inf)))
     # Asking -inf for entries that are no pair answers 0 and keeps the search's branches
-    # predictable: four times faster on a CPU than searching for all M^2 thresholds.
+    # predictable, which is much faster on a CPU.
     threshold = _sortable(torch.where(pairs, distances + margin, -torch.inf))
     violating = torch.searchsorted(ordered, threshold)
 
@@ -102,7 +89,7 @@ def mine_negatives(
 def _sortable(values: Tensor) -> Tensor:
     """Integers in the order of floats: their bits, with those below the sign of negatives flipped.
 
-    Comparing integers needs no care for NaN, which makes the sort 1.6 times faster on a CPU.
+    Comparing integers needs no care for NaN, which makes the sort faster on a CPU.
     """
     wide = values.dtype == torch.float64
     # Adding zero turns -0.0, which would sort below 0.0, into 0.0.
@@ -115,8 +102,7 @@ def _sort_rows(keys: Tensor) -> tuple[Tensor, Tensor]:
     """Sorted rows and the order that sorts them, of (M, M) integers."""
     if keys.device.type != "cpu" or keys.dtype != torch.int32:
         return keys.sort(dim=1)
-    # NumPy sorts with vector instructions: key and column in one integer take half of the
-    # time of torch's sort on a CPU.
+    # NumPy sorts with vector instructions: with key and column in one integer it is faster.
     packed = keys.long() << 32 | torch.arange(keys.size(1))
     packed = torch.from_numpy(np.sort(packed.numpy(), axis=1))
     return (packed >> 32).int(), packed & 0xFFFFFFFF

@@ -9,16 +9,20 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 from .distances import METRICS, Labels, pairwise_distance
-from .gather import gather_batch, several_ranks, share_generator
+from .gather import anchors_and_positives, several_ranks, share_generator
 from .mining import STRATEGIES, MinedNegatives, mine_negatives
 
 
 class _Triplets(NamedTuple):
-    """Per-pair terms of a batch of M embeddings, each (M, M), valid where ``mined.pairs``."""
+    """Per-pair distances of a batch of M embeddings, each (M, M), valid where ``mined.pairs``."""
 
     mined: MinedNegatives
     positive: Tensor
     negative: Tensor
+
+    def loss(self, margin: float) -> Tensor:
+        violation = (self.positive - self.negative + margin).relu()
+        return _masked_mean(violation, self.mined.pairs)
 
 
 def _triplets(
@@ -43,11 +47,6 @@ def _triplets(
 def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean of ``values`` where ``mask``; 0, still connected to the graph, where none is."""
     return torch.where(mask, values, 0.0).sum() / mask.sum().clamp_min(1)
-
-
-def _margin_loss(triplets: _Triplets, margin: float) -> Tensor:
-    violation = (triplets.positive - triplets.negative + margin).relu()
-    return _masked_mean(violation, triplets.mined.pairs)
 
 
 def pseudo_label_triplet_loss(
@@ -80,20 +79,14 @@ def pseudo_label_triplet_loss(
     Raises:
         ValueError: If shapes do not fit, or the metric or mining is unknown.
     """
-    return _margin_loss(_triplets(embeddings, labels, margin, mining, metric, generator), margin)
+    return _triplets(embeddings, labels, margin, mining, metric, generator).loss(margin)
 
 
 def isolate_noise(labels: Tensor) -> Tensor:
-    """Give every noise label (< 0) a fresh label of its own.
+    """Labels (N,) int64 where every noise label (< 0) has become a new one of its own.
 
     A video that no cluster took still has a positive from itself, and two such videos have
     nothing in common.
-
-    Args:
-        labels: (N,) int64.
-
-    Returns:
-        (N,) int64, all >= 0; labels >= 0 are unchanged.
     """
     if labels.numel() == 0:
         return labels
@@ -159,38 +152,24 @@ class PseudoLabelTripletLoss(nn.Module):
         Raises:
             ValueError: If there are fewer than two views or the labels do not fit.
         """
-        if embeddings.ndim != 3 or embeddings.size(1) < 2:
-            raise ValueError(
-                f"PseudoLabelTripletLoss needs embeddings (N, V, D) with an anchor "
-                f"and a positive view, but got shape {tuple(embeddings.shape)}."
-            )
-        if labels.shape != embeddings.shape[:1]:
-            raise ValueError(
-                f"PseudoLabelTripletLoss needs one label per video, but got "
-                f"{tuple(labels.shape)} for {embeddings.size(0)} videos."
-            )
-        views = embeddings[:, :2]
-        if self.gather and several_ranks():
-            # Before noise videos get labels of their own, which would be the same on each rank.
-            views, labels = gather_batch(views, labels)
+        gather = self.gather and several_ranks()
+        # Before noise videos get labels of their own, which would be the same on each rank.
+        views, labels = anchors_and_positives(type(self).__name__, embeddings, labels, gather)
+        if gather:
             generator = share_generator(generator, views.device)
         flat = torch.cat((views[:, 0], views[:, 1]))
         triplets = _triplets(
             flat, isolate_noise(labels).repeat(2), self.margin, self.mining, self.metric, generator
         )
-        output = {"loss_triplet": self.loss_weight * _margin_loss(triplets, self.margin)}
-        output.update(self._counters(triplets))
-        return output
-
-    @staticmethod
-    @torch.no_grad()
-    def _counters(triplets: _Triplets) -> dict[str, Tensor]:
         mined = triplets.mined
         share = mined.violating / mined.available.clamp_min(1)[:, None]
         counters = {
             "triplets": mined.pairs.sum(),
             "violating_share": _masked_mean(share, mined.pairs),
-            "positive_distance": _masked_mean(triplets.positive, mined.pairs),
-            "negative_distance": _masked_mean(triplets.negative, mined.pairs),
+            "positive_distance": _masked_mean(triplets.positive.detach(), mined.pairs),
+            "negative_distance": _masked_mean(triplets.negative.detach(), mined.pairs),
         }
-        return {name: value.float() for name, value in counters.items()}
+        return {
+            "loss_triplet": self.loss_weight * triplets.loss(self.margin),
+            **{name: value.float() for name, value in counters.items()},
+        }

@@ -78,17 +78,10 @@ def adjust_hue(clips: Tensor, shifts: Tensor) -> Tensor:
 
 
 def blur_matrix(side: int, kernel_size: int, sigma: float) -> Tensor:
-    """The Gaussian blur of a row of pixels as a matrix.
+    """The Gaussian blur of a row of ``side`` pixels as a (side, side) float32 matrix.
 
-    Rows are mirrored at their ends, the outermost pixel not repeated.
-
-    Args:
-        side: Number of pixels in the row.
-        kernel_size: Odd number of taps.
-        sigma: Standard deviation in pixels.
-
-    Returns:
-        (side, side) float32 on the CPU; ``matrix @ row`` is the blurred row.
+    Rows are mirrored at their ends, the outermost pixel not repeated. The kernel has an odd
+    size, and sigma is in pixels.
     """
     taps = torch.arange(kernel_size, dtype=torch.float64) - kernel_size // 2
     weights = torch.exp(-(taps**2) / (2 * sigma**2))
@@ -132,13 +125,10 @@ def augment_clips(
     no clip is computed that a round leaves alone.
 
     Args:
-        clips: (M, 3, T, H, W) uint8, contiguous; changed in place.
+        clips: (M, 3, T, H, W) uint8, contiguous; changed in place and returned.
         draws: Drawn parameters of the M clips.
         appearance: For the blur's kernel.
         is_flow: (M,) bool, clips whose values a flip negates.
-
-    Returns:
-        ``clips``.
     """
     flipped = _numbers(draws.flip, clips)
     clips[flipped] = clips[flipped].flip(-1)

@@ -14,9 +14,6 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
     Modules are switched one by one: frozen stages stay in evaluation mode, and what some of
     MMAction2's backbones do in ``train()`` beyond the mode is not done again.
-
-    Args:
-        model: Any network.
     """
     modes = {module: module.training for module in model.modules()}
     model.eval()

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from mmaction.models.recognizers.base import BaseRecognizer
 
 
+# By the number of dimensions of a backbone's output, those that are averaged.
+POOLED = {2: (), 3: (1,), 4: (2, 3), 5: (2, 3, 4)}
+
+
 def pool_clips(features: Tensor | Sequence[Any], num_segments: int | None = None) -> Tensor:
     """Average a backbone's output over time and space.
 
@@ -49,43 +53,28 @@ def pool_clips(features: Tensor | Sequence[Any], num_segments: int | None = None
     raise ValueError(_unreadable(features))
 
 
-def frames_per_clip(head: object) -> int | None:
-    """Frames that a head counts as one clip, None if it gets whole clips.
-
-    Args:
-        head: Of a recognizer; ``SLICHead`` and ``TSMHead`` have ``num_segments``.
-    """
-    return getattr(head, "num_segments", None)
-
-
 def _pool_tensor(features: Tensor, num_segments: int | None) -> Tensor:
-    if features.ndim == 5 and num_segments is None:
-        return features.mean(dim=(2, 3, 4))
-    if features.ndim == 4 and num_segments is not None:
-        return _join_segments(features.mean(dim=(2, 3)), num_segments)
-    if features.ndim in (2, 3):
-        rows = features.mean(dim=1) if features.ndim == 3 else features
-        return rows if num_segments is None else _join_segments(rows, num_segments)
-    if features.ndim == 4:
+    if features.ndim not in POOLED:
+        raise ValueError(_unreadable(features))
+    if features.ndim == 4 and num_segments is None:
         raise ValueError(
             f"The backbone returned {_describe(features)}, one row for each frame, as 2D networks "
             "do: set cls_head.num_segments to the frames of a clip (clip_len of the pipeline)."
         )
-    if features.ndim == 5:
+    if features.ndim == 5 and num_segments is not None:
         raise ValueError(
             f"The backbone returned {_describe(features)}, one row for each clip, but "
             f"cls_head.num_segments={num_segments} is for 2D networks: remove it."
         )
-    raise ValueError(_unreadable(features))
-
-
-def _join_segments(frames: Tensor, num_segments: int) -> Tensor:
-    if len(frames) % num_segments:
+    rows = features.mean(dim=POOLED[features.ndim]) if features.ndim > 2 else features
+    if num_segments is None:
+        return rows
+    if len(rows) % num_segments:
         raise ValueError(
-            f"cls_head.num_segments={num_segments} does not divide the {len(frames)} frames that "
+            f"cls_head.num_segments={num_segments} does not divide the {len(rows)} frames that "
             "the backbone returned: set it to clip_len of the pipeline."
         )
-    return frames.unflatten(0, (-1, num_segments)).mean(dim=1)
+    return rows.unflatten(0, (-1, num_segments)).mean(dim=1)
 
 
 def _is_map_with_token(stage: object) -> bool:
@@ -118,17 +107,8 @@ def infer_width(recognizer: BaseRecognizer, num_segments: int | None) -> int:
     """Channels of the pooled feature of a backbone (and neck).
 
     One black clip goes through in evaluation mode. Neither weights nor BatchNorm statistics
-    nor torch's random numbers change.
-
-    Args:
-        recognizer: With its backbone.
-        num_segments: Frames of a clip of a 2D network.
-
-    Returns:
-        What ``cls_head.in_channels`` has to be.
-
-    Raises:
-        ValueError: If the backbone takes none of the clips tried, with what it said to each.
+    nor torch's random numbers change. A ValueError tells what a backbone that takes none of the
+    clips said to each. ``num_segments`` is the number of frames of a clip of a 2D network.
     """
     said = []
     device = next(recognizer.parameters()).device

@@ -121,7 +121,14 @@ class SLICHead(BaseModule):
         Raises:
             ValueError: If there are more or fewer embeddings than views.
         """
-        embeddings = self._by_view(self(feats), data_samples)
+        rows, views = self(feats), len(data_samples[0].video_indices)
+        if len(rows) != len(data_samples) * views:
+            raise ValueError(
+                f"{len(data_samples)} samples of {views} views gave {len(rows)} embeddings: with "
+                f"Recognizer2D, cls_head.num_segments ({self.num_segments}) must be the clip_len "
+                "of the pipeline; with Recognizer3D, FormatShape must be 'NCTHW'."
+            )
+        embeddings = rows.unflatten(0, (len(data_samples), views))
         labels = torch.cat([sample.pseudo_label for sample in data_samples])
         generator = torch.Generator(embeddings.device)
         generator.manual_seed(data_samples[0].draw_seed)
@@ -144,8 +151,7 @@ class SLICHead(BaseModule):
             **kwargs: What recognizers pass to any head; not used.
 
         Returns:
-            The samples with ``embedding`` (D,) float32 and
-            the metainfo ``feature``.
+            The samples with ``embedding`` (D,) float32 and the metainfo ``feature``.
         """
         clips = self(feats) if self.feature == "projection" else self._pool(feats)
         videos = clips.float().unflatten(0, (len(data_samples), -1)).mean(dim=1)
@@ -153,16 +159,6 @@ class SLICHead(BaseModule):
             sample.set_field(embedding, "embedding")
             sample.set_metainfo(dict(feature=self.feature))
         return data_samples
-
-    def _by_view(self, rows: Tensor, data_samples: Sequence[ActionDataSample]) -> Tensor:
-        views = len(data_samples[0].video_indices)
-        if len(rows) != len(data_samples) * views:
-            raise ValueError(
-                f"{len(data_samples)} samples of {views} views gave {len(rows)} embeddings: with "
-                f"Recognizer2D, cls_head.num_segments ({self.num_segments}) must be the clip_len "
-                "of the pipeline; with Recognizer3D, FormatShape must be 'NCTHW'."
-            )
-        return rows.unflatten(0, (len(data_samples), views))
 
     def _pool(self, feats: Tensor | Sequence[Any]) -> Tensor:
         if self.in_channels == "auto":

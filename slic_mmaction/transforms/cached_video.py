@@ -50,7 +50,9 @@ class CachedVideo(OpenVideo):
             raise ValueError(f"CachedVideo needs short_side of at least 1, but got {short_side}.")
         if decoder == RAW_FRAMES:
             raise ValueError("CachedVideo caches video files; raw frames need no cache.")
-        self.cache = VideoCache(path, max_bytes)
+        self.path = path
+        self.max_bytes = max_bytes
+        self._cache = VideoCache(path, max_bytes)
         self.short_side = short_side
         self._full = False
         # Loader workers inherit it, so that one of them says what all find.
@@ -62,10 +64,10 @@ class CachedVideo(OpenVideo):
             raise ValueError("CachedVideo caches video files, but the dataset lists raw frames.")
         filename = results["filename"]
         try:
-            key = self.cache.key(filename, short_side=self.short_side, decoder=self.decoder)
+            key = self._cache.key(filename, short_side=self.short_side, decoder=self.decoder)
         except FileNotFoundError as error:
             raise UnreadableVideoError(f"The video {filename} does not exist.") from error
-        cached = self.cache.get(key)
+        cached = self._cache.get(key)
         if cached is not None:
             return ArrayReader(filename, *cached)
         reader = ShrunkReader(super().open(results), self.short_side)
@@ -73,11 +75,11 @@ class CachedVideo(OpenVideo):
             return reader
         video = CachedFrames(reader.read_all(), reader.avg_fps)
         reader.close()
-        self._full = not self.cache.put(key, video)
+        self._full = not self._cache.put(key, video)
         if self._full and not self._said:
             self._said.fill_(True)
             print_log(
-                f"The video cache {self.cache.folder} is full ({self.cache.max_bytes} bytes), or "
+                f"The video cache {self.path} is full ({self.max_bytes} bytes), or "
                 "its disk is: further videos are decoded each time. It keeps what other paths, "
                 "sizes or changed files left in it: delete the folder to begin anew, or set a "
                 "larger max_bytes.",
@@ -85,10 +87,3 @@ class CachedVideo(OpenVideo):
                 level=logging.WARNING,
             )
         return ArrayReader(filename, *video, promised_frames=reader.promised_frames)
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(path={str(self.cache.folder)!r}, "
-            f"max_bytes={self.cache.max_bytes}, short_side={self.short_side}, "
-            f"decoder={self.decoder!r}, num_threads={self.num_threads})"
-        )

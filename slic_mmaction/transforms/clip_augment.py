@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 from mmaction.datasets.transforms import RandomResizedCrop
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 
 from .clip_draws import (
     BRIGHTNESS,
@@ -29,17 +28,20 @@ from .clip_draws import (
     ClipDraws,
     draw_clips,
 )
+from .view_frames import ShownTransform
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the luma of ITU-R 601."""
 
+ASPECT_RATIOS = (3 / 4, 4 / 3)
+"""Narrowest and widest crop, width over height."""
+
 FRAMES_AT_ONCE = 8
-"""Frames that go through all steps together: of 2, 4, 8 and 16 the fastest. Fewer cost calls;
-arrays of a whole clip are returned to the system after use and cost 690 page faults a clip."""
+"""Frames that go through all steps together: fewer cost calls, more cost memory traffic."""
 
 
 @TRANSFORMS.register_module()
-class ClipAugment(BaseTransform):
+class ClipAugment(ShownTransform):
     """Random resized crop, flip, colour jitter, greyscale and blur, each clip on its own.
 
     Draws come from Python's and NumPy's global generators, which :class:`ClusterAwareDataset`
@@ -57,7 +59,6 @@ class ClipAugment(BaseTransform):
     Args:
         size: Side of the result in pixels.
         area_range: Share of the frame's area in the crop.
-        aspect_ratio_range: Width over height of the crop.
         on_device: Crop only, and leave the rest of what was drawn to
             :class:`SLICDataPreprocessor`, to which ``PackActionInputs(meta_keys=('modalities',
             'clip_draws'))`` passes it on.
@@ -71,16 +72,13 @@ class ClipAugment(BaseTransform):
         self,
         size: int = 128,
         area_range: tuple[float, float] = (0.25, 1.0),
-        aspect_ratio_range: tuple[float, float] = (3 / 4, 4 / 3),
         on_device: bool = False,
         **appearance: Any,
     ) -> None:
-        (small, large), (narrow, wide) = area_range, aspect_ratio_range
-        if size < 1 or not 0 < small <= large <= 1 or not 0 < narrow <= wide:
+        if size < 1 or not 0 < area_range[0] <= area_range[1] <= 1:
             raise ValueError(
-                "ClipAugment needs a size of at least 1, an area_range within 0..1 and an "
-                f"aspect_ratio_range above 0, each from low to high, but got {size}, "
-                f"{tuple(area_range)} and {tuple(aspect_ratio_range)}."
+                "ClipAugment needs a size of at least 1 and an area_range within 0..1, from low "
+                f"to high, but got {size} and {tuple(area_range)}."
             )
         if on_device and appearance:
             raise ValueError(
@@ -89,7 +87,6 @@ class ClipAugment(BaseTransform):
             )
         self.size = size
         self.area_range = area_range
-        self.aspect_ratio_range = aspect_ratio_range
         self.on_device = on_device
         self.appearance = Appearance(**appearance)
 
@@ -103,7 +100,7 @@ class ClipAugment(BaseTransform):
         out = np.empty((len(imgs), self.size, self.size, 3), np.uint8)
         for number, begin in enumerate(begins):
             box = RandomResizedCrop.get_crop_bbox(
-                imgs[begin].shape[:2], self.area_range, self.aspect_ratio_range
+                imgs[begin].shape[:2], self.area_range, ASPECT_RATIOS
             )
             is_flow = bool(modalities[number] == FLOW)
             end = begin + clip_len
@@ -118,22 +115,9 @@ class ClipAugment(BaseTransform):
         results["img_shape"] = out.shape[1:3]
         return results
 
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(size={self.size}, area_range={self.area_range}, "
-            f"aspect_ratio_range={self.aspect_ratio_range}, on_device={self.on_device}, "
-            f"appearance={self.appearance})"
-        )
-
 
 def crop(frames: Sequence[np.ndarray], box: tuple[int, int, int, int], out: np.ndarray) -> None:
-    """Cut the same box out of all frames and resize it.
-
-    Args:
-        frames: T frames (H, W, 3) uint8.
-        box: Left, top, right and bottom in pixels, the last two exclusive.
-        out: (T, size, size, 3) uint8, for the result.
-    """
+    """Resize the same box (left, top, right, bottom) of all frames into ``out``."""
     left, top, right, bottom = box
     for frame, target in zip(frames, out):
         cv2.resize(frame[top:bottom, left:right], target.shape[:2], dst=target)
@@ -142,17 +126,14 @@ def crop(frames: Sequence[np.ndarray], box: tuple[int, int, int, int], out: np.n
 def change_appearance(
     clip: np.ndarray, draws: ClipDraws, number: int, appearance: Appearance, is_flow: bool
 ) -> np.ndarray:
-    """Apply what was drawn for one clip after its crop.
+    """Apply what was drawn for one clip (T, H, W, 3) after its crop.
 
     Args:
-        clip: (T, H, W, 3) uint8.
+        clip: uint8.
         draws: Draws of several clips.
         number: Which of them is this clip's.
         appearance: For the blur's kernel.
         is_flow: Whether a flip negates the values.
-
-    Returns:
-        (T, H, W, 3) uint8.
     """
     if draws.flip[number]:
         # Much faster than a view with a negative stride, which the next operation must copy.
@@ -231,8 +212,7 @@ def gaussian_blur(clip: np.ndarray, kernel_size: int, sigma: float) -> np.ndarra
     Frames are mirrored at their borders, the outermost pixel not repeated. A grey clip
     (T, H, W) is also taken.
     """
-    # Faster than cv2.GaussianBlur on 8-bit frames, and nearer to the exact blur (at most half a
-    # grey level from it on noise, GaussianBlur 1.3).
+    # Faster than cv2.GaussianBlur on 8-bit frames, and nearer to the exact blur.
     kernel = cv2.getGaussianKernel(kernel_size, sigma)
     out = np.empty_like(clip)
     for frame, target in zip(clip, out):

@@ -107,9 +107,6 @@ def draw_clips(uniforms: np.ndarray, appearance: Appearance) -> ClipDraws:
     Args:
         uniforms: (M, :data:`UNIFORMS`) float64 in [0, 1).
         appearance: The distribution.
-
-    Returns:
-        For M clips.
     """
     a = appearance
     probabilities = np.array([a.flip_prob, a.jitter_prob, a.gray_prob, a.blur_prob])

@@ -11,7 +11,6 @@ from typing import ClassVar
 import cv2
 import numpy as np
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 
 from ..flow import (
     build_estimator,
@@ -25,15 +24,17 @@ from ..flow import (
     to_levels,
 )
 from .clip_draws import FLOW, RGB
-from .view_frames import ANCHOR
+from .view_frames import ANCHOR, ShownTransform
 
 SECOND_ANCHOR = "second_anchor"
 REPLACEABLE = ("positive", SECOND_ANCHOR)
 ON_THE_FLY = ("dis", "farneback")
+SHORT_SIDE = 128
+"""Pixels to which the short side of frames is scaled (never up) for flow on the fly."""
 SOURCES = ("files", "rawframes", *ON_THE_FLY)
 
 
-class SecondModality(BaseTransform):
+class SecondModality(ShownTransform):
     """Replaces a clip by other images of the same frames, drawn for each clip.
 
     The first anchor always stays RGB: it is what the other views are compared with.
@@ -95,10 +96,6 @@ class SecondModality(BaseTransform):
         results["modalities"] = modalities
         return results
 
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
-        return f"{type(self).__name__}({fields})"
-
 
 def _as_rgb(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize a grey image to ``(width, height)`` and repeat it to three channels."""
@@ -143,9 +140,9 @@ class FlowView(SecondModality):
     image of frame i is the motion from frame i to i + 1, whatever the clip's
     ``frame_interval``; 128 is no motion, brighter is to the right (docs/flow.md).
 
-    Computed on the fly (``'dis'``, ``'farneback'``), flow is what leads to the clip's next
-    frame, so with a ``frame_interval`` of k it is about k times as large, and the clip's
-    last image is repeated.
+    Computed on the fly (``'dis'``, ``'farneback'``), of frames whose short side is at most 128,
+    flow is what leads to the clip's next frame: with a ``frame_interval`` of k it is about k
+    times as large. The clip's last image is repeated.
 
     Args:
         source: ``'files'`` of ``tools/data/extract_flow.py``; ``'rawframes'`` of
@@ -157,10 +154,6 @@ class FlowView(SecondModality):
             frames. Without it flow frames are looked for in ``frame_dir``.
         video_root: Folder that the videos' names in ``root`` are relative to: the
             dataset's ``data_prefix``.
-        bound: Clipping displacement of flow on the fly, in pixels of a 240-pixel
-            frame, see :func:`slic_mmaction.flow.flow_levels`. Files have theirs inside.
-        short_side: Short side in pixels that frames are scaled to (never up) for
-            flow on the fly.
         filename_tmpl: Name of a raw flow frame.
 
     Raises:
@@ -178,8 +171,6 @@ class FlowView(SecondModality):
         views: Sequence[str] = REPLACEABLE,
         root: str | None = None,
         video_root: str = "",
-        bound: float = 20,
-        short_side: int = 128,
         filename_tmpl: str = "flow_{}_{:05}.jpg",
     ) -> None:
         super().__init__(prob, views)
@@ -187,16 +178,10 @@ class FlowView(SecondModality):
             raise ValueError(f"FlowView needs a source of {SOURCES}, but got {source!r}.")
         if source == "files" and root is None:
             raise ValueError("FlowView(source='files') needs root, the folder of the flow files.")
-        if bound <= 0 or short_side < 1:
-            raise ValueError(
-                f"FlowView needs bound and short_side above 0, but got {bound} and {short_side}."
-            )
         check_template(filename_tmpl)
         self.source = source
         self.root = root
         self.video_root = video_root
-        self.bound = bound
-        self.short_side = short_side
         self.filename_tmpl = filename_tmpl
 
     def images(self, results: dict, clip: slice) -> list[np.ndarray]:
@@ -230,7 +215,7 @@ class FlowView(SecondModality):
 
     def _computed(self, frames: Sequence[np.ndarray], numbers: Sequence[int]) -> list[np.ndarray]:
         estimate = build_estimator(self.source)
-        factor = min(self.short_side / min(frames[0].shape[:2]), 1.0)
+        factor = min(SHORT_SIDE / min(frames[0].shape[:2]), 1.0)
         gray = [
             cv2.resize(
                 cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY),
@@ -241,6 +226,4 @@ class FlowView(SecondModality):
             )
             for frame in frames
         ]
-        return forward_images(
-            gray, numbers, lambda a, b: flow_levels(estimate(a, b)[..., 0], self.bound)
-        )
+        return forward_images(gray, numbers, lambda a, b: flow_levels(estimate(a, b)[..., 0]))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 
 from ..decoding import FrameFolder, VideoReader, choose_decoder, open_reader
+from .view_frames import ShownTransform
 
 
 @TRANSFORMS.register_module()
-class OpenVideo(BaseTransform):
+class OpenVideo(ShownTransform):
     """Open a video, in the place of ``DecordInit`` and its like; see docs/decoding.md.
 
     Any sampling transform may follow, and then :class:`DecodeFrames`.
@@ -27,14 +27,13 @@ class OpenVideo(BaseTransform):
     - avg_fps (float)
 
     Args:
-        decoder (str): ``'pyav'``, ``'decord'``, ``'auto'`` (PyAV, or decord where that is too
+        decoder: ``'pyav'``, ``'decord'``, ``'auto'`` (PyAV, or decord where that is too
             old) or ``'rawframes'`` (images ``img_00001.jpg``... in a folder named as the video
             without its suffix). Samples of a ``RawframeDataset`` are raw frames, whatever is
-            set. Defaults to ``'auto'``.
-        num_threads (int): Decoding threads. More than one helps only where loader workers
-            are fewer than cores. Defaults to 1.
-        backend_args (dict, optional): Where files are, for ``mmengine.fileio``. Defaults to
-            None, a local disk.
+            set.
+        num_threads: Decoding threads. More than one helps only where loader workers are fewer
+            than cores.
+        backend_args: Where files are, for ``mmengine.fileio``; None is a local disk.
 
     Raises:
         ValueError: If there is no such decoder, or num_threads is below 1.
@@ -56,8 +55,7 @@ class OpenVideo(BaseTransform):
         """Open the sample's video; a sample that is an ``array`` of frames has none."""
         if "array" in results:
             return results
-        reader = self.open(results)
-        results["video_reader"] = reader
+        results["video_reader"] = reader = self.open(results)
         results["total_frames"] = reader.num_frames
         results["avg_fps"] = reader.avg_fps
         return results
@@ -79,15 +77,9 @@ class OpenVideo(BaseTransform):
             )
         return open_reader(results["filename"], self.decoder, self.num_threads, self.backend_args)
 
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(decoder={self.decoder!r}, num_threads={self.num_threads}, "
-            f"backend_args={self.backend_args})"
-        )
-
 
 @TRANSFORMS.register_module()
-class DecodeFrames(BaseTransform):
+class DecodeFrames(ShownTransform):
     """Decode what a sampler chose, in the place of ``DecordDecode`` and its like.
 
     Each frame is decoded once, in one forward pass, however many clips show it: clips that
@@ -128,6 +120,3 @@ class DecodeFrames(BaseTransform):
         results["imgs"] = imgs
         results["original_shape"] = results["img_shape"] = imgs[0].shape[:2]
         return results
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"

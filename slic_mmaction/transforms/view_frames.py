@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
@@ -16,42 +18,49 @@ FAST = 2
 
 
 def positive_start_range(num_frames: int, span: int, speed: int = 1) -> tuple[int, int]:
-    """First and last 0-based frame at which a positive clip may start.
+    """First and last 0-based frame at which a positive clip may start, both inclusive.
 
     A positive starts at least one clip after the beginning, so that it does not overlap the
     anchor (the first ``span`` frames), wherever the video is long enough: uniform in
     ``[min(L - span, span), L - span]``, as the authors run it. A video no longer than a clip
-    leaves one start, frame 0.
-
-    Args:
-        num_frames: Number of frames ``L`` of the video, at least 1.
-        span: Number of frames that an anchor stretches over.
-        speed: How many times as many the positive does.
-
-    Returns:
-        Lowest and highest start, both inclusive.
+    leaves one start, frame 0. A positive stretches over ``speed`` times as many frames.
     """
     last = max(num_frames - speed * span, 0)
     return min(last, span), last
 
 
 def clip_frames(start: int, clip_len: int, frame_interval: int, num_frames: int) -> np.ndarray:
-    """Frame numbers of one clip; a video shorter than the clip is looped.
-
-    Args:
-        start: 0-based first frame.
-        clip_len: Number of frames in the clip.
-        frame_interval: Distance between two frames of the clip.
-        num_frames: Number of frames of the video.
-
-    Returns:
-        (clip_len,) int64, every entry in ``[0, num_frames)``.
-    """
+    """0-based frame numbers (clip_len,) of one clip; a video shorter than the clip is looped."""
     return (start + np.arange(clip_len) * frame_interval) % num_frames
 
 
+def frames_of(results: dict) -> int:
+    """Number of frames of a sample's video; a ValueError if it has none."""
+    if results["total_frames"] < 1:
+        name = results.get("filename", results.get("frame_dir"))
+        raise ValueError(f"The video {name} has no frames; remove it from the annotation file.")
+    return results["total_frames"]
+
+
+def with_clips(results: dict, clips: Sequence[np.ndarray], frame_interval: int) -> dict:
+    """Add the 0-based frame numbers of equally long clips to a sample."""
+    results["frame_inds"] = np.concatenate(clips).astype(np.int32) + results["start_index"]
+    results["clip_len"] = len(clips[0])
+    results["frame_interval"] = frame_interval
+    results["num_clips"] = len(clips)
+    return results
+
+
+class ShownTransform(BaseTransform):
+    """A transform that prints its settings."""
+
+    def __repr__(self) -> str:
+        public = {key: value for key, value in vars(self).items() if not key.startswith("_")}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in public.items())})"
+
+
 @TRANSFORMS.register_module()
-class SampleViewFrames(BaseTransform):
+class SampleViewFrames(ShownTransform):
     """Sample one clip for each view that :class:`ClusterAwareDataset` asks for.
 
     An anchor is the beginning of the video, a positive starts at random (see
@@ -88,16 +97,9 @@ class SampleViewFrames(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add the frame numbers of all views, one clip after the other."""
-        num_frames = results["total_frames"]
-        if num_frames < 1:
-            name = results.get("filename", results.get("frame_dir"))
-            raise ValueError(f"The video {name} has no frames; remove it from the annotation file.")
+        num_frames = frames_of(results)
         clips = [self._frames(view, num_frames) for view in results["views"]]
-        results["frame_inds"] = np.concatenate(clips).astype(np.int32) + results["start_index"]
-        results["clip_len"] = self.clip_len
-        results["frame_interval"] = self.frame_interval
-        results["num_clips"] = len(clips)
-        return results
+        return with_clips(results, clips, self.frame_interval)
 
     def _frames(self, view: str, num_frames: int) -> np.ndarray:
         """0-based frame numbers of one view."""
@@ -112,9 +114,4 @@ class SampleViewFrames(BaseTransform):
         raise ValueError(
             f"Unknown view {view!r}: views are {ANCHOR!r}, {POSITIVE!r}, {FAST_POSITIVE!r} and "
             f"{SHUFFLED_ANCHOR!r}."
-        )
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(clip_len={self.clip_len}, frame_interval={self.frame_interval})"
         )

@@ -27,9 +27,9 @@ def test_clips_are_the_protocols_and_videos_those_of_the_name(name: Path, load) 
     assert (protocol.name == "coclr") == ("coclr" in name.stem)
     if "slim" not in name.stem:
         assert clips == dict(type="SampleProtocolClips", protocol=protocol.name)
-        assert steps["Resize"]["scale"] == protocol.scale
-        assert steps["CenterCrop"]["crop_size"] == protocol.crop_size
-    assert steps["Resize"].get("keep_ratio", True) is protocol.keep_ratio
+        assert steps["Resize"]["scale"] == ((171, 128) if protocol.name == "iic" else (-1, 128))
+        assert steps["CenterCrop"]["crop_size"] == 128
+    assert steps["Resize"].get("keep_ratio", True) is (protocol.name != "iic")
     feature = cfg.model.cls_head.get("feature", "projection")
     assert feature == (protocol.feature if name.parts[0] == "retrieval" else "backbone")
     assert cfg.test_cfg == dict(type="FeatureTestLoop", cache_dir="work_dirs/features")

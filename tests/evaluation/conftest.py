@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -79,18 +79,3 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
     monkeypatch.setattr(gallery_metric, "print_log", lambda line, **_: said.append(line))
     return said
-
-
-class _MakesFile:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
-
-
-@pytest.fixture
-def runs_code(tmp_path: Path) -> Iterator[np.ndarray]:
-    """An array that makes a file when it is unpickled; the file must not be there in the end."""
-    yield np.array([[_MakesFile(tmp_path / "ran")]], dtype=object)
-    assert not (tmp_path / "ran").exists()

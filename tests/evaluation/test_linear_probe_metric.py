@@ -56,9 +56,9 @@ def test_divergence_is_no_result_and_a_choice_at_the_edge_is_said(videos, monkey
     ("wrong", "message"),
     [
         (dict(lrs=()), r"lrs=\(\)"),
-        (dict(lrs=(0.0,)), "needs positive lrs"),
+        (dict(lrs=(0.0,)), "needs lrs, topk and epochs above 0"),
         (dict(weight_decays=(-1.0,)), r"weight_decays=\(-1\.0,\)"),
-        (dict(val_share=1.0), r"val_share=1\.0"),
+        (dict(seed=-1), "seed=-1"),
         (dict(epochs=0), "epochs=0"),
         (dict(topk=(0,)), "topk="),
         (dict(group_pattern="("), "no regular expression"),

@@ -135,7 +135,9 @@ def test_a_checkpoint_of_another_network_is_refused(test, weights: Path) -> None
         test()
 
 
-def test_what_it_cannot_evaluate_is_refused(test, cfg: Config) -> None:
+def test_what_it_cannot_evaluate_is_refused(
+    test, cfg: Config, video_set: Path, tmp_path: Path, forbid_reading
+) -> None:
     with pytest.raises(ValueError, match="name no retrieval protocol"):
         test(test_dataloader__dataset__pipeline={"5": dict(meta_keys=())})
     with pytest.raises(TypeError, match="cannot feed a AccMetric"):
@@ -144,6 +146,12 @@ def test_what_it_cannot_evaluate_is_refused(test, cfg: Config) -> None:
     plain.pop("_scope_", None)
     with pytest.raises(TypeError, match="type RetrievalDataset, but it is VideoDataset"):
         test(test_dataloader__dataset=dict(plain, _delete_=True))
+    # Labels that are missing are found before any video is read.
+    forbid_reading()
+    lines = (video_set / "train.txt").read_text().split()
+    (tmp_path / "unlabelled.txt").write_text("".join(f"{name} -1\n" for name in lines[::2]))
+    with pytest.raises(ValueError, match=r"one class for each video, .*unlabelled\.txt"):
+        test(test_dataloader__dataset__gallery__ann_file=str(tmp_path / "unlabelled.txt"))
 
 
 ON_RANK = """
@@ -200,7 +208,7 @@ def test_two_ranks_find_what_one_finds(cfg: Config, weights: Path, video_set: Pa
             assert rank[name] == pytest.approx(alone)
     for folder in (tmp_path / "one").iterdir():
         one, two = load_features(folder), load_features(tmp_path / "two" / folder.name)
-        assert one.names == two.names and one.key == two.key
+        assert one.names == two.names
         torch.testing.assert_close(one.means(), two.means(), atol=1e-5, rtol=1e-4)
     # So does the tool that exports features.
     gallery = load_features(tmp_path / "tool" / "gallery")

@@ -8,12 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slic_mmaction.evaluation import PROTOCOLS, SampleProtocolClips, get_protocol
-from slic_mmaction.evaluation.protocols import (
-    evenly_spaced_starts,
-    full_name,
-    name_in_keys,
-    window_starts,
-)
+from slic_mmaction.evaluation.protocols import full_name, name_in_keys
 
 DATA = Path(__file__).parents[1] / "data"
 STARTS = {
@@ -32,7 +27,8 @@ def sampled(protocol: str, length: int, first: int = 0, **options) -> dict:
 
 def test_clips_are_the_authors() -> None:
     for length, starts in STARTS.items():
-        np.testing.assert_array_equal(evenly_spaced_starts(length), starts)
+        found = sampled("iic", length)["frame_inds"].reshape(10, 16)
+        np.testing.assert_array_equal(found[:, 0], starts % length)
     for length in (int(n) for n in TEMPORAL["lengths"] if n >= 16):
         frames = sampled("center", length, 1)["frame_inds"]
         np.testing.assert_array_equal(frames, TEMPORAL[f"center/{length}"])
@@ -54,9 +50,9 @@ def test_frames_exist_whatever_the_length(length: int, clips: int, frames: int, 
     assert found["frame_inds"].shape == (clips * frames,)
     assert found["frame_inds"].min() >= 0 and found["frame_inds"].max() < length
     if length >= span:
-        starts = evenly_spaced_starts(length, span, clips)
+        starts = found["frame_inds"][::frames]
         assert starts[0] == 0 and (np.diff(starts) >= 0).all()
-    windows = window_starts(length, span)
+    windows = sampled("coclr", length, clip_len=frames, frame_interval=step)["frame_inds"][::frames]
     assert windows[0] == 0 and (np.diff(windows) == span).all()
     assert len(windows) == 1 or windows[-1] + span < length
     assert windows[-1] + 2 * span >= length

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
@@ -41,10 +42,14 @@ def test_coclr_centres_queries_and_gallery_each_by_its_own_mean() -> None:
     assert plain != got
 
 
-def test_every_query_counts() -> None:
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor])
+def test_every_query_counts_and_labels_are_a_list_an_array_or_a_tensor(kind) -> None:
     gallery, query = np.eye(3), np.eye(3)[[0, 1, 2, 0]]
-    got = recall_at_k(query, np.array([0, 1, 9, 1]), gallery, np.array([0, 1, 2]), [1, 2])
+    query_labels, gallery_labels = kind([0, 1, 9, 1]), kind([0, 1, 2])
+    got = recall_at_k(query, query_labels, gallery, gallery_labels, [1, 2])
     assert got == {1: 0.5, 2: 0.75}
+    precisions = average_precisions(query, query_labels, gallery, gallery_labels)
+    assert precisions.tolist() == [1, 1, 0, 0.5]
 
 
 @pytest.mark.parametrize(

@@ -120,21 +120,6 @@ def test_loss_of_batches_one_after_the_other_by_hand():
         past.extend(zip(flat.detach(), flat_labels.tolist()))
 
 
-def test_members_of_the_cluster_in_the_queue_are_no_negatives():
-    """Wherever they lie the loss is the same; members of another cluster count."""
-    pairs, labels = batch(0)[0], torch.tensor([0, 0])
-
-    def loss(stored: torch.Tensor, label: int) -> float:
-        module = loss_with_queue()
-        module.queue.push(stored, torch.tensor([label]))
-        return module(pairs, labels)["loss_info_nce"].item()
-
-    alone = loss_with_queue()(pairs, labels)["loss_info_nce"].item()
-    near, far = pairs[:1, 0], -pairs[:1, 0]
-    assert loss(near, 0) == loss(far, 0) == alone
-    assert loss(near, 1) > loss(far, 1) > alone
-
-
 def test_a_saved_queue_goes_on_as_if_never_saved():
     whole, first = loss_with_queue(), loss_with_queue()
     for number in range(3):

@@ -8,7 +8,11 @@ from mmaction.registry import MODELS
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, cross_entropy, normalize
 
-from slic_mmaction.losses import PseudoLabelInfoNCELoss, pseudo_label_info_nce
+from slic_mmaction.losses import (
+    PseudoLabelInfoNCELoss,
+    PseudoLabelTripletLoss,
+    pseudo_label_info_nce,
+)
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -38,26 +42,16 @@ def by_loops(x: Tensor, labels: list[int], t: float, more=(), negatives=()) -> f
 @given(
     st.lists(st.integers(0, 4), min_size=1, max_size=9),
     st.sampled_from([0.07, 0.1, 0.5, 1.0]),
+    st.integers(0, 4),
     st.integers(0, 99),
 )
 @settings(deadline=None, max_examples=40)
-def test_loss_by_loops(labels, temperature, seed):
-    x = random(len(labels), 3, seed=seed)
-    loss = pseudo_label_info_nce(x, torch.tensor(labels), temperature)
-    assert loss.item() == pytest.approx(by_loops(x, labels, temperature), rel=1e-9, abs=1e-12)
-
-
-@given(
-    st.lists(st.integers(0, 2), min_size=1, max_size=5),
-    st.integers(1, 4),
-    st.integers(0, 99),
-)
-@settings(deadline=None, max_examples=30)
-def test_loss_with_further_negatives_by_loops(labels, count, seed):
+def test_loss_by_loops(labels, temperature, count, seed):
     x, more = random(len(labels), 3, seed=seed), random(count, 3, seed=seed + 100)
     negatives = random(len(labels), count, seed=seed + 200) > 0
-    loss = pseudo_label_info_nce(x, torch.tensor(labels), 0.3, more, negatives)
-    expected = by_loops(x, labels, 0.3, list(more), negatives.tolist())
+    further = (more, negatives) if count else ()
+    loss = pseudo_label_info_nce(x, torch.tensor(labels), temperature, *further)
+    expected = by_loops(x, labels, temperature, list(more), negatives.tolist())
     assert loss.item() == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
@@ -115,10 +109,11 @@ def test_module_contrasts_anchors_with_positives_and_no_other_view():
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="temperature above 0, but got 0"):
         PseudoLabelInfoNCELoss(temperature=0)
-    with pytest.raises(ValueError, match=r"an anchor and a positive view.*\(4, 1, 8\)"):
-        PseudoLabelInfoNCELoss()(torch.randn(4, 1, 8), torch.arange(4))
-    with pytest.raises(ValueError, match=r"one label per video.*\(3,\) for 4 videos"):
-        PseudoLabelInfoNCELoss()(torch.randn(4, 2, 8), torch.arange(3))
+    for kind in (PseudoLabelInfoNCELoss, PseudoLabelTripletLoss):
+        with pytest.raises(ValueError, match=r"Loss needs .* a positive view.*\(4, 1, 8\)"):
+            kind()(torch.randn(4, 1, 8), torch.arange(4))
+        with pytest.raises(ValueError, match=r"one label per video.*\(3,\) for 4 videos"):
+            kind()(torch.randn(4, 2, 8), torch.arange(3))
     with pytest.raises(ValueError, match=r"embeddings \(M, D\) and labels"):
         pseudo_label_info_nce(torch.randn(4, 8), torch.arange(3))
     with pytest.raises(ValueError, match=r"negative_mask of shape \(4, 3\).* but got None"):

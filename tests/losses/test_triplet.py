@@ -13,7 +13,6 @@ from mmaction.registry import MODELS
 from slic_mmaction.losses import (
     PseudoLabelTripletLoss,
     mine_negatives,
-    mining,
     pairwise_distance,
     pseudo_label_info_nce,
     pseudo_label_triplet_loss,
@@ -39,14 +38,6 @@ def triplets_of(mined) -> set[tuple[int, int, int]]:
     return {(i, j, int(mined.negatives[i, j])) for i, j in mined.pairs.nonzero().tolist()}
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_distances_of_the_authors_code(case):
-    x, _, metric = golden_inputs(case)
-    np.testing.assert_allclose(
-        pairwise_distance(x, x, metric), GOLDEN[f"{case}/dist_matrix"], atol=2e-6
-    )
-
-
 @pytest.mark.parametrize("loss", [pseudo_label_triplet_loss, pseudo_label_info_nce])
 def test_labels_may_be_a_tensor_an_array_or_a_list(loss):
     embeddings = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
@@ -61,9 +52,10 @@ def test_labels_may_be_a_tensor_an_array_or_a_list(loss):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_candidates_of_the_authors_code(case):
+def test_distances_candidates_and_hardest_triplets_of_the_authors_code(case):
     x, labels, metric = golden_inputs(case)
     distances = pairwise_distance(x, x, metric)
+    np.testing.assert_allclose(distances, GOLDEN[f"{case}/dist_matrix"], atol=2e-6)
     mined = mine_negatives(distances, labels, MARGIN)
     pairs = GOLDEN[f"{case}/random/pairs"]
     assert set(map(tuple, mined.pairs.nonzero().tolist())) == set(map(tuple, pairs.tolist()))
@@ -76,37 +68,10 @@ def test_candidates_of_the_authors_code(case):
         GOLDEN[f"{case}/random/fallback_neg_mapped"][fallback],
     )
 
-
-@pytest.mark.parametrize("case", CASES[:4])
-def test_random_loss_has_the_expectation_of_the_rule(case):
-    x, labels, metric = golden_inputs(case)
-    expected = float(GOLDEN[f"{case}/random/expected_loss_mapped"])
-    # Draws are uniform over candidates (test_mining.py), so average the candidates' losses.
-    distances = pairwise_distance(x, x, metric).double()
-    means = []
-    for (i, j), candidates in zip(
-        GOLDEN[f"{case}/random/pairs"], GOLDEN[f"{case}/random/candidates"]
-    ):
-        chosen = distances[i][torch.from_numpy(candidates)]
-        if chosen.numel() == 0:
-            chosen = distances[i][labels != labels[i]].min()
-        means.append((distances[i, j] - chosen + MARGIN).relu().mean())
-    assert float(torch.stack(means).mean()) == pytest.approx(expected, abs=2e-6)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_hardest_triplets_of_the_authors_code(case):
-    x, labels, metric = golden_inputs(case)
-    mined = mine_negatives(pairwise_distance(x, x, metric), labels, MARGIN, "hardest_violating")
+    mined = mine_negatives(distances, labels, MARGIN, "hardest_violating")
     assert int(mined.pairs.sum()) == int(GOLDEN[f"{case}/fixed/n_triplets"])
     # Their index bug changes the triplets of pairs that no negative violates.
-    falls_back = {
-        tuple(pair)
-        for pair, fallback in zip(
-            GOLDEN[f"{case}/random/pairs"].tolist(), GOLDEN[f"{case}/random/fallback"]
-        )
-        if fallback
-    }
+    falls_back = set(map(tuple, pairs[fallback].tolist()))
     theirs = {
         (a, p, n)
         for a, p, n in GOLDEN[f"{case}/fixed/triplets_ref"].T.tolist()
@@ -176,13 +141,14 @@ def test_without_triplets_zero_with_a_gradient(labels):
 
 def test_module_pairs_views_and_labels_rightly():
     embeddings = torch.randn(6, 3, 8, requires_grad=True)
-    labels = torch.tensor([0, 0, 1, 1, 2, 7])
+    labels = torch.tensor([0, 0, 1, 1, -1, -1])
     module = MODELS.build(
         dict(type="PseudoLabelTripletLoss", mining="hardest_violating", loss_weight=3.0)
     )
     output = module(embeddings, labels)
     flat = torch.cat((embeddings[:, 0], embeddings[:, 1])).detach()
-    both = labels.repeat(2)
+    # The two noise videos are positives of themselves and negatives of each other.
+    both = torch.tensor([0, 0, 1, 1, 2, 3]).repeat(2)
     expected = pseudo_label_triplet_loss(flat, both, mining="hardest_violating")
     assert output["loss_triplet"].item() == pytest.approx(3 * expected.item(), rel=1e-6)
     assert output["loss_triplet"].requires_grad
@@ -204,46 +170,22 @@ def test_module_pairs_views_and_labels_rightly():
 
 
 @given(labels=st.lists(st.integers(-1, 3), min_size=1, max_size=12))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 def test_a_noise_video_is_a_positive_of_itself_and_a_negative_of_all_others(labels):
     videos = len(labels)
     flat = isolate_noise(torch.tensor(labels)).repeat(2)  # anchors, then positives
-    pairs = mining.positive_pairs(flat)
     mined = mine_negatives(torch.rand(2 * videos, 2 * videos), flat, 0.2)
-    for i, j in itertools.combinations(range(2 * videos), 2):
-        a, b = i % videos, j % videos
-        equal = a == b or (labels[a] == labels[b] and labels[a] != -1)
-        assert pairs[i, j] == equal
+    pairs = mined.pairs.tolist()
     for i in range(2 * videos):
         others = [labels[v] != labels[i % videos] for v in range(videos)]
         if labels[i % videos] == -1:
             others = [v != i % videos for v in range(videos)]
         assert mined.available[i] == 2 * sum(others)
-
-
-def test_the_loss_of_a_batch_of_noise_videos_by_hand():
-    embeddings = torch.randn(5, 2, 8, generator=torch.Generator().manual_seed(0))
-    embeddings.requires_grad_()
-    module = PseudoLabelTripletLoss(margin=0.5, mining="hardest_violating")
-    output = module(embeddings, torch.full((5,), -1))
-    flat = torch.nn.functional.normalize(embeddings.transpose(0, 1).flatten(0, 1), dim=1)
-    distances = 1 - flat @ flat.t()
-    terms = []
-    for video in range(5):
-        others = [i for i in range(10) if i % 5 != video]
-        negative = distances[video, others].min()
-        terms.append((distances[video, video + 5] - negative + 0.5).relu())
-    assert output["triplets"] == 5
-    assert output["loss_triplet"].item() == pytest.approx(torch.stack(terms).mean().item())
-    output["loss_triplet"].backward()
-    assert embeddings.grad.abs().sum() > 0
+        for j in range(i + 1, 2 * videos):
+            assert pairs[i][j] == (any(others) and not others[j % videos])
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="positive view"):
-        PseudoLabelTripletLoss()(torch.randn(4, 1, 8), torch.zeros(4, dtype=torch.long))
-    with pytest.raises(ValueError, match="4 videos"):
-        PseudoLabelTripletLoss()(torch.randn(4, 2, 8), torch.zeros(8, dtype=torch.long))
     with pytest.raises(ValueError, match="'easy'"):
         PseudoLabelTripletLoss(mining="easy")
     with pytest.raises(ValueError, match=r"labels \(M,\)"):

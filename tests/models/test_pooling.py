@@ -8,7 +8,6 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 from slic_mmaction.models import SLICHead, pool_clips
-from slic_mmaction.models.pooling import frames_per_clip
 
 sizes = st.integers(1, 4)
 
@@ -59,13 +58,6 @@ def test_stages_and_tokens() -> None:
 def test_what_cannot_be_read_is_described(features, num_segments, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pool_clips(features, num_segments)
-
-
-def test_frames_of_a_clip_are_known_to_the_head() -> None:
-    head = nn.Module()
-    assert frames_per_clip(head) is None
-    head.num_segments = 8
-    assert frames_per_clip(head) == 8
 
 
 HEAD = dict(type="SLICHead", in_channels="auto", losses=[], hidden_channels=10, out_channels=4)

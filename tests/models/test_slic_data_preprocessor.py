@@ -8,7 +8,6 @@ import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.dataset import pseudo_collate
-from torch import nn
 
 from slic_mmaction.datasets import ClusterAwareDataset
 from slic_mmaction.models import SLICDataPreprocessor
@@ -16,10 +15,6 @@ from slic_mmaction.transforms.clip_draws import UNIFORMS
 
 NORMALISE = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], format_shape="NCTHW")
 VIEWS = (3, 3, 4, 16, 20)  # views, channels, frames, height, width
-
-
-def stock_preprocessor() -> nn.Module:
-    return MODELS.build(dict(type="ActionDataPreprocessor", **NORMALISE))
 
 
 def batch(seeds: list[int], **metainfo) -> dict:
@@ -73,7 +68,8 @@ def test_clips_are_those_of_a_worker_that_does_all(video_set: Path, p_same_video
 def test_only_training_is_augmented_and_the_loaders_tensors_stay() -> None:
     data = batch([1, 2])
     before = [clips.clone() for clips in data["inputs"]]
-    stock, preprocessor = stock_preprocessor(), SLICDataPreprocessor(**NORMALISE)
+    stock = MODELS.build(dict(type="ActionDataPreprocessor", **NORMALISE))
+    preprocessor = SLICDataPreprocessor(**NORMALISE)
     plain = stock(data, training=False)["inputs"]
     assert torch.equal(preprocessor(data, training=False)["inputs"], plain)
     ours = preprocessor(data, training=True)["inputs"]

@@ -45,7 +45,7 @@ def test_query_and_gallery(call, inputs, tmp_path: Path, capsys) -> None:
     assert f"{out / 'gallery'}: 8 videos x 1 clips x 8" in capsys.readouterr().out
     gallery = load_features(out / "gallery")
     assert [Path(name).name for name in gallery.names] == [f"train_{i}.mp4" for i in range(8)]
-    assert gallery.array().shape == (8, 1, 8) and gallery.layer == "projection"
+    assert gallery.clips()[0].shape == (8, 8) and gallery.layer == "projection"
     assert len(load_features(out / "query")) == 4
     np.testing.assert_array_equal(np.load(out / "gallery.npy"), gallery.means())
     assert np.load(out / "gallery_labels.npy").tolist() == [i % 2 for i in range(8)]
@@ -76,7 +76,7 @@ def test_any_recognizer_and_any_dataset(call, inputs, tmp_path: Path, video_set:
     torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), tmp_path / "stock.pth")
     call(tmp_path / "stock.py", tmp_path / "stock.pth", "--out", tmp_path / "out")
     features = load_features(tmp_path / "out")
-    assert features.array().shape == (4, 3, 32)
+    assert features.clips()[0].shape == (4 * 3, 32)
     assert features.layer == "backbone" and features.protocol is None
 
 

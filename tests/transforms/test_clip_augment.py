@@ -153,9 +153,7 @@ def test_the_whole_transform(size: tuple[int, int], on_device: bool) -> None:
     ("options", "error", "message"),
     [
         (dict(size=0), ValueError, "a size of at least 1"),
-        (dict(area_range=(0.5, 0.2)), ValueError, "each from low to high"),
-        (dict(aspect_ratio_range=(0, 1)), ValueError, "aspect_ratio_range above 0"),
-        (dict(flip_prob=1.5), ValueError, "flip_prob in 0..1"),
+        (dict(area_range=(0.5, 0.2)), ValueError, "from low to high"),
         (dict(on_device=True, hue=0.1), ValueError, "SLICDataPreprocessor's augment.* got hue"),
         (dict(blurr_prob=0.1), TypeError, "blurr_prob"),
     ],

@@ -21,7 +21,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from slic_mmaction.evaluation import RetrievalNeighbors
 from slic_mmaction.visualization import read_scalars, retrieval_gallery, training_curves
 
 ROOT = Path(__file__).parents[2]
@@ -99,23 +98,24 @@ def watch(arms: list[Arm], console: Console) -> None:
 
 def draw_gallery(arm: Arm, out_path: Path, queries_per_motion: int = 1) -> Path:
     """Picture of queries of each motion with their five nearest training videos."""
-    found = RetrievalNeighbors.load(arm.work_dir / "neighbors.npz")
+    found = np.load(arm.work_dir / "neighbors.npz")
+    query_labels, gallery_labels = found["query_labels"], found["gallery_labels"]
     chosen = np.concatenate(
         [
-            np.flatnonzero(found.query_labels == label)[:queries_per_motion]
+            np.flatnonzero(query_labels == label)[:queries_per_motion]
             for label in range(len(MOTIONS))
         ]
     )
-    nearest = found.indices[chosen, :5]
+    nearest = found["indices"][chosen, :5]
     return retrieval_gallery(
-        query_paths=found.query_videos[chosen],
-        neighbor_paths=found.gallery_videos[nearest],
-        hits=found.hits[chosen, :5],
-        similarities=found.similarities[chosen, :5],
+        query_paths=found["query_videos"][chosen],
+        neighbor_paths=found["gallery_videos"][nearest],
+        hits=gallery_labels[nearest] == query_labels[chosen, None],
+        similarities=found["similarities"][chosen, :5],
         out_path=out_path,
         title="SLIC: videos of unseen scenes and the training videos nearest to them",
-        query_names=[MOTIONS[label] for label in found.query_labels[chosen]],
-        neighbor_names=[[MOTIONS[found.gallery_labels[i]] for i in row] for row in nearest],
+        query_names=[MOTIONS[label] for label in query_labels[chosen]],
+        neighbor_names=[[MOTIONS[gallery_labels[i]] for i in row] for row in nearest],
     )
 
 
