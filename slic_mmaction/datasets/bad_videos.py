@@ -104,12 +104,7 @@ class BadVideos:
 
 
 def lost_frames(name: str, results: dict) -> str | None:
-    """Say that a video was shorter than its header says, if so.
-
-    Args:
-        name: The video.
-        results: Results of a pipeline with :class:`DecodeFrames`.
-    """
+    """Say that a video was shorter than its header says, if :class:`DecodeFrames` found it so."""
     lost = results.get("lost_frames", 0)
     if not lost:
         return None

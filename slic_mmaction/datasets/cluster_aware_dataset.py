@@ -194,15 +194,9 @@ def require_cluster_aware(loader: DataLoader, user: object) -> ClusterAwareDatas
 
 
 def join_views(clips: Sequence[Tensor]) -> Tensor:
-    """Concatenate clips along their first dimension.
+    """Concatenate clips (V_i, C, T, H, W) or (V_i * T, C, H, W) along their first dimension.
 
-    ``FormatShape`` only transposes its view of the frames: in memory channels come last.
-    Joined in that order the clips are copied as they lie, in a tenth of the time.
-
-    Args:
-        clips: (V_i, C, T, H, W), or (V_i * T, C, H, W), uint8.
-
-    Returns:
-        All of them, channels last in memory.
+    ``FormatShape`` only transposes its view of the frames: in memory channels come last. Joined in
+    that order, which the result has, too, the clips are copied as they lie.
     """
     return torch.cat([clip.movedim(1, -1) for clip in clips]).movedim(-1, 1)

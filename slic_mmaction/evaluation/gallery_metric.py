@@ -142,7 +142,7 @@ def over_ranks(num_rows: int, work: Callable[[slice], tuple[Tensor, ...]]) -> tu
     """
     share = share_of(num_rows, *get_dist_info())
     found = together(lambda: work(slice(share.start, share.stop)))
-    return tuple(gather_rows(part, num_rows) for part in found)
+    return tuple(gather_rows(part) for part in found)
 
 
 def possible_ks(ks: Sequence[int], gallery_size: int) -> list[int]:

@@ -72,11 +72,8 @@ def check_embeddings(
     A collapse is no reason to stop: no limit separates it for every network from a slow start,
     and the figures are there to decide by.
 
-    Args:
-        embeddings: (N, D).
-        videos: N names, for the messages.
-        logger: Where figures and warnings go.
-        trained: Whether this run has changed the weights.
+    Embeddings are (N, D), ``videos`` their N names, and ``trained`` tells whether this run has
+    changed the weights.
 
     Raises:
         FloatingPointError: If an embedding has a NaN or an infinite value.
@@ -176,13 +173,6 @@ def clustering_report(
 
 
 def save_labels(path: Path, labels: np.ndarray, videos: Sequence[str], epoch: int) -> None:
-    """Write one clustering as ``.npz`` (``labels``, ``videos``, ``epoch``).
-
-    Args:
-        path: Where to; the file appears whole or not at all.
-        labels: (N,) int64, -1 for noise.
-        videos: N names.
-        epoch: Epoch before which the videos were clustered.
-    """
+    """Write labels (N,), their videos and the epoch before which these were clustered."""
     with durable_file(path) as file:
         np.savez_compressed(file, labels=labels, videos=np.array(videos), epoch=epoch)

@@ -66,16 +66,9 @@ def match_labels(
 ) -> tuple[np.ndarray, str | None]:
     """Give every video the label that its path had, wherever in the list it was.
 
-    A path that is listed more than once keeps its labels in their order.
-
-    Args:
-        labels: (M,) labels of the videos ``then``.
-        then: M paths, relative to the data set's folder.
-        now: N paths of the present training set.
-
-    Returns:
-        (N,) int64, -1 for a video that had no label; and one sentence on how the set has changed,
-        None if it has not.
+    A path that is listed more than once keeps its labels in their order. Returns labels (N,) int64
+    of the videos ``now``, -1 for one that had none; and one sentence on how the set has changed,
+    None if it has not.
 
     Raises:
         ValueError: If no video has stayed.
