@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset, seeded_draws
 from ..datasets.retrieval_dataset import RetrievalDataset
-from ..datasets.videos import true_labels
+from ..datasets.videos import annotation_files, true_labels
 from ..ranks import check_same_batches
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -80,8 +80,8 @@ def _check_labels(dataset: Any) -> None:
         if true_labels(videos) is None:
             raise ValueError(
                 f"Validation needs exactly one class for each {role} video, but some in "
-                f"{videos.ann_file} have none: give their labels, or switch validation off with "
-                "val_dataloader=None val_evaluator=None val_cfg=None."
+                f"{annotation_files(videos)} have none: give their labels, or switch validation "
+                "off with val_dataloader=None val_evaluator=None val_cfg=None."
             )
 
 
@@ -126,8 +126,9 @@ def check_shared_memory(loader: DataLoader) -> None:
         raise OSError(
             f"Loader workers need up to {needed / 1e6:.0f} MB of shared memory ({ranks} ranks x "
             f"{on_their_way} batches of {batch / 1e6:.1f} MB), but {SHARED_MEMORY} has "
-            f"{free / 1e6:.0f} MB free: start the container with --shm-size={needed // 2**30 + 1}g, "
-            "or set train_dataloader.num_workers or batch_size to a smaller number."
+            f"{free / 1e6:.0f} MB free: start the container with "
+            f"--shm-size={needed // 2**30 + 1}g, or set train_dataloader.num_workers or batch_size "
+            "to a smaller number."
         )
 
 

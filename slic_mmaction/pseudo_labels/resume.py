@@ -44,12 +44,12 @@ def resumed_labels(
     """
     if not saved:
         return ResumedLabels(None, True, ["The checkpoint carries no pseudo-labels."])
-    old_folder = saved.get("folder", folder)
-    labels, change = match_labels(
-        saved["labels"].cpu().numpy(),
-        [relative_path(path, old_folder) for path in saved["videos"]],
-        [relative_path(path, folder) for path in videos],
-    )
+    old_folder, old_videos = saved.get("folder", folder), saved["videos"]
+    # Another folder, but some of the same paths: another dataset was added or taken away.
+    if old_folder == folder or not set(old_videos) & set(videos):
+        old_videos = [relative_path(path, old_folder) for path in old_videos]
+        videos = [relative_path(path, folder) for path in videos]
+    labels, change = match_labels(saved["labels"].cpu().numpy(), old_videos, videos)
     warnings = [change] if change else []
     then = saved.get("clusterer", recipe)
     if then == recipe:

@@ -65,6 +65,26 @@ def test_a_wrong_line_is_named(tmp_path: Path, content: str | bytes, message: st
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "delimiter", "separator"),
+    [
+        ("a.mp4{}0", " ", "\t"),
+        ("my clip.mp4{}0", " ", ","),
+        ("a.mp4{}0", None, ", "),
+        ("a.mp4{}-1{}2", " ", ";"),
+        ("a.mp4{}0", "\t", " "),
+    ],
+)
+def test_another_separator_is_suspected(
+    tmp_path: Path, line: str, delimiter: str | None, separator: str
+) -> None:
+    content, options = line.replace("{}", separator), dict(multi_class=True, num_classes=9)
+    message = rf"list\.txt:1 seems to separate .*; tell the dataset: delimiter={separator!r}"
+    with pytest.raises(ValueError, match=message.replace("\\t", "\\\\t")):
+        videos(tmp_path, content, delimiter=delimiter, **options)
+    assert len(videos(tmp_path, content, delimiter=separator, **options)) == 1
+
+
 def test_labels_must_fit_the_number_of_classes(tmp_path: Path) -> None:
     message = r"list\.txt:2 has the label 3, but labels count from 0 to num_classes - 1 = 2"
     with pytest.raises(ValueError, match=message):
