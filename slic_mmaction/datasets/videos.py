@@ -17,6 +17,11 @@ from mmengine.logging import print_log
 
 from .annotation_check import check_annotation, check_options
 
+_EXPECTED = (
+    "A dataset of videos was expected, such as dict(type='VideoDataset', ann_file=..., "
+    "data_prefix=dict(video=...)), but got "
+)
+
 
 def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
     """Build an MMAction2 dataset that only lists videos, without a pipeline of its own.
@@ -30,19 +35,13 @@ def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
         TypeError: If it is no dataset, or an option is of the wrong type.
         ValueError: If it lists no video, or a line of its annotation file is wrong.
     """
-    expected = (
-        "A dataset of videos was expected, such as dict(type='VideoDataset', ann_file=..., "
-        f"data_prefix=dict(video=...)), but got {reprlib.repr(dataset)}."
-    )
     if isinstance(dataset, dict):
-        if "type" not in dataset:
-            raise TypeError(expected)
         dataset = DATASETS.build(_only_listing(dataset))
-        for part in parts_of(dataset):
+        for part in unwrapped(dataset):
             check_annotation(part)
     if not hasattr(dataset, "full_init"):
-        raise TypeError(expected)
-    for part in parts_of(dataset):
+        raise TypeError(_EXPECTED + reprlib.repr(dataset))
+    for part in unwrapped(dataset):
         try:
             part.full_init()
         except ValueError as error:
@@ -56,6 +55,8 @@ def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
 
 def _only_listing(config: Mapping[str, Any]) -> dict[str, Any]:
     """A dataset's config, and those of the datasets that it wraps, without pipelines."""
+    if "type" not in config:
+        raise TypeError(_EXPECTED + reprlib.repr(config))
     options = dict(config, lazy_init=True)
     if isinstance(options.get("ann_file"), (list, tuple)):
         parts = [dict(config, ann_file=file) for file in options["ann_file"]]
@@ -66,7 +67,7 @@ def _only_listing(config: Mapping[str, Any]) -> dict[str, Any]:
         ]
     if isinstance(options.get("dataset"), dict):
         options["dataset"] = _only_listing(options["dataset"])
-    kind = options.get("type")
+    kind = options["type"]
     # MMEngine's wrappers look for a name in MMEngine's registry, in which MMAction2's are not.
     kind = options["type"] = (DATASETS.get(kind) or kind) if isinstance(kind, str) else kind
     if inspect.isclass(kind) and issubclass(kind, BaseActionDataset):
@@ -75,16 +76,16 @@ def _only_listing(config: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
-def parts_of(videos: BaseDataset) -> list[BaseDataset]:
+def unwrapped(videos: BaseDataset) -> list[BaseDataset]:
     """The datasets with an annotation file that wrappers of MMEngine are around."""
     if hasattr(videos, "datasets"):
-        return [part for each in videos.datasets for part in parts_of(each)]
-    return parts_of(videos.dataset) if hasattr(videos, "dataset") else [videos]
+        return [part for each in videos.datasets for part in unwrapped(each)]
+    return unwrapped(videos.dataset) if hasattr(videos, "dataset") else [videos]
 
 
 def annotation_files(videos: BaseDataset) -> str:
     """The files that list the videos, for messages."""
-    return ", ".join(dict.fromkeys(str(part.ann_file) for part in parts_of(videos)))
+    return ", ".join(dict.fromkeys(getattr(part, "ann_file", "") for part in unwrapped(videos)))
 
 
 class DistinctVideos:
@@ -154,7 +155,7 @@ def data_folder(videos: BaseDataset) -> str:
     """Folder that the dataset was given for its videos, the common one of several, or ``''``."""
     folders = {
         next((str(folder) for folder in part.data_prefix.values() if folder), "")
-        for part in parts_of(videos)
+        for part in unwrapped(videos)
     }
     if len(folders) == 1:
         return folders.pop()

@@ -151,7 +151,8 @@ def test_wrong_options_are_named() -> None:
 
 
 def test_what_is_no_dataset_is_named() -> None:
-    for wrong in (None, "videos", 3, [], {}, dict(ann_file="a.txt")):
+    joined = dict(type="mmengine.ConcatDataset", datasets=[{}])
+    for wrong in (joined, None, "videos", 3, [], {}, dict(ann_file="a.txt")):
         with pytest.raises(TypeError, match="A dataset of videos was expected, such as dict"):
             build_videos(wrong)
     init_default_scope("mmaction")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,11 @@ def test_joined_and_repeated_datasets_resume_exactly_and_are_evaluated(
     assert len(whole.train_dataloader) == 4 and len(labels_of(whole)) == 12
     assert "4 of 16 entries of the training set list a video again" in log_of(whole)
     assert list(scalars_of(whole, "retrieval/R@1").values()) == [100], "queries find themselves"
+    record = json.loads(Path(whole.log_dir, "evaluation.json").read_text())
+    assert [Path(f).name for f in record["gallery"]["ann_file"].split(", ")] == [
+        "train.txt",
+        "test.txt",
+    ]
     work = interrupted_at(tmp_path / "whole" / "epoch_1.pth", tmp_path / "parts")
     resumed = train(joined(work, resume=True))
     assert_same(dict(resumed.model.state_dict()), dict(whole.model.state_dict()))
