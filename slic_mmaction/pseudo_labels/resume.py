@@ -29,14 +29,14 @@ class ResumedLabels(NamedTuple):
 def resumed_labels(
     saved: Mapping[str, Any], videos: Sequence[str], folder: str, recipe: str, once: bool
 ) -> ResumedLabels:
-    """Compare what a checkpoint holds with the present training set and clusterer.
+    """Compare what a checkpoint holds with the present videos, their folder and the clusterer.
 
     Args:
         saved: The checkpoint's ``labels``, and the ``videos``, ``folder`` and ``clusterer`` they
             belong to; empty if it has none.
         videos: N paths of the present training set.
-        folder: The data set's folder, which may have been another.
-        recipe: The present clusterer, as text.
+        folder: That of the data set.
+        recipe: The clusterer, as text.
         once: Whether clustering is done once, so that a new video waits in vain.
 
     Raises:
