@@ -30,6 +30,7 @@ def videos(path: Path, content: str | bytes, kind: str = "VideoDataset", **optio
         ("a.mp4\nb.mp4\n", None),  # unlabelled
         ("a.mp4 -1\nb.mp4 -1\n", None),
         ("ä#&.mp4 0\n", [0]),
+        ("a,b.mp4 0\nVol.1,2.mp4 1\n", [0, 1]),
     ],
 )
 def test_good_files_pass(tmp_path: Path, content: str, labels: list[int] | None) -> None:
@@ -56,6 +57,7 @@ def test_good_files_pass(tmp_path: Path, content: str, labels: list[int] | None)
         ("a.mp4 0\rb.mp4 1\r", r"list\.txt:1 holds a carriage return that ends no line"),
         ("a.mp4 0\nb.mp4 99999999999999999999\n", r"list\.txt:2 has '9+' as label, .* too large"),
         ("", r"list\.txt lists no video\.$"),
+        ("a.mp4,surfing\n", r"list\.txt:1 seems to .* by ',', .*; tell the dataset: delimiter=','"),
         (f"a.mp4 {'9' * 9999}\n", r"list\.txt:1 has '9{,20}\.\.\.9+' as label"),
     ],
 )
