@@ -13,12 +13,7 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from mmengine.dist import (
-    all_gather_object,
-    barrier,
-    broadcast_object_list,
-    is_main_process,
-)
+from mmengine.dist import all_gather_object, barrier, broadcast_object_list, is_main_process
 from torch import Tensor
 
 Result = TypeVar("Result")
@@ -58,23 +53,15 @@ def share_of(num_rows: int, rank: int, size: int) -> range:
     return range(num_rows * rank // size, num_rows * (rank + 1) // size)
 
 
-def gather_rows(own: Tensor, num_rows: int) -> Tensor:
-    """Results (N, ...) for all rows, on the CPU; every rank calls this.
-
-    Args:
-        own: (n, ...) results for this rank's :func:`share_of` the rows.
-        num_rows: N.
-    """
-    rows = torch.cat(all_gather_object(own.cpu()))
-    assert len(rows) == num_rows
-    return rows
+def gather_rows(own: Tensor) -> Tensor:
+    """Results for all rows, on the CPU, of each rank's for its :func:`share_of` them."""
+    return torch.cat(all_gather_object(own.cpu()))
 
 
 def together(work: Callable[[], Result]) -> Result:
     """Do this rank's work; if it fails on one rank, it fails on all, before any waits for it.
 
-    Args:
-        work: What to do; it must not wait for other ranks itself. Its result is returned.
+    The work must not wait for other ranks itself. Its result is returned.
 
     Raises:
         RuntimeError: If another rank failed; a rank that failed itself raises its own error.
@@ -94,12 +81,9 @@ def together(work: Callable[[], Result]) -> Result:
 
 
 def on_main(work: Callable[[], Result]) -> Result:
-    """Let rank 0 do some work for all; an error of it is raised on every rank.
+    """Let rank 0 do some work for all; its result, or error, which is pickled, goes to every rank.
 
     The others wait, no longer than the time-out of the process group.
-
-    Args:
-        work: Called on rank 0 only; its result, which all ranks get, must be picklable.
     """
     outcome: list[Any] = [None]
     if is_main_process():
@@ -117,11 +101,8 @@ def on_main(work: Callable[[], Result]) -> Result:
 def check_same_labels(labels: Tensor, moment: str) -> None:
     """Compare the pseudo-labels of all ranks; every rank calls this.
 
-    Ranks that hold other labels than the rest would train for another objective without a sign.
-
-    Args:
-        labels: (N,) int64, what this rank's loader workers read.
-        moment: When, for the message: ``"after ..."``.
+    Ranks that hold other labels (N,) than the rest would train for another objective without a
+    sign. ``moment`` ends a sentence: ``"after ..."``.
 
     Raises:
         RuntimeError: On every rank, naming those whose labels are not those of most ranks (of

@@ -32,9 +32,7 @@ def test_errors_of_torch_distributed_are_told_in_words(error: RuntimeError, said
     lost = lost_rank(error)
     assert lost is not None and said in str(lost) and "--resume" in str(lost)
     assert lost_rank(lost) is lost
-
-
-def test_other_errors_are_not() -> None:
+    # Other errors are not.
     assert lost_rank(RuntimeError("CUDA out of memory")) is None
     assert lost_rank(ValueError("no such file: gloomy.mp4")) is None
 
@@ -68,9 +66,6 @@ def agree(monkeypatch: pytest.MonkeyPatch, *labels_of_ranks: list[int]) -> None:
 
 def test_equal_labels_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     agree(monkeypatch, [0, 1, -1], [0, 1, -1], [0, 1, -1])
-
-
-def test_labels_in_shared_memory_pass_without_ranks() -> None:
     table = torch.from_numpy(np.arange(10).reshape(2, 5)).share_memory_()
     check_same_labels(table[1], "after a test")
 

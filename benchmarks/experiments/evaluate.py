@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from slic_mmaction.datasets import RetrievalDataset
-from slic_mmaction.datasets.videos import true_labels
+from slic_mmaction.datasets.videos import annotation_files, true_labels
 from slic_mmaction.durable_file import durable_file
 from slic_mmaction.evaluation import (
     average_precisions,
@@ -133,7 +133,9 @@ def classes(videos: Any) -> np.ndarray:
     """True classes (N,) of a list of videos."""
     labels = true_labels(videos)
     if labels is None:
-        raise ValueError(f"An evaluation needs a class for every video of {videos.ann_file}.")
+        raise ValueError(
+            f"An evaluation needs a class for every video of {annotation_files(videos)}."
+        )
     return labels
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from mmaction.registry import TASK_UTILS
-from torch import Tensor
 
 from ..nearest import Array, check_matrix, exact_rows
 from .quality import renumber
@@ -42,12 +41,12 @@ def faiss_has_gpu() -> bool:
 class KMeans:
     """Clusters around their means, by ``faiss.Kmeans`` (Lloyd's iteration).
 
+    Embeddings are scaled to length 1 first, as in SLIC's comparison; centres are not.
     It runs on the GPU for tensors there, where faiss has one that works. The same input and seed
     give the same labels on the same machine. Where a cluster runs empty, faiss splits a large one.
 
     Args:
         num_clusters: 1000, as in SLIC's comparison (CVPR 2022).
-        normalize: Whether embeddings are scaled to length 1 first, as there. Centres are not.
         num_restarts: Runs, of which that of the smallest sum of squared distances is taken.
         max_iterations: Iterations of each run.
         seed: Seed of all draws.
@@ -61,7 +60,6 @@ class KMeans:
     def __init__(
         self,
         num_clusters: int = 1000,
-        normalize: bool = True,
         num_restarts: int = 1,
         max_iterations: int = 100,
         seed: int = 0,
@@ -73,7 +71,6 @@ class KMeans:
                 "numbers >= 1."
             )
         self.num_clusters = num_clusters
-        self.normalize = normalize
         self.num_restarts = num_restarts
         self.max_iterations = max_iterations
         self.seed = seed
@@ -88,13 +85,17 @@ class KMeans:
         """
         import faiss
 
-        matrix = check_matrix(embeddings, "euclidean")
+        matrix = check_matrix(embeddings, "cosine")
         if self.num_clusters > len(matrix):
             raise ValueError(
                 f"k-means cannot make {self.num_clusters} clusters of {len(matrix)} embeddings "
                 f"(one per video): set num_clusters to {len(matrix)} or less."
             )
-        points = self._points(matrix)
+        points = np.empty(matrix.shape, dtype=np.float32)
+        step = max(1, _BLOCK_ELEMENTS // matrix.size(1))
+        for start in range(0, len(matrix), step):
+            block = matrix[start : start + step]
+            points[start : start + step] = exact_rows(block, "cosine").cpu().numpy()
         options: dict[str, Any] = dict(
             niter=self.max_iterations,
             nredo=self.num_restarts,
@@ -111,16 +112,6 @@ class KMeans:
         kmeans.train(points)
         return renumber(kmeans.assign(points)[1])
 
-    def _points(self, matrix: Tensor) -> np.ndarray:
-        """A float32 copy of rows (N, D), scaled to length 1 where that is asked for."""
-        points = np.empty(matrix.shape, dtype=np.float32)
-        metric = "cosine" if self.normalize else "euclidean"
-        step = max(1, _BLOCK_ELEMENTS // matrix.size(1))
-        for start in range(0, len(matrix), step):
-            block = matrix[start : start + step]
-            points[start : start + step] = exact_rows(block, metric).cpu().numpy()
-        return points
-
 
 @TASK_UTILS.register_module()
 class SphericalKMeans(KMeans):
@@ -130,12 +121,3 @@ class SphericalKMeans(KMeans):
     """
 
     spherical = True
-
-    def __init__(
-        self,
-        num_clusters: int = 1000,
-        num_restarts: int = 1,
-        max_iterations: int = 100,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(num_clusters, True, num_restarts, max_iterations, seed)

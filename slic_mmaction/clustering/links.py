@@ -28,11 +28,6 @@ def weighted_links(points: Tensor, neighbors: np.ndarray, metric: str) -> Iterat
     first neighbour and else 1. Points that share a neighbour make as many links as the square of
     their number, so blocks are handed out one by one and never kept.
 
-    Args:
-        points: (N, D) of any float dtype.
-        neighbors: (N,) int64 first neighbours.
-        metric: ``'cosine'`` or ``'euclidean'``.
-
     Yields:
         Blocks of links, every unordered pair once.
     """
@@ -72,16 +67,9 @@ def weighted_links(points: Tensor, neighbors: np.ndarray, metric: str) -> Iterat
 def components(
     points: Tensor, neighbors: np.ndarray, metric: str, threshold: float | None = None
 ) -> np.ndarray:
-    """Connected components of the first-neighbour graph.
+    """Connected components of the first-neighbour graph, without links longer than a threshold.
 
-    Args:
-        points: (N, D) of any float dtype.
-        neighbors: (N,) int64 first neighbours.
-        metric: ``'cosine'`` or ``'euclidean'``.
-        threshold: Links of a greater weighted length are removed first; None keeps all.
-
-    Returns:
-        (N,) int64 labels from 0, in order of first appearance.
+    Returns labels (N,) int64 from 0, in order of first appearance.
     """
     index = np.arange(len(neighbors))
     if threshold is None:
@@ -107,16 +95,7 @@ def _join(labels: np.ndarray, links: list[tuple[np.ndarray, np.ndarray]]) -> np.
 
 
 def cluster_sums(points: Tensor, labels: np.ndarray, count: int) -> np.ndarray:
-    """Sum of the points of every cluster, for any number of both.
-
-    Args:
-        points: (N, D) of any float dtype, memory-mapped or not.
-        labels: (N,) int64 in 0 .. count - 1.
-        count: Number C of clusters.
-
-    Returns:
-        (C, D) float64.
-    """
+    """Sums (count, D) float64 of the points (N, D) of every cluster, by labels (N,) from 0."""
     sums = np.zeros((count, points.size(1)))
     step = max(1, 4 * _BLOCK_ELEMENTS // points.size(1))
     for start in range(0, len(labels), step):

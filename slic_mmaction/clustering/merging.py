@@ -32,8 +32,8 @@ def merge_to(
 
     Args:
         labels: (N,) integers, the clusters to start from.
-        embeddings: (N, D) floats, memory-mapped or not; they are averaged as they are, in
-            float64, and with the cosine metric only means are normalised.
+        embeddings: (N, D) floats; they are averaged as they are, in float64, and with the cosine
+            metric only means are normalised.
         num_clusters: At least 1, at most the number of clusters in ``labels``.
         metric: ``'cosine'`` or ``'euclidean'``.
 

@@ -33,7 +33,6 @@ def cluster_quality(labels: np.ndarray, true_labels: np.ndarray | None = None) -
     Raises:
         ValueError: If there are no labels or their shapes differ.
     """
-    labels = np.asarray(labels)
     sizes = cluster_sizes(labels)
     quality = {
         "clusters": float(len(sizes)),
@@ -44,7 +43,6 @@ def cluster_quality(labels: np.ndarray, true_labels: np.ndarray | None = None) -
     }
     if true_labels is None:
         return quality
-    true_labels = np.asarray(true_labels)
     if true_labels.shape != labels.shape:
         raise ValueError(
             f"Cluster labels {labels.shape} have true labels of another shape {true_labels.shape}."
@@ -81,12 +79,7 @@ def renumber(labels: np.ndarray) -> np.ndarray:
 
 
 def cluster_sizes(labels: np.ndarray) -> np.ndarray:
-    """Points (C,) int64 in each cluster, by label, of labels (N,); noise (< 0) is left out.
-
-    Raises:
-        ValueError: If there are no labels.
-    """
-    labels = np.asarray(labels)
+    """Points (C,) int64 in each cluster, by label, of labels (N,); noise (< 0) is left out."""
     if labels.ndim != 1 or labels.size == 0:
         raise ValueError(f"Cluster labels have shape (N,) with N >= 1, but got {labels.shape}.")
     return np.unique(labels[labels >= 0], return_counts=True)[1]
@@ -94,20 +87,15 @@ def cluster_sizes(labels: np.ndarray) -> np.ndarray:
 
 def noise_apart(labels: np.ndarray) -> np.ndarray:
     """Labels (N,) with each noise point (< 0) in a cluster of its own."""
-    labels = np.asarray(labels, dtype=np.int64)
     apart = labels.max(initial=0) + 1 + np.arange(len(labels))
     return np.where(labels < 0, apart, labels)
 
 
 def size_histogram(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number of clusters by size, in bins that double.
+    """Number of clusters by size, in bins that double, of labels (N,); noise has no size.
 
-    Args:
-        labels: (N,) integers, N >= 1; < 0 is noise, which has no size.
-
-    Returns:
-        Edges (B + 1,) int64, 1, 2, 4, ..., and counts (B,) int64: ``counts[b]`` clusters have
-        edges[b] <= size < edges[b + 1]. The last is not 0; B = 0 if everything is noise.
+    Returns edges (B + 1,) int64, 1, 2, 4, ..., and counts (B,) int64: ``counts[b]`` clusters have
+    edges[b] <= size < edges[b + 1]. The last is not 0; B = 0 if everything is noise.
     """
     sizes = cluster_sizes(labels)
     # frexp gives size = fraction * 2^exponent with 0.5 <= fraction < 1, without rounding.
@@ -128,23 +116,9 @@ def cluster_stability(previous: np.ndarray, current: np.ndarray) -> float:
     """Adjusted Rand index of two clusterings of the same points.
 
     Hubert and Arabie: "Comparing partitions", Journal of Classification 1985. NMI would hide
-    change: partitions into many small clusters share most of their entropy anyway.
-
-    Args:
-        previous: (N,) integers, N >= 1; < 0 is noise, each a cluster of its own.
-        current: (N,) the same.
-
-    Returns:
-        1 if nothing changed but names, about 0 if by chance.
-
-    Raises:
-        ValueError: If the shapes differ.
+    change: partitions into many small clusters share most of their entropy anyway. Each noise
+    point counts as a cluster of its own. 1 if nothing changed but names, about 0 if by chance.
     """
-    if np.shape(previous) != np.shape(current):
-        raise ValueError(
-            f"cluster_stability compares labels of the same points, but got shapes "
-            f"{np.shape(previous)} and {np.shape(current)}."
-        )
     from sklearn.metrics import adjusted_rand_score
 
     with _many_clusters():

@@ -7,6 +7,7 @@ up as an error about paths.
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -25,6 +26,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = dict(
     with_offset=bool,
     delimiter=(str, type(None)),
 )
+# The suffix of a file, what separates it from its labels (a space if nothing else), and these.
+_SEPARATED = re.compile(r"\.\w+(?:(\s*[\t,;|]\s*)[^./]+| +-?\d+(?: -?\d+)*)$")
 # The part of data_prefix that a dataset takes its files from.
 _PREFIX = {VideoDataset: "video", RawframeDataset: "img"}
 
@@ -112,6 +115,14 @@ def _lines(path: str, content: bytes) -> list[str]:
 
 def _check_video(dataset: VideoDataset, line: str) -> bool:
     fields = line.split(dataset.delimiter)
+    found = _SEPARATED.search(line)
+    delimiters = [" ", "\t"] if dataset.delimiter is None else [dataset.delimiter.strip(" ") or " "]
+    separator = found and (found[1] or " ")
+    if separator and (separator.strip(" ") or " ") not in delimiters:
+        raise ValueError(
+            f"seems to separate path and label by {separator!r}, but the dataset's delimiter is "
+            f"{dataset.delimiter!r}; tell the dataset: delimiter={separator!r}"
+        )
     if len(fields) > 2 and not dataset.multi_class:
         raise ValueError(
             f"has {len(fields)} fields separated by {dataset.delimiter!r}, but should be a path "
@@ -128,7 +139,7 @@ def _check_frames(dataset: RawframeDataset, line: str) -> bool:
     if len(numbers) < len(names) or (len(labels) > 1 and not dataset.multi_class):
         raise ValueError(
             f"has {len(fields)} fields, but should be a folder (without spaces), its "
-            f"{' and '.join(names)}, and a label"
+            f"{' and '.join(names)}, and a label, separated by spaces or tabs"
         )
     for name, field in zip(names, numbers):
         if _integer(field, name) < (name != "offset"):

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from mmengine.dataset import BaseDataset
 from mmengine.dist import all_reduce, is_main_process
 from mmengine.logging import print_log
 
 from ..decoding import UnreadableVideoError
-from .videos import video_name
+from .videos import DistinctVideos, video_name
 
 
 class TooManyBadVideosError(RuntimeError):
@@ -39,7 +38,7 @@ class BadVideos:
         ValueError: If max_ratio is not in 0..1.
     """
 
-    def __init__(self, videos: BaseDataset, max_ratio: float) -> None:
+    def __init__(self, videos: DistinctVideos, max_ratio: float) -> None:
         if not 0 <= max_ratio <= 1:
             raise ValueError(f"max_bad_ratio must be in 0..1, but is {max_ratio}.")
         self._videos = videos
@@ -104,12 +103,7 @@ class BadVideos:
 
 
 def lost_frames(name: str, results: dict) -> str | None:
-    """Say that a video was shorter than its header says, if so.
-
-    Args:
-        name: The video.
-        results: Results of a pipeline with :class:`DecodeFrames`.
-    """
+    """Say that a video was shorter than its header says, if :class:`DecodeFrames` found it so."""
     lost = results.get("lost_frames", 0)
     if not lost:
         return None

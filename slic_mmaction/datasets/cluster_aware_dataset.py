@@ -17,7 +17,7 @@ from ..decoding import UnreadableVideoError
 from ..transforms.view_frames import ANCHOR, FAST_POSITIVE, POSITIVE, SHUFFLED_ANCHOR
 from .bad_videos import BadVideos
 from .label_store import PseudoLabelStore
-from .videos import build_videos, make_clips, video_info
+from .videos import DistinctVideos, build_videos, make_clips, video_info
 
 OF_POSITIVE = (POSITIVE, FAST_POSITIVE)
 
@@ -65,7 +65,8 @@ class ClusterAwareDataset(Dataset):
     :class:`PseudoLabelHook` the labels.
 
     Args:
-        dataset: An MMAction2 dataset or its config. Its own pipeline is not used.
+        dataset: An MMAction2 dataset or its config, wrapped by ``ConcatDataset`` and the like or
+            not. Its own pipeline is not used. A video that is listed more than once is one video.
         pipeline: Transforms from file name to packed inputs, with :class:`SampleViewFrames` in the
             place of ``SampleFrames``.
         p_same_video: Probability p of a positive from the same video: by default the paper's for
@@ -99,7 +100,7 @@ class ClusterAwareDataset(Dataset):
             )
         self.p_same_video = p_same_video
         self.views = (ANCHOR, POSITIVE, ANCHOR, *extra_views)
-        self.videos: BaseDataset = build_videos(dataset)
+        self.videos = DistinctVideos(build_videos(dataset))
         self.pipeline = Compose(pipeline)
         self.store = PseudoLabelStore(len(self.videos))
         self.bad_videos = BadVideos(self.videos, max_bad_ratio)
@@ -110,10 +111,10 @@ class ClusterAwareDataset(Dataset):
         return self.videos.metainfo
 
     def __len__(self) -> int:
-        return len(self.videos)
+        return len(self.videos.of_entry)
 
     def __getitem__(self, index: int) -> dict:
-        """Draw the sample of video ``index`` in the current epoch.
+        """Draw the sample of entry ``index`` of the list of videos in the current epoch.
 
         Returns:
             ``inputs`` (V, C, T, H, W), or (V * T, C, H, W) of ``FormatShape('NCHW')``,
@@ -124,12 +125,13 @@ class ClusterAwareDataset(Dataset):
         Raises:
             TooManyBadVideosError: If more videos than allowed cannot be read.
         """
-        for attempt in range(len(self)):
+        video = int(self.videos.of_entry[index])
+        for attempt in range(len(self.videos)):
             # Seeded anew for each attempt: what a failed one has drawn does not matter, so
             # neither does whether it was made at all or the video was known to be bad.
             seed = sample_seed(self.store.seed, self.store.epoch, index, attempt)
             try:
-                return self._draw((index + attempt) % len(self), seed)
+                return self._draw((video + attempt) % len(self.videos), seed)
             except UnreadableVideoError as error:
                 last = error
         raise last
@@ -194,15 +196,9 @@ def require_cluster_aware(loader: DataLoader, user: object) -> ClusterAwareDatas
 
 
 def join_views(clips: Sequence[Tensor]) -> Tensor:
-    """Concatenate clips along their first dimension.
+    """Concatenate clips (V_i, C, T, H, W) or (V_i * T, C, H, W) along their first dimension.
 
-    ``FormatShape`` only transposes its view of the frames: in memory channels come last.
-    Joined in that order the clips are copied as they lie, in a tenth of the time.
-
-    Args:
-        clips: (V_i, C, T, H, W), or (V_i * T, C, H, W), uint8.
-
-    Returns:
-        All of them, channels last in memory.
+    ``FormatShape`` only transposes its view of the frames: in memory channels come last. Joined in
+    that order, which the result has, too, the clips are copied as they lie.
     """
     return torch.cat([clip.movedim(1, -1) for clip in clips]).movedim(-1, 1)

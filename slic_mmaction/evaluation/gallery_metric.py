@@ -126,7 +126,7 @@ def over_ranks(num_rows: int, work: Callable[[slice], tuple[Tensor, ...]]) -> tu
     """Results for all rows on the CPU, of which each rank computes a slice; all ranks call this."""
     share = share_of(num_rows, *get_dist_info())
     found = together(lambda: work(slice(share.start, share.stop)))
-    return tuple(gather_rows(part, num_rows) for part in found)
+    return tuple(gather_rows(part) for part in found)
 
 
 def shown(figures: dict[str, float]) -> str:

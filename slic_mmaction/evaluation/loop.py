@@ -14,7 +14,7 @@ from mmengine.runner import Runner, TestLoop
 from torch.utils.data import DataLoader
 
 from ..datasets.retrieval_dataset import RetrievalDataset
-from ..datasets.videos import true_labels
+from ..datasets.videos import annotation_files, true_labels
 from ..ranks import on_main
 from .extract import ROLES, check_weights, extract_features, parts_of
 from .gallery_metric import GalleryMetric
@@ -115,6 +115,6 @@ def _labels(videos: BaseDataset) -> np.ndarray:
     if labels is None:
         raise ValueError(
             f"An evaluation needs exactly one class for each video, but some of "
-            f"{videos.ann_file} have none or several: correct the annotation file."
+            f"{annotation_files(videos)} have none or several: correct the annotation file."
         )
     return labels

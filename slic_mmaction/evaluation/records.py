@@ -18,6 +18,7 @@ from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from ..datasets.videos import annotation_files
 from ..durable_file import durable_file
 from ..version import __version__
 from .extract import parts_of
@@ -57,7 +58,7 @@ def write_evaluation(runner: Runner, part: str, figures: dict[str, float]) -> No
         checkpoint_hash=weights_hash(model, measured.get("feature")),
         config=runner.cfg.filename,
         **{
-            role or "videos": dict(ann_file=getattr(videos, "ann_file", ""), videos=len(videos))
+            role or "videos": dict(ann_file=annotation_files(videos), videos=len(videos))
             for role, videos in parts_of(loop.dataloader.dataset).items()
         },
         seeds=[metric.seed for metric in metrics if hasattr(metric, "seed")],

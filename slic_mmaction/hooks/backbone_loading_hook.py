@@ -74,15 +74,8 @@ class BackboneLoadingHook(Hook):
             )
         self._trained = True
 
-    def before_val(self, runner: Runner) -> None:
-        """Refuse to evaluate a random head."""
-        self._require_head()
-
     def before_test(self, runner: Runner) -> None:
         """Refuse to evaluate a random head."""
-        self._require_head()
-
-    def _require_head(self) -> None:
         if self._trained or self._report is None:
             return
         lacking = [*self._report.missing, *self._report.reshaped]
@@ -92,6 +85,8 @@ class BackboneLoadingHook(Hook):
                 "or one of other classes), so its accuracy would be that of random weights: "
                 "finetune it first, with tools/train.py and load_from."
             )
+
+    before_val = before_test
 
 
 def _refusal(share: float, limit: float, report: LoadingReport, names: list[str]) -> str:

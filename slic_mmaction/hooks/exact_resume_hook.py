@@ -11,11 +11,12 @@ import torch
 from mmaction.registry import HOOKS
 from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook, Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
-from ..ranks import check_same_batches
 
 META_KEY = "batch_plan"
 # Keeps these seeds apart from those of ClusterAwareDataset.
@@ -31,7 +32,8 @@ class ExactResumeHook(Hook):
       generators are seeded before every iteration from (seed, iteration, rank): MMEngine's
       checkpoints do not hold their states, and a network with dropout or stochastic depth draws
       from them.
-    - A checkpoint from the middle of an epoch, or of a sum of gradients, is refused.
+    - A checkpoint from the middle of an epoch, or of a sum of gradients, is refused, and one that
+      lacks weights of the network: MMEngine would go on from random ones.
     - So is a resumed run with another batch size over all ranks (:func:`check_batches`).
     - If the training set has grown or shrunk, iterations are counted as if it had always had
       its present size. Schedules that were converted from epochs to iterations cannot follow.
@@ -39,9 +41,7 @@ class ExactResumeHook(Hook):
     It belongs into ``default_hooks``. Loops by iteration are left to MMEngine.
 
     Raises:
-        ValueError: Before training, for what cannot be resumed, with the difference named; or if
-            ranks have epochs of different lengths.
-        TypeError: Before training, if :class:`ClusterAwareDataset` is not trained by epoch.
+        ValueError: Before training, for what cannot be resumed, with the difference named.
     """
 
     # Before the hooks that prepare themselves for training.
@@ -56,21 +56,16 @@ class ExactResumeHook(Hook):
         checkpoint.setdefault("meta", {})[META_KEY] = plan._asdict()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Keep the plan of a run that is resumed for :meth:`before_train`."""
+        """Check the weights of a resumed run; keep its plan for :meth:`before_train`."""
         if runner._resume:
+            _check_weights(runner, checkpoint["state_dict"])
             self._resumed = checkpoint.get("meta", {}).get(META_KEY)
 
     def before_train(self, runner: Runner) -> None:
         """Compare the plans, and see that the next resumed run can be exact, too."""
         loader = runner.train_dataloader
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
-            if isinstance(loader.dataset, ClusterAwareDataset):
-                raise TypeError(
-                    "ClusterAwareDataset draws other samples in every epoch: set "
-                    "train_cfg.by_epoch=True."
-                )
             return
-        check_same_batches(len(loader))
         # A resumed run takes its seed from the checkpoint, after the sampler was built.
         own_seeds = runner._randomness_cfg.get("diff_rank_seed")  # the sampler's is common to all
         if hasattr(loader.sampler, "seed") and not own_seeds:
@@ -153,6 +148,20 @@ def check_batches(then: BatchPlan, now: BatchPlan) -> str | None:
             "bit-identical."
         )
     return None
+
+
+def _check_weights(runner: Runner, saved: dict[str, Tensor]) -> None:
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    shapes = {name.removeprefix("module."): value.shape for name, value in saved.items()}
+    weights = model.state_dict()
+    lacking = [name for name, value in weights.items() if shapes.get(name) != value.shape]
+    if lacking:
+        raise ValueError(
+            f"The checkpoint lacks {len(lacking)} of {len(weights)} weights of the network, or has "
+            f"them in another shape: {', '.join(lacking[:3])}. It is damaged or of another "
+            "config: resume from another one, or start a new run from these weights with "
+            "load_from instead of resume."
+        )
 
 
 def _check_accumulation(runner: Runner) -> None:

@@ -94,7 +94,7 @@ def batch_videos(loader: DataLoader, batch: dict[str, Any], batch_idx: int) -> l
     Empty if neither the samples nor the order of the sampler tell. ``batch_idx`` is the 0-based
     number of the batch in the loader's present epoch.
     """
-    dataset = loader.dataset
+    dataset: Any = loader.dataset
     indices: Sequence[int]
     if isinstance(dataset, ClusterAwareDataset):
         # Says more than the order: positives, and who took an unreadable video's place.

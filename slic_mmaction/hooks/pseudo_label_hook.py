@@ -10,7 +10,7 @@ import numpy as np
 from mmaction.registry import HOOKS, TASK_UTILS
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner import Runner
 from torch import Tensor
 
 from ..clustering.all_ranks import Clusterer
@@ -55,8 +55,7 @@ class PseudoLabelHook(Hook):
 
     Raises:
         ValueError: If interval or begin make no sense, or the pipeline or the EMAHook is missing.
-        TypeError: If the training set is not a :class:`ClusterAwareDataset` or the loop does not
-            run by epoch.
+        TypeError: If the training set is not a :class:`ClusterAwareDataset`.
     """
 
     # Before the logger, whose line of the epoch then comes after the clustering's.
@@ -102,8 +101,6 @@ class PseudoLabelHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Check the training set, prepare the loaders and take over resumed labels."""
         self._dataset = require_cluster_aware(runner.train_dataloader, self)
-        if not isinstance(runner.train_loop, EpochBasedTrainLoop):
-            raise TypeError("PseudoLabelHook clusters between epochs: set train_cfg.by_epoch=True.")
         videos = self._dataset.videos
         self._videos = [video_name(videos, i) for i in range(len(videos))]
         self._true_labels = true_labels(videos)

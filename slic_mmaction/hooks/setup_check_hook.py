@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from mmaction.registry import HOOKS
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
+from ..datasets.cluster_aware_dataset import ClusterAwareDataset, seeded_draws
 from ..datasets.retrieval_dataset import RetrievalDataset
-from ..datasets.videos import true_labels
+from ..datasets.videos import annotation_files, true_labels
+from ..ranks import check_same_batches
 
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -30,10 +27,10 @@ SHARED_MEMORY = Path("/dev/shm")
 class SetupCheckHook(Hook):
     """Checks the settings of a training before it begins.
 
-    Refused are a training set without a single batch, an infinite sampler in a loop by epochs,
-    a validation set without labels, batches that do not fit into shared memory, and, on resume, a
-    checkpoint without all weights of the network. If the batch of all ranks is not the one that
-    the learning rate is meant for, a warning says so.
+    Refused are a training set without a single batch, ranks with epochs of different lengths, an
+    infinite sampler in a loop by epochs, :class:`ClusterAwareDataset` in another loop, a validation
+    set without labels, and batches that do not fit into shared memory. If the batch of all ranks
+    is not the one that the learning rate is meant for, a warning says so.
     """
 
     priority = "HIGH"
@@ -43,38 +40,21 @@ class SetupCheckHook(Hook):
 
         Raises:
             ValueError: If the training could not end, or not do what was asked for.
+            TypeError: If :class:`ClusterAwareDataset` is not trained by epoch.
             OSError: If loader workers would run out of shared memory.
         """
         loader = runner.train_dataloader
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
             _check_batches(loader)
+        elif isinstance(loader.dataset, ClusterAwareDataset):
+            raise TypeError(
+                "ClusterAwareDataset draws other samples in every epoch, and is clustered between "
+                "two: set train_cfg.by_epoch=True."
+            )
         if runner.val_loop is not None:
             _check_labels(runner.val_loop.dataloader.dataset)
         _check_learning_rate(runner)
         check_shared_memory(loader)
-
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Check that a resumed run does not go on from random weights.
-
-        Raises:
-            ValueError: If a weight is missing or of another shape.
-        """
-        if not runner._resume:
-            return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        shapes = {
-            name.removeprefix("module."): value.shape
-            for name, value in checkpoint["state_dict"].items()
-        }
-        weights = model.state_dict()
-        lacking = [name for name, value in weights.items() if shapes.get(name) != value.shape]
-        if lacking:
-            raise ValueError(
-                f"The checkpoint lacks {len(lacking)} of {len(weights)} weights of the network, or "
-                f"has them in another shape: {', '.join(lacking[:3])}. It is damaged or of another "
-                "config: resume from another one, or start a new run from these weights with "
-                "load_from instead of resume."
-            )
 
 
 def _check_batches(loader: Any) -> None:
@@ -89,6 +69,7 @@ def _check_batches(loader: Any) -> None:
             f"ranks are fewer than a batch of {loader.batch_size} on each, and drop_last leaves "
             "them out. Set train_dataloader.batch_size to a smaller number."
         )
+    check_same_batches(len(loader))
 
 
 def _check_labels(dataset: Any) -> None:
@@ -99,8 +80,8 @@ def _check_labels(dataset: Any) -> None:
         if true_labels(videos) is None:
             raise ValueError(
                 f"Validation needs exactly one class for each {role} video, but some in "
-                f"{videos.ann_file} have none: give their labels, or switch validation off with "
-                "val_dataloader=None val_evaluator=None val_cfg=None."
+                f"{annotation_files(videos)} have none: give their labels, or switch validation "
+                "off with val_dataloader=None val_evaluator=None val_cfg=None."
             )
 
 
@@ -135,7 +116,7 @@ def check_shared_memory(loader: DataLoader) -> None:
     """
     if loader.num_workers == 0 or not SHARED_MEMORY.is_dir():
         return
-    with _unchanged_random_state():
+    with seeded_draws(0):  # stock transforms draw from the global generators
         sample = loader.dataset[0]
     batch = _num_bytes(sample) * (loader.batch_size or 1)
     on_their_way = loader.num_workers * (loader.prefetch_factor or 2) + 1
@@ -145,13 +126,10 @@ def check_shared_memory(loader: DataLoader) -> None:
         raise OSError(
             f"Loader workers need up to {needed / 1e6:.0f} MB of shared memory ({ranks} ranks x "
             f"{on_their_way} batches of {batch / 1e6:.1f} MB), but {SHARED_MEMORY} has "
-            f"{free / 1e6:.0f} MB free: start the container with --shm-size={_rounded(needed)}, or "
-            "set train_dataloader.num_workers or batch_size to a smaller number."
+            f"{free / 1e6:.0f} MB free: start the container with "
+            f"--shm-size={needed // 2**30 + 1}g, or set train_dataloader.num_workers or batch_size "
+            "to a smaller number."
         )
-
-
-def _rounded(needed: int) -> str:
-    return f"{needed // 2**30 + 1}g"
 
 
 def _num_bytes(item: Any) -> int:
@@ -160,15 +138,3 @@ def _num_bytes(item: Any) -> int:
     if isinstance(item, dict):
         return sum(map(_num_bytes, item.values()))
     return sum(map(_num_bytes, item)) if isinstance(item, (list, tuple)) else 0
-
-
-@contextmanager
-def _unchanged_random_state() -> Iterator[None]:
-    """Stock transforms draw from the global generators."""
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.set_rng_state(states[2])

@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ..datasets.cluster_aware_dataset import require_cluster_aware
-from ..datasets.videos import true_labels
+from ..datasets.videos import annotation_files, true_labels
 
 
 @HOOKS.register_module()
@@ -35,7 +35,7 @@ class TrueLabelsUpperBoundHook(Hook):
         if labels is None:
             raise ValueError(
                 "TrueLabelsUpperBoundHook needs one label for every training video, but some in "
-                f"{dataset.videos.ann_file} have none."
+                f"{annotation_files(dataset.videos)} have none."
             )
         dataset.store.update(labels)
         runner.logger.warning(

@@ -145,7 +145,7 @@ def embed_videos(
     if matrix is None:
         # This rank had no video, but it needs the others' embeddings.
         matrix = new_matrix(num_videos, int(width), device, max_bytes, folder)
-    if matrix.numel():
+    if matrix.numel():  # not if every video is unreadable
         sum_over_ranks(matrix, device)
     return matrix
 
@@ -184,12 +184,9 @@ def new_matrix(
 def sum_over_ranks(matrix: Tensor, device: torch.device) -> None:
     """Add up a matrix (N, D) over all ranks, in place; blocks of a file go to the device for it."""
     for block in matrix.split(max(1, _BLOCK_ELEMENTS // matrix.size(1))):
-        if block.device == device:
-            all_reduce(block)
-        else:
-            total = block.to(device)
-            all_reduce(total)
-            block.copy_(total)
+        total = block.to(device)  # the block itself, if it is there
+        all_reduce(total)
+        block.copy_(total)
 
 
 def keep_rows(matrix: Tensor, keep: np.ndarray) -> Tensor:

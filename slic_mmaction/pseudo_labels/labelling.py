@@ -45,10 +45,9 @@ def label_videos(
         loaders: Of :func:`embedding_loader`; the clips of each make a view of the videos.
         descriptors: A further view, see :func:`descriptors_of`.
         names: Of the videos, for messages.
-        logger: Where figures and warnings of the embeddings go.
+        logger: For :func:`check_embeddings`.
         trained: Whether this run has changed the model's weights.
-        max_bytes: Larger embeddings go to a memory-mapped file.
-        folder: Where that file lies.
+        max_bytes: Larger embeddings go to a memory-mapped file in ``folder``.
 
     Returns:
         (N,) int64, the same on every rank. A video that cannot be read, or has no descriptor, is
@@ -82,8 +81,7 @@ def join_views(views: Sequence[Tensor], max_bytes: int, folder: Path) -> Tensor:
 
     Args:
         views: (N, D) each; D may differ.
-        max_bytes: A larger result goes to a memory-mapped file.
-        folder: Where that file lies.
+        max_bytes: A larger result goes to a memory-mapped file in ``folder``.
 
     Returns:
         (N, sum of all D) float32, on the first view's device or in the file.

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 from logging import Logger
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,23 +27,14 @@ _ONE_AXIS, _ENOUGH = 1.5, 32
 _NEARLY_ALL = 0.9
 
 
-class Spread(NamedTuple):
-    """How far apart embeddings lie as directions.
+def spread_of(embeddings: Tensor) -> tuple[float, float] | None:
+    """How far apart embeddings (N, D) lie as directions, measured on at most 4096 of them.
 
-    Attributes:
-        mean_cosine: Over all pairs; 1 if all directions are the same.
-        effective_rank: Number of directions in which embeddings differ from their mean, from 1 to
-            D, by the covariance (Roy and Vetterli, EUSIPCO 2007); 0 if all are the same.
-    """
-
-    mean_cosine: float
-    effective_rank: float
-
-
-def spread_of(embeddings: Tensor) -> Spread | None:
-    """Spread of at most 4096 of the embeddings (N, D), which are finite.
-
-    None if fewer than two of them are not zero.
+    Returns:
+        The mean cosine of all pairs, 1 if all directions are the same; and the effective rank, the
+        number of directions in which embeddings differ from their mean, from 1 to D, by the
+        covariance (Roy and Vetterli, EUSIPCO 2007), 0 if all are the same. None if fewer than two
+        embeddings are not zero.
     """
     step = max(1, -(-len(embeddings) // _SAMPLE))
     sample = embeddings[::step].cpu().double()
@@ -54,14 +44,14 @@ def spread_of(embeddings: Tensor) -> Spread | None:
         return None
     centre = sample.mean(dim=0)
     # The squared length of the sum is that of all pairs' cosines, each row with itself included.
-    mean_cosine = (count * centre.square().sum() - 1) / (count - 1)
+    mean_cosine = float((count * centre.square().sum() - 1) / (count - 1))
     centred = sample - centre
     variances = torch.linalg.eigvalsh(centred.T @ centred / count).clamp_min(0)
     total = variances.sum()
     if total <= torch.finfo(torch.float32).eps ** 2:  # the rounding of equal rows
-        return Spread(float(mean_cosine), 0.0)
+        return mean_cosine, 0.0
     shares = variances[variances > 0] / total
-    return Spread(float(mean_cosine), float(torch.exp(-(shares * shares.log()).sum())))
+    return mean_cosine, float(torch.exp(-(shares * shares.log()).sum()))
 
 
 def check_embeddings(
@@ -72,11 +62,8 @@ def check_embeddings(
     A collapse is no reason to stop: no limit separates it for every network from a slow start,
     and the figures are there to decide by.
 
-    Args:
-        embeddings: (N, D).
-        videos: N names, for the messages.
-        logger: Where figures and warnings go.
-        trained: Whether this run has changed the weights.
+    Embeddings are (N, D), ``videos`` their N names, and ``trained`` tells whether this run has
+    changed the weights.
 
     Raises:
         FloatingPointError: If an embedding has a NaN or an infinite value.
@@ -99,9 +86,10 @@ def check_embeddings(
     spread = spread_of(embeddings)
     if spread is None:
         return
+    mean_cosine, effective_rank = spread
     logger.info(
-        f"Embeddings of {len(videos)} videos  mean cosine: {spread.mean_cosine:.5f}  "
-        f"effective rank: {spread.effective_rank:.1f} of {embeddings.size(1)}"
+        f"Embeddings of {len(videos)} videos  mean cosine: {mean_cosine:.5f}  "
+        f"effective rank: {effective_rank:.1f} of {embeddings.size(1)}"
     )
     if not trained:
         return
@@ -109,16 +97,16 @@ def check_embeddings(
         "go on from an earlier checkpoint with a lower learning rate, or look at the margins and "
         "the learning rate if it began like this."
     )
-    if spread.mean_cosine > _ALIKE:
+    if mean_cosine > _ALIKE:
         logger.warning(
             "The embeddings have collapsed: the mean cosine of two of them is "
-            f"{spread.mean_cosine:.6f}, so neighbours and clusters are hardly more than chance; "
+            f"{mean_cosine:.6f}, so neighbours and clusters are hardly more than chance; "
             f"{advice}"
         )
-    elif len(videos) >= _ENOUGH and spread.effective_rank < _ONE_AXIS:
+    elif len(videos) >= _ENOUGH and effective_rank < _ONE_AXIS:
         logger.warning(
             "The embeddings have collapsed onto a line: their effective rank is "
-            f"{spread.effective_rank:.2f}, so videos differ in a single respect; {advice}"
+            f"{effective_rank:.2f}, so videos differ in a single respect; {advice}"
         )
 
 
@@ -151,12 +139,7 @@ def degenerate_clustering(labels: np.ndarray) -> str | None:
 def clustering_report(
     labels: np.ndarray, true_labels: np.ndarray | None, previous: np.ndarray | None
 ) -> tuple[dict[str, float], list[tuple[int, str]]]:
-    """Figures of a clustering for curves and for people.
-
-    Args:
-        labels: (N,) int64, -1 for noise.
-        true_labels: (N,) int64, to compare with.
-        previous: (N,) labels of the clustering before.
+    """Figures of a clustering (N,) for curves and for people.
 
     Returns:
         Scalars by name (``cluster/clusters``, ...; with ``previous`` also ``cluster/stability``,
@@ -176,13 +159,6 @@ def clustering_report(
 
 
 def save_labels(path: Path, labels: np.ndarray, videos: Sequence[str], epoch: int) -> None:
-    """Write one clustering as ``.npz`` (``labels``, ``videos``, ``epoch``).
-
-    Args:
-        path: Where to; the file appears whole or not at all.
-        labels: (N,) int64, -1 for noise.
-        videos: N names.
-        epoch: Epoch before which the videos were clustered.
-    """
+    """Write labels (N,), their videos and the epoch before which these were clustered."""
     with durable_file(path) as file:
         np.savez_compressed(file, labels=labels, videos=np.array(videos), epoch=epoch)

@@ -29,14 +29,14 @@ class ResumedLabels(NamedTuple):
 def resumed_labels(
     saved: Mapping[str, Any], videos: Sequence[str], folder: str, recipe: str, once: bool
 ) -> ResumedLabels:
-    """Compare what a checkpoint holds with the present training set and clusterer.
+    """Compare what a checkpoint holds with the present videos, their folder and the clusterer.
 
     Args:
         saved: The checkpoint's ``labels``, and the ``videos``, ``folder`` and ``clusterer`` they
             belong to; empty if it has none.
         videos: N paths of the present training set.
-        folder: The data set's folder, which may have been another.
-        recipe: The present clusterer, as text.
+        folder: That of the data set.
+        recipe: The clusterer, as text.
         once: Whether clustering is done once, so that a new video waits in vain.
 
     Raises:
@@ -44,12 +44,12 @@ def resumed_labels(
     """
     if not saved:
         return ResumedLabels(None, True, ["The checkpoint carries no pseudo-labels."])
-    old_folder = saved.get("folder", folder)
-    labels, change = match_labels(
-        saved["labels"].cpu().numpy(),
-        [relative_path(path, old_folder) for path in saved["videos"]],
-        [relative_path(path, folder) for path in videos],
-    )
+    old_folder, old_videos = saved.get("folder", folder), saved["videos"]
+    # Another folder, but some of the same paths: another dataset was added or taken away.
+    if old_folder == folder or not set(old_videos) & set(videos):
+        old_videos = [relative_path(path, old_folder) for path in old_videos]
+        videos = [relative_path(path, folder) for path in videos]
+    labels, change = match_labels(saved["labels"].cpu().numpy(), old_videos, videos)
     warnings = [change] if change else []
     then = saved.get("clusterer", recipe)
     if then == recipe:
@@ -66,16 +66,9 @@ def match_labels(
 ) -> tuple[np.ndarray, str | None]:
     """Give every video the label that its path had, wherever in the list it was.
 
-    A path that is listed more than once keeps its labels in their order.
-
-    Args:
-        labels: (M,) labels of the videos ``then``.
-        then: M paths, relative to the data set's folder.
-        now: N paths of the present training set.
-
-    Returns:
-        (N,) int64, -1 for a video that had no label; and one sentence on how the set has changed,
-        None if it has not.
+    A path that is listed more than once keeps its labels in their order. Returns labels (N,) int64
+    of the videos ``now``, -1 for one that had none; and one sentence on how the set has changed,
+    None if it has not.
 
     Raises:
         ValueError: If no video has stayed.

@@ -54,24 +54,15 @@ def test_all_levels_of_finch_clust(seed):
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
-@pytest.mark.parametrize("num_clusters", [2, 9, 25])
-def test_requested_number_of_finch_clust(metric, num_clusters):
+@pytest.mark.parametrize("name", ["small", "medium"])
+def test_requested_numbers_of_finch_clust(name, metric):
     package = pytest.importorskip("finch", reason="finch-clust, the oracle, is not installed")
-    x = golden_embeddings("small")
-    theirs = package.FINCH(x, distance=metric, req_clust=num_clusters, verbose=False)[2]
-    ours = FINCH(num_clusters=num_clusters, metric=metric, early_exit=False)(x)
-    assert ours.max() + 1 == num_clusters
-    np.testing.assert_array_equal(ours, renumber(theirs))
-
-
-def test_more_clusters_than_there_are_is_the_finest_level_with_a_warning(monkeypatch):
-    lines = []
-    monkeypatch.setattr(
-        MMLogger.get_current_instance(), "log", lambda level, message: lines.append(message)
-    )
-    x = golden_embeddings("small")
-    np.testing.assert_array_equal(FINCH(num_clusters=300)(x), finch(x).labels[:, 0])
-    assert any("num_clusters=300, but its finest level has 68" in line for line in lines)
+    x = golden_embeddings(name)
+    for number in (1, 2, 9, 25, 40):
+        theirs = package.FINCH(x, distance=metric, req_clust=number, verbose=False)[2]
+        ours = FINCH(num_clusters=number, metric=metric, early_exit=False)(x)
+        assert ours.max() + 1 == number
+        np.testing.assert_array_equal(ours, renumber(theirs))
 
 
 def plain_finch(x: np.ndarray, metric: str, early_exit: bool) -> list[list[int]]:
@@ -129,10 +120,8 @@ def test_levels_are_nested_contiguous_and_coarser(n, dim, seed):
         np.testing.assert_array_equal(labels, renumber(labels))
         if level:
             finer = result.labels[:, level - 1]
-            assert (
-                len(np.unique(np.stack([finer, labels]), axis=1).T)
-                == result.num_clusters[level - 1]
-            )
+            pairs = np.unique(np.stack([finer, labels]), axis=1)
+            assert pairs.shape[1] == result.num_clusters[level - 1]
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
@@ -140,6 +129,7 @@ def test_tiny_sets_are_one_cluster(n):
     result = finch(np.eye(3)[:n])
     assert result.labels.tolist() == [[0]] * n
     assert result.num_clusters.tolist() == [1]
+    assert finch(torch.ones(3000, 8)).num_clusters.tolist() == [1], "collapsed"
 
 
 def test_a_level_of_one_cluster_is_dropped():
@@ -170,30 +160,25 @@ def test_num_levels_cuts_the_hierarchy_and_the_registered_class_takes_a_level():
         np.testing.assert_array_equal(labels, whole.labels[:, level])
     np.testing.assert_array_equal(cut.labels, whole.labels[:, :2])
     assert cut.num_clusters.tolist() == whole.num_clusters[:2].tolist()
-    with pytest.raises(ValueError, match="num_levels"):
-        finch(x, num_levels=0)
 
 
-def test_broken_embeddings_are_named():
-    with pytest.raises(ValueError, match="1 of 4 embeddings have NaN or Inf, the first in row 3"):
-        finch(np.array([[1.0], [2], [3], [np.inf]]))
-
-
-def test_collapsed_embeddings_are_one_cluster():
-    assert finch(torch.ones(3000, 8)).num_clusters.tolist() == [1]
-
-
-def test_level_beyond_the_hierarchy_warns_and_uses_the_last(monkeypatch):
+def test_more_clusters_or_levels_than_there_are_warn_and_give_the_nearest(monkeypatch):
     lines = []
     monkeypatch.setattr(
         MMLogger.get_current_instance(), "log", lambda level, message: lines.append(message)
     )
     x = golden_embeddings("small")
     np.testing.assert_array_equal(FINCH(level=9)(x), finch(x).labels[:, -1])
-    assert any("level 9 does not exist: using level 2 with 18 clusters" in line for line in lines)
+    np.testing.assert_array_equal(FINCH(num_clusters=300)(x), finch(x).labels[:, 0])
+    assert "level 9 does not exist: using level 2 with 18 clusters" in lines[0]
+    assert "num_clusters=300, but its finest level has 68" in lines[1]
 
 
 @pytest.mark.parametrize("option", [dict(level=-1), dict(num_clusters=0), dict(metric="l1")])
 def test_bad_option_is_named(option):
     with pytest.raises(ValueError, match=str(next(iter(option.values())))):
         FINCH(**option)
+    with pytest.raises(ValueError, match="num_levels"):
+        finch(np.eye(3), num_levels=0)
+    with pytest.raises(ValueError, match="1 of 4 embeddings have NaN or Inf, the first in row 3"):
+        finch(np.array([[1.0], [2], [3], [np.inf]]))

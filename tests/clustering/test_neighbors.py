@@ -136,18 +136,6 @@ def test_many_candidates_wait_in_bounded_memory(metric, monkeypatch):
     assert len(decided) > 3 and max(decided) < 2 * 90 + 64
 
 
-@metrics
-def test_all_points_equal(metric):
-    assert first_neighbors(np.ones((5, 3)), metric).tolist() == [1, 0, 0, 0, 0]
-    assert first_neighbors(np.zeros((3, 3)), metric).tolist() == [1, 0, 0]
-
-
-def test_metrics_differ_where_they_should():
-    x = np.array([[1, 0], [10, 1], [1, 1.0]])
-    assert first_neighbors(x, "cosine").tolist() == [1, 0, 1]
-    assert first_neighbors(x, "euclidean").tolist() == [2, 2, 0]
-
-
 def test_tensor_array_half_precision_and_mapped_file_agree(tmp_path):
     x = torch.randn(30, 4).half()
     np.save(tmp_path / "x.npy", x.numpy())

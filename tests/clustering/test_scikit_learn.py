@@ -44,6 +44,7 @@ def test_all_noise_and_one_cluster():
     together = at_angles(*np.linspace(0, 5, 40))
     for clusterer in (DBSCAN(), DBSCAN(min_samples=5), OPTICS(max_eps=0.1)):
         assert clusterer(apart).tolist() == [-1] * 9
+    assert OPTICS(min_samples=3)(at_angles(0, 1)).tolist() == [-1, -1]
     for clusterer in (DBSCAN(), DBSCAN(min_samples=5)):
         assert clusterer(together).tolist() == [0] * 40
 
@@ -81,11 +82,6 @@ def test_distances_that_do_not_fit_in_memory_are_refused(monkeypatch):
     monkeypatch.setattr(scikit_learn, "_memory", lambda: 9_999)
     with pytest.raises(ValueError, match=r"of 50 embeddings needs 20,000 bytes .* has 9,999: use"):
         AgglomerativeClustering()(groups()[:50])
-
-
-def test_optics_without_a_neighbour_in_reach_is_noise():
-    assert OPTICS(min_samples=3)(at_angles(0, 1)).tolist() == [-1, -1]
-    assert OPTICS()(at_angles(0)).tolist() == [-1]
 
 
 @pytest.mark.parametrize("name", NAMES)

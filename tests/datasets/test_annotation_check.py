@@ -30,6 +30,7 @@ def videos(path: Path, content: str | bytes, kind: str = "VideoDataset", **optio
         ("a.mp4\nb.mp4\n", None),  # unlabelled
         ("a.mp4 -1\nb.mp4 -1\n", None),
         ("ä#&.mp4 0\n", [0]),
+        ("a,b.mp4 0\nVol.1,2.mp4 1\n", [0, 1]),
     ],
 )
 def test_good_files_pass(tmp_path: Path, content: str, labels: list[int] | None) -> None:
@@ -56,6 +57,7 @@ def test_good_files_pass(tmp_path: Path, content: str, labels: list[int] | None)
         ("a.mp4 0\rb.mp4 1\r", r"list\.txt:1 holds a carriage return that ends no line"),
         ("a.mp4 0\nb.mp4 99999999999999999999\n", r"list\.txt:2 has '9+' as label, .* too large"),
         ("", r"list\.txt lists no video\.$"),
+        ("a.mp4,surfing\n", r"list\.txt:1 seems to .* by ',', .*; tell the dataset: delimiter=','"),
         (f"a.mp4 {'9' * 9999}\n", r"list\.txt:1 has '9{,20}\.\.\.9+' as label"),
     ],
 )
@@ -63,6 +65,26 @@ def test_a_wrong_line_is_named(tmp_path: Path, content: str | bytes, message: st
     with pytest.raises(ValueError, match=message) as caught:
         videos(tmp_path, content)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "delimiter", "separator"),
+    [
+        ("a.mp4{}0", " ", "\t"),
+        ("my clip.mp4{}0", " ", ","),
+        ("a.mp4{}0", None, ", "),
+        ("a.mp4{}-1{}2", " ", ";"),
+        ("a.mp4{}0", "\t", " "),
+    ],
+)
+def test_another_separator_is_suspected(
+    tmp_path: Path, line: str, delimiter: str | None, separator: str
+) -> None:
+    content, options = line.replace("{}", separator), dict(multi_class=True, num_classes=9)
+    message = rf"list\.txt:1 seems to separate .*; tell the dataset: delimiter={separator!r}"
+    with pytest.raises(ValueError, match=message.replace("\\t", "\\\\t")):
+        videos(tmp_path, content, delimiter=delimiter, **options)
+    assert len(videos(tmp_path, content, delimiter=separator, **options)) == 1
 
 
 def test_labels_must_fit_the_number_of_classes(tmp_path: Path) -> None:
@@ -131,7 +153,8 @@ def test_wrong_options_are_named() -> None:
 
 
 def test_what_is_no_dataset_is_named() -> None:
-    for wrong in (None, "videos", 3, [], {}, dict(ann_file="a.txt")):
+    joined = dict(type="mmengine.ConcatDataset", datasets=[{}])
+    for wrong in (joined, None, "videos", 3, [], {}, dict(ann_file="a.txt")):
         with pytest.raises(TypeError, match="A dataset of videos was expected, such as dict"):
             build_videos(wrong)
     init_default_scope("mmaction")

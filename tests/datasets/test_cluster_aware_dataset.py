@@ -12,7 +12,9 @@ from mmaction.structures import ActionDataSample
 from torch.utils.data import DataLoader
 
 from slic_mmaction.datasets import ClusterAwareDataset
+from slic_mmaction.datasets import videos as videos_module
 from slic_mmaction.datasets.cluster_aware_dataset import join_views, sample_seed, seeded_draws
+from slic_mmaction.datasets.videos import data_folder, true_labels
 
 from ..runs import video_list
 
@@ -175,6 +177,41 @@ def test_raw_frames_work_the_same(tmp_path: Path) -> None:
     pipeline = [OPEN[1], dict(type="RawFrameDecode"), *PIPELINE[3:]]
     sample = ClusterAwareDataset(frames, pipeline, p_same_video=1.0)[0]
     assert sample["inputs"].shape == (3, 3, 4, 16, 16)
+
+
+def test_a_video_listed_again_is_the_same_video(
+    video_set: Path, tmp_path: Path, monkeypatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(videos_module, "print_log", lambda line, **_: said.append(line))
+    part = dict(video_list(video_set), pipeline=[dict(type="NotUsed")])
+    other = {**part, "ann_file": str(tmp_path / "other.txt"), "data_prefix": dict(video="")}
+    Path(other["ann_file"]).write_text(
+        f"{video_set}/x/../train_2.mp4 0\n{video_set}/test_0.mp4 0\n"
+    )
+    repeated = dict(type="RepeatDataset", times=2, dataset=other)
+    listed = dict(type="ConcatDataset", datasets=[part, repeated])
+    dataset = ClusterAwareDataset(listed, [*OPEN, report], p_same_video=0.0)
+    assert (len(dataset), len(dataset.store), len(dataset.bad_videos.unreadable)) == (12, 9, 9)
+    assert dataset.videos.of_entry.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 2, 8, 2, 8]
+    assert true_labels(dataset.videos).tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0]
+    (line,) = said
+    assert line.startswith("3 of 12 entries of the training set list a video again: it has 9")
+    dataset.store.update([0, 0, 1, 2, 2, 3, 3, 4, 4])
+    indices = [dataset[entry]["data_samples"].video_indices.tolist() for entry in range(12)]
+    partner = {0: 1, 1: 0, 2: 2, 3: 4, 4: 3, 5: 6, 6: 5, 7: 8, 8: 7}  # 2 is alone
+    assert indices == [[v, partner[v], v] for v in dataset.videos.of_entry.tolist()]
+    both = ClusterAwareDataset(dict(part, ann_file=[part["ann_file"]] * 2), [])
+    assert (len(both), len(both.videos), data_folder(both.videos)) == (16, 8, str(video_set))
+
+
+def test_parts_of_raw_frames_are_different_videos(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("a 0 9\na 9 8\na 0 9\n")
+    frames = dict(
+        type="RawframeDataset", ann_file=str(tmp_path / "list.txt"), data_prefix=dict(img="")
+    )
+    dataset = ClusterAwareDataset(dict(frames, with_offset=True), [])
+    assert dataset.videos.of_entry.tolist() == [0, 1, 0]
 
 
 def test_bad_settings_are_named(video_set) -> None:

@@ -112,10 +112,10 @@ class Stopped(Exception):
     pass
 
 
-def stop_at(function, name: str):
+def stop_at(function, name: str, error: Exception | type[Exception] = Stopped):
     def stopping(*args, **kwargs):
         if any(name in str(arg) for arg in args):
-            raise Stopped
+            raise error
         return function(*args, **kwargs)
 
     return stopping
@@ -134,8 +134,8 @@ def test_what_a_killed_run_could_not_remove_its_resumed_self_removes(
 
 def test_the_best_stays_until_a_better_one_is_written(tmp_path: Path, monkeypatch) -> None:
     with monkeypatch.context() as context, pytest.raises(OSError, match="intact"):
-        full = stop_at(os.replace, "best_score_epoch_3.pth")
-        context.setattr(os, "replace", lambda *args: _full_disk(full, args))
+        full = stop_at(os.replace, "best_score_epoch_3.pth", OSError("disk full"))
+        context.setattr(os, "replace", full)
         toy(tmp_path, DurableCheckpointHook, **BEST).train()
     assert "best_score_epoch_1.pth" in files(tmp_path)
     assert not any(name.endswith(".part") for name in files(tmp_path))
@@ -215,10 +215,3 @@ sys.stdin.read()
 @pytest.mark.parametrize("key", ["retrieval/R@1", "knn/iic/k20_T0.07/top1", "retrieval/mAP"])
 def test_more_is_better_for_all_figures_of_an_evaluation(key: str) -> None:
     assert DurableCheckpointHook(save_best=key).rules == ["greater"]
-
-
-def _full_disk(replace, args) -> None:
-    try:
-        replace(*args)
-    except Stopped:
-        raise OSError("disk full") from None

@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from torch.utils.data import DataLoader, TensorDataset
 
 from slic_mmaction.hooks.exact_resume_hook import BatchPlan, check_batches
@@ -79,6 +80,28 @@ def test_a_checkpoint_from_the_middle_of_an_epoch_is_refused(tiny_config, tmp_pa
         path = str(tmp_path / f"iter_{iteration}.pth")
         with pytest.raises(ValueError, match=rf"iteration {iteration} of 2 of epoch 1, .* twice"):
             train(tiny_config(tmp_path, resume=True, load_from=path))
+
+
+def test_a_checkpoint_without_all_weights_is_not_resumed(tiny_config, tmp_path) -> None:
+    train(tiny_config(train_cfg__max_epochs=1))
+    path = tmp_path / "work" / "epoch_1.pth"
+    whole = state(path)
+    name = "backbone.layer3.0.conv1.conv.weight"
+    for spoilt in (None, whole["state_dict"][name][:, :1].clone()):
+        checkpoint = dict(whole, state_dict=dict(whole["state_dict"]))
+        checkpoint["state_dict"].pop(name)
+        if spoilt is not None:
+            checkpoint["state_dict"][name] = spoilt
+        torch.save(checkpoint, tmp_path / "part.pth")
+        cfg = tiny_config(tmp_path / "other", load_from=str(tmp_path / "part.pth"))
+        runner = Runner.from_cfg(cfg)
+        runner._resume = True
+        with pytest.raises(
+            ValueError, match=rf"lacks 1 of \d+ weights .*{name}.*load_from instead"
+        ):
+            runner.train()
+        # Not a resume: new weights in a place are what is asked for.
+        Runner.from_cfg(cfg).load_or_resume()
 
 
 @pytest.fixture

@@ -36,12 +36,6 @@ class Constant:
         return np.full(len(embeddings), self.label)
 
 
-@TASK_UTILS.register_module()
-class Failing:
-    def __call__(self, embeddings: torch.Tensor) -> np.ndarray:
-        raise MemoryError("no room for 8 videos")
-
-
 class Record(Hook):
     """Keeps what every batch held."""
 
@@ -148,7 +142,7 @@ def test_a_collapse_is_said_within_one_clustering(tiny_config, rest: float) -> N
     assert "All videos fell into one cluster" in "\n".join(lines)
 
 
-def test_weights_that_are_not_finite_and_failing_clusterers_stop_the_run(tiny_config) -> None:
+def test_weights_that_are_not_finite_stop_the_run_and_noise_alone_does_not(tiny_config) -> None:
     runner = Runner.from_cfg(tiny_config())
     runner.model.init_weights()
     with torch.no_grad():
@@ -157,8 +151,6 @@ def test_weights_that_are_not_finite_and_failing_clusterers_stop_the_run(tiny_co
     message = r"8 of 8 embeddings are not finite .*train_0\.mp4"
     with pytest.raises(FloatingPointError, match=message):
         runner.train()
-    with pytest.raises(MemoryError, match="no room"):
-        train(use_clusterer(tiny_config(), type="Failing"))
     runner = train(use_clusterer(tiny_config(), type="Constant", label=-1))
     assert "Every video is noise" in log_of(runner)
     assert all(torch.isfinite(p).all() for p in runner.model.parameters())
@@ -179,7 +171,5 @@ def test_bad_settings_are_named(tiny_config) -> None:
         train(cfg)
     cfg = tiny_config()
     cfg.train_cfg = dict(by_epoch=False, max_iters=3)
-    for hooks in (cfg.custom_hooks, []):
-        cfg.custom_hooks = hooks
-        with pytest.raises(TypeError, match="by_epoch=True"):
-            train(cfg)
+    with pytest.raises(TypeError, match="by_epoch=True"):
+        train(cfg)

@@ -44,32 +44,6 @@ def test_what_could_not_end_well_is_refused_before_the_first_epoch(
     assert not list((tmp_path / "work").glob("*.pth"))
 
 
-def test_a_checkpoint_without_all_weights_is_not_resumed(tiny_config, tmp_path) -> None:
-    runner = Runner.from_cfg(tiny_config(train_cfg__max_epochs=1))
-    runner.train()
-    path = tmp_path / "work" / "epoch_1.pth"
-    whole = torch.load(path, weights_only=False)
-    name = "backbone.layer3.0.conv1.conv.weight"
-    for spoilt in (None, whole["state_dict"][name][:, :1].clone()):
-        checkpoint = dict(whole, state_dict=dict(whole["state_dict"]))
-        checkpoint["state_dict"].pop(name)
-        if spoilt is not None:
-            checkpoint["state_dict"][name] = spoilt
-        torch.save(checkpoint, tmp_path / "part.pth")
-        runner = Runner.from_cfg(
-            tiny_config(tmp_path / "other", load_from=str(tmp_path / "part.pth"))
-        )
-        runner._resume = True
-        with pytest.raises(
-            ValueError, match=rf"lacks 1 of \d+ weights .*{name}.*load_from instead"
-        ):
-            runner.train()
-        runner = Runner.from_cfg(
-            tiny_config(tmp_path / "other", load_from=str(tmp_path / "part.pth"))
-        )
-        runner.load_or_resume()  # not a resume: new weights in a place are what is asked for
-
-
 @pytest.mark.parametrize(
     ("options", "warning"),
     [

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
-from ..runs import assert_same, interrupted_at, labels_of, log_of, state, train
+from ..runs import assert_same, interrupted_at, labels_of, log_of, scalars_of, state, train
 
 
 @pytest.fixture
@@ -61,6 +62,32 @@ def test_resume_after_the_set_has_changed(config, tmp_path: Path, video_set: Pat
     assert (work / "pseudo_labels" / "epoch_2.npz").is_file()
     log = log_of(runner)
     assert "carries no pseudo-labels" in log and "Clustering before the first epoch" in log
+
+
+def test_joined_and_repeated_datasets_resume_exactly_and_are_evaluated(
+    config, tmp_path: Path
+) -> None:
+    def joined(work_dir: Path, **options):
+        cfg = config(work_dir, 2, train_cfg__val_interval=2, **options)
+        parts = cfg.train_dataloader.dataset, cfg.val_dataloader.dataset
+        train_set, gallery, query = parts[0].dataset, parts[1].gallery, parts[1].query
+        repeated = dict(type="RepeatDataset", dataset=query, times=2)
+        parts[0].dataset = dict(type="ConcatDataset", datasets=[train_set, repeated])
+        parts[1].gallery = dict(type="ConcatDataset", datasets=[gallery, query])
+        return cfg
+
+    whole = train(joined(tmp_path / "whole"))
+    assert len(whole.train_dataloader) == 4 and len(labels_of(whole)) == 12
+    assert "4 of 16 entries of the training set list a video again" in log_of(whole)
+    assert list(scalars_of(whole, "retrieval/R@1").values()) == [100], "queries find themselves"
+    record = json.loads(Path(whole.log_dir, "evaluation.json").read_text())
+    assert [Path(f).name for f in record["gallery"]["ann_file"].split(", ")] == [
+        "train.txt",
+        "test.txt",
+    ]
+    work = interrupted_at(tmp_path / "whole" / "epoch_1.pth", tmp_path / "parts")
+    resumed = train(joined(work, resume=True))
+    assert_same(dict(resumed.model.state_dict()), dict(whole.model.state_dict()))
 
 
 def test_load_from_takes_weights_but_not_labels(config, tmp_path: Path) -> None:

@@ -60,6 +60,14 @@ def test_labels_follow_their_videos_into_another_folder(folder: str) -> None:
         resumed_labels(SAVED, ["nowhere/a.mp4"], folder, RECIPE, once=True)
 
 
+def test_labels_stay_where_another_dataset_joins() -> None:
+    """The common folder is another one then."""
+    videos = ["data/then/b.mp4", "data/other/b.mp4"]
+    saved = dict(SAVED, videos=[f"data/{path}" for path in SAVED["videos"]], folder="data/then")
+    found = resumed_labels(saved, videos, "data", RECIPE, once=False)
+    assert found.labels is not None and found.labels.tolist() == [5, -1]
+
+
 @pytest.mark.parametrize("once", [False, True])
 def test_a_new_video_waits_for_the_next_clustering_if_there_is_one(once: bool) -> None:
     found = resumed_labels(SAVED, ["now/c.mp4", "now/new.mp4"], "now", RECIPE, once)
