@@ -1,4 +1,4 @@
-# SLIC on UCF101 with clusters of what moves how in the place of what the network sees: not the
+# SLIC on UCF101 with clusters of motion descriptors instead of embeddings: not the
 # paper's (docs/motion.md). Describe the motion of the training videos once with
 #   python tools/data/extract_motion.py data/ucf101/videos --out data/ucf101/motion.npz --workers 16
 _base_ = "slic_r3d_ucf101.py"

@@ -26,10 +26,10 @@ def durable_file(path: str | Path) -> Iterator[IO[bytes]]:
     removed by the next process on that host which writes into the folder.
 
     Args:
-        path (str | Path): Where to; folders are made.
+        path: Where to; folders are made.
 
     Yields:
-        IO[bytes]: A file in the same folder, removed if writing fails.
+        A file in the same folder, removed if writing fails.
 
     Raises:
         OSError: If it cannot be written, with the path and, if the disk is full, the room that is

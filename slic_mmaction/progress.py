@@ -66,16 +66,7 @@ def show_progress(doing: str) -> Iterator[None]:
 
 
 def track(steps: Iterable[Item], total: int, doing: str) -> Iterable[Item]:
-    """The steps of long work in a library, counted if a program shows progress.
-
-    Args:
-        steps: For example the blocks of a search, of similar cost.
-        total: Number of steps.
-        doing: What is being done.
-
-    Returns:
-        ``steps`` itself outside of :func:`show_progress`.
-    """
+    """The steps of long work, counted inside of :func:`show_progress` and unchanged outside."""
     return _tracked(steps, total, doing) if _shown.get() else steps
 
 

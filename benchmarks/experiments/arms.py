@@ -76,7 +76,7 @@ def embed_clips(count: int) -> Change:
 
 
 def true_labels(cfg: Config) -> None:
-    """NOT self-supervised: true labels in the place of clusters, for an upper bound."""
+    """NOT self-supervised: true labels instead of clusters, for an upper bound."""
     cfg.custom_imports.imports.append("slic_mmaction.hooks.true_labels_upper_bound")
     cfg.custom_hooks[0].clusterer = None
     cfg.custom_hooks.append(dict(type="TrueLabelsUpperBoundHook"))

@@ -3,7 +3,7 @@
     python benchmarks/experiments/made_labels.py ANN_FILE --out OUT.txt --sources 2
     python benchmarks/experiments/made_labels.py ANN_FILE --out OUT.txt --wrong 0.5
 
-writes an annotation file with made labels in the place of classes, for the arm
+writes an annotation file with made labels instead of classes, for the arm
 ``SUPERVISED_info_nce`` (``--cfg-options train_dataloader.dataset.dataset.ann_file=OUT.txt``), and
 prints what kind of pairs they make. Evaluation goes on with the true classes.
 """

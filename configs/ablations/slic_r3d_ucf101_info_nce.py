@@ -1,4 +1,4 @@
-# InfoNCE in the place of the triplet loss: all cluster mates in the batch are positives.
+# InfoNCE instead of the triplet loss: all videos of a cluster in the batch are positives.
 _base_ = "../slic_r3d_ucf101.py"
 
 temporal_loss = _base_.model.cls_head.losses[1]

@@ -1,4 +1,4 @@
-# Spherical k-means of 1000 clusters, in the place of FINCH.
+# Spherical k-means of 1000 clusters, instead of FINCH.
 _base_ = "../slic_r3d_ucf101.py"
 
 kmeans = dict(type="SphericalKMeans", num_clusters=1000)

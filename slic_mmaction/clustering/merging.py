@@ -24,11 +24,9 @@ def merge_to(
     first-neighbour links of the cluster means only the shortest is kept, its two clusters are
     merged, and the mean of all their points takes part in the next step.
 
-    Where the paper's code searches all pairs of means for every merge, here each cluster keeps
-    its nearest later cluster, and its distance as a lower bound once that one has moved or gone;
-    it is looked for anew when it comes up as the closest (Müllner, "Modern hierarchical,
-    agglomerative clustering algorithms", arXiv 1109.2378, generic algorithm). For C clusters
-    that is O(C D) memory and, for each merge, as a rule O(C D) time.
+    Each cluster keeps its nearest later cluster, and the distance as a lower bound once that one
+    has moved or gone (generic algorithm of Müllner, arXiv 1109.2378). For C clusters this needs
+    O(C D) memory and, as a rule, O(C D) time for each merge.
 
     Args:
         labels: (N,) integers, the clusters to start from.

@@ -42,13 +42,7 @@ def repair_cpu_ranks() -> bool:
 
 
 def init_gloo(backend: str, init_backend: str = "torch", **kwargs: Any) -> None:
-    """Start the process group of CPU ranks; stands in for ``mmengine.dist``'s.
-
-    Args:
-        backend: From ``env_cfg.dist_cfg``; nccl needs GPUs, so gloo takes its place.
-        init_backend: Not used: all but ``'torch'`` need GPUs.
-        **kwargs: As for ``torch.distributed.init_process_group``.
-    """
+    """Start the process group of CPU ranks, by gloo; stands in for ``mmengine.dist``'s."""
     # Defaults of its functions are the process group: imported by DistributedDataParallel, after
     # the start, it would hold the group, and so gloo's threads, to the end (_end_process_group).
     import torch.distributed.nn

@@ -1,7 +1,7 @@
 """Local files that mmengine writes in place.
 
 mmengine 0.10.7 saves a checkpoint by ``LocalBackend.put``, which opens the file under its own
-name: a process killed there, or a full disk, leaves half a checkpoint in the place of a whole
+name: a process killed there, or a full disk, leaves half a checkpoint instead of a whole
 one. Its replacement writes beside it and renames.
 """
 

@@ -75,16 +75,8 @@ def sampled_flow(path: Path, method: str, short_side: int, step: int) -> Iterato
 def video_flow(path: Path, method: str, short_side: int) -> Iterator[np.ndarray]:
     """Flow from every frame of a video to the next; the last is repeated.
 
-    So there are as many fields as frames, and a video of one frame does not move. Frames
-    are scaled to ``short_side`` first (never up), and the flow is in pixels of that size.
-
-    Args:
-        path: Video file, or folder of its frames.
-        method: See :func:`build_estimator`.
-        short_side: Short side in pixels at which flow is estimated.
-
-    Yields:
-        (H, W, 2) float32.
+    Frames are scaled to ``short_side`` first (never up), and the (H, W, 2) float32 flow is in
+    pixels of that size. There are as many fields as frames.
 
     Raises:
         UnreadableVideoError: If no frame decodes or, at the end, if less than nine tenths of those

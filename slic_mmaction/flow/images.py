@@ -13,16 +13,8 @@ REFERENCE_SIDE = 240
 def to_levels(values: np.ndarray, bound: float) -> np.ndarray:
     """Map ``[-bound, bound]`` to 0..255: ``round((v + bound) * 255 / (2 * bound))``.
 
-    Values beyond the bound are clipped. Zero lies between two levels, at 127.5, and is
-    stored as 128 (halves go to the even level). Negating a value is ``255 - level``, up to
-    one level where the value fell on such a half.
-
-    Args:
-        values: Any shape, floating point or signed integer.
-        bound: Largest magnitude told apart, above 0.
-
-    Returns:
-        uint8, same shape.
+    Values beyond the bound are clipped, and halves go to the even level: zero is stored as 128.
+    Negating a value gives ``255 - level``, up to one level.
     """
     scaled = (np.asarray(values, dtype=np.float32) + bound) * (255 / (2 * bound))
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
@@ -31,14 +23,13 @@ def to_levels(values: np.ndarray, bound: float) -> np.ndarray:
 def flow_levels(component: np.ndarray, bound: float = 20) -> np.ndarray:
     """One component of a flow field as a grey image that can be resized freely.
 
-    The bound is measured in a frame with a short side of 240 pixels, and shrinks or grows
-    with the frame: 20 there (as in TSN's and MMAction2's flow of such frames) is 10.7
-    pixels in a frame of 128. So the same motion has the same grey level at every
-    resolution, and resizing the image needs no change of its values.
+    The same motion has the same grey level at every resolution, so the image can be resized
+    without a change of its values.
 
     Args:
-        component: (H, W) displacement in pixels of this very frame.
-        bound: Clipping displacement in pixels of a 240-pixel frame.
+        component: (H, W) displacement in pixels.
+        bound: Clipping displacement in pixels of a frame with a short side of 240 pixels, as in
+            TSN's and MMAction2's flow; it scales with the frame.
 
     Returns:
         (H, W) uint8, see :func:`to_levels`.

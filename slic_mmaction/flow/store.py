@@ -90,17 +90,10 @@ def read_settings(path: Path) -> FlowSettings | None:
 
 
 def read_flow(path: Path, frames: Sequence[int]) -> list[np.ndarray]:
-    """Horizontal flow of some frames of a video.
+    """Horizontal flow, (H, W) uint8 of :func:`flow_levels`, of 0-based frames of a video.
 
     Decoders differ by a few frames in how long a video is: frames up to
     ``FRAME_COUNT_TOLERANCE`` beyond the end get the last flow.
-
-    Args:
-        path: A file of :func:`write_flow`.
-        frames: 0-based frame numbers; each is decoded once.
-
-    Returns:
-        (H, W) uint8 for each frame, see :func:`flow_levels`.
 
     Raises:
         FileNotFoundError: If there is no such file.

@@ -35,6 +35,6 @@ class EmbeddingQueueHook(Hook):
             )
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Hand out the labels, after they may have changed."""
+        """Give the loss the labels, after they may have changed."""
         for queue in self._queues:
             queue.use_labels(self._store.labels)

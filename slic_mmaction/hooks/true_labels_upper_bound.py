@@ -16,7 +16,7 @@ from ..datasets.videos import annotation_files, true_labels
 
 @HOOKS.register_module()
 class TrueLabelsUpperBoundHook(Hook):
-    """Give the TRUE labels to the training in the place of clusters: this is supervised.
+    """Give the TRUE labels to the training instead of clusters: this is supervised.
 
     For one row of an ablation table: what clustering could reach at best.
 

@@ -101,7 +101,7 @@ class EmbeddingQueue(nn.Module):
 
     @torch.no_grad()
     def push(self, embeddings: Tensor, labels: Tensor) -> None:
-        """Put embeddings (M, D) in the place of the oldest ones; of more than K the last K stay.
+        """Put embeddings (M, D) instead of the oldest ones; of more than K the last K stay.
 
         Labels (M,) are int64 and less than 2^36 - 2; < 0 is noise.
         """

@@ -19,7 +19,7 @@ FEATURES = ("projection", "backbone")
 
 @MODELS.register_module()
 class SLICHead(BaseModule):
-    """Projection head of SLIC, in the place of a recognizer's ``cls_head``.
+    """Projection head of SLIC, instead of a recognizer's ``cls_head``.
 
     Pooled feature -> Linear -> BatchNorm -> ReLU -> Linear, with no normalisation at
     the end: distances are cosine. The linear layers keep torch's initialisation, as in the

@@ -11,7 +11,7 @@ from .view_frames import ShownTransform
 
 @TRANSFORMS.register_module()
 class OpenVideo(ShownTransform):
-    """Open a video, in the place of ``DecordInit`` and its like; see docs/decoding.md.
+    """Open a video, instead of ``DecordInit`` and its like; see docs/decoding.md.
 
     Any sampling transform may follow, and then :class:`DecodeFrames`.
 
@@ -80,7 +80,7 @@ class OpenVideo(ShownTransform):
 
 @TRANSFORMS.register_module()
 class DecodeFrames(ShownTransform):
-    """Decode what a sampler chose, in the place of ``DecordDecode`` and its like.
+    """Decode what a sampler chose, instead of ``DecordDecode`` and its like.
 
     Each frame is decoded once, in one forward pass, however many clips show it: clips that
     overlap share the array. Frames are therefore read-only. (Of the stock transforms only

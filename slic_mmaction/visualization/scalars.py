@@ -9,18 +9,14 @@ Series = dict[str, dict[float, float]]
 
 
 def read_scalars(path: str | Path) -> Series:
-    """Logged scalars over epochs.
+    """Logged scalars: for each name its value by epoch.
 
-    MMEngine writes a line of JSON for each record. Those of training have an ``epoch``, of
-    which the mean over its records is taken; those of clustering and validation have the
-    number of finished epochs as ``step``.
+    Records of training have an ``epoch``, over which their mean is taken; those of clustering and
+    validation have the number of finished epochs as ``step``. An incomplete last line is ignored.
 
     Args:
-        path: A ``scalars.json``, or a work directory, in which each start of a run left one. Of
-            two starts that logged an epoch the later counts.
-
-    Returns:
-        For each name, value by epoch, in order. A last line that is not complete does not count.
+        path: A ``scalars.json``, or a work directory, in which each start of a run left one. If
+            two starts logged the same epoch, the later one counts.
 
     Raises:
         ValueError: If there is no such file.

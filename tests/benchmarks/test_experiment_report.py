@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -69,16 +68,6 @@ def test_a_report_goes_on_from_an_earlier_one(load) -> None:
 
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
-
-
-@pytest.mark.parametrize("path", sorted(RESULTS.glob("experiments_*.md")), ids=lambda p: p.stem)
-def test_the_figures_of_the_committed_reports_are_read(load, path: Path) -> None:
-    report, text = load("report"), path.read_text(encoding="utf-8")
-    runs = report.joined({}, json.loads(path.with_suffix(".json").read_text()))
-    arms = re.findall(r"^\| (?!untrained)\S+ \| (\d+) \|", text, re.MULTILINE)
-    (against,) = re.findall(r"\| less (\S+) \|", text)
-    lines = report.table(runs, int(arms[0]))
-    assert [*lines, "", *report.differences(runs, int(arms[0]), against)] == text.splitlines()
 
 
 def test_descriptors_are_evaluated_without_a_network(load, tmp_path: Path, monkeypatch) -> None:

@@ -37,15 +37,6 @@ def test_every_arm_can_be_built_and_differs(load) -> None:
         arms.apply_arm(config, "none")
 
 
-def test_small_clips_are_small_everywhere() -> None:
-    cfg = Config.fromfile(FOLDER / "tiny_ucf101_6.py")
-    for part in (cfg.train_dataloader.dataset, cfg.custom_hooks[0], cfg.evaluation_dataset):
-        sizes = {
-            step[key] for step in part.pipeline for key in ("size", "crop_size") if key in step
-        }
-        assert sizes == {32}
-
-
 def test_a_run_goes_on_and_one_of_another_config_is_refused(
     load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,17 +147,6 @@ def test_figures_of_another_machine_are_not_mixed_in(run, settings, tmp_path: Pa
     assert run.StageFile(tmp_path, "demo", large).path.name == "demo_cpu.json"
 
 
-def test_bad_arguments_are_one_sentence(run, tmp_path: Path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    for arguments, said in (
-        ([], "torch sees no GPU here: --device cpu --small"),
-        (["--device", "cpu", "--data", str(tmp_path)], "has no train_split1.txt"),
-    ):
-        with pytest.raises(SystemExit):
-            run.main(["--out", str(tmp_path), *arguments])
-        assert said in capsys.readouterr().err
-
-
 def test_a_program_is_ended_with_all_that_it_started(load_gpu, settings, tmp_path) -> None:
     pretraining, pid_file = load_gpu("pretraining"), tmp_path / "pid"
     code = (
@@ -181,12 +170,3 @@ def test_a_program_is_ended_with_all_that_it_started(load_gpu, settings, tmp_pat
     failing = [sys.executable, "-c", "raise SystemExit('it broke')"]
     with pytest.raises(RuntimeError, match="ended with 1:\nit broke"):
         pretraining.run_program(failing, tmp_path / "log", settings)
-
-
-def test_markdown(load_gpu) -> None:
-    module = load_gpu("stage_file")
-    table = module.markdown(["a", "b"], [[None, 0.012345], [False, "x|y\nz"], [12, 45678.9]])
-    rows = ["| - | 0.0123 |", "| NO | x\\|y z |", "| 12 | 45679 |"]
-    assert table.splitlines() == ["| a | b |", "| --- | --- |", *rows]
-    results = dict(a=dict(failed="one\ntwo"), b=dict(skipped="three"), c={})
-    assert module.left_out(results) == "- a: failed: two\n- b: skipped: three"

@@ -87,23 +87,6 @@ def test_a_step_trains_in_the_layout_asked_for(load_gpu, settings) -> None:
     assert not torch.equal(before, weight)
 
 
-def test_kinds_of_kernels(load_gpu) -> None:
-    kinds = {
-        "sm90_xmma_fprop_implicit_gemm_bf16bf16_bf16f32_f32_nhwckrsc_nhwc": "convolution",
-        "void cudnn::ops::nchwToNhwcKernel<__nv_bfloat16, ...>": "layout",
-        "void cudnn::bn_fw_tr_1C11_kernel_NCHW<float, ...>": "batch norm",
-        "nvjet_hsh_128x256_64x4_1x2_h_bz_coopA_TNT": "matrix product",
-        "void at::native::(anonymous namespace)::multi_tensor_apply_kernel<...>": "optimizer",
-        "void at::native::unrolled_elementwise_kernel<direct_copy_kernel_cuda>": "copy",
-        "void at::native::reduce_kernel<512, 1, at::native::ReduceOp<...>>": "reduction",
-        "void at::native::vectorized_elementwise_kernel<4, ...>": "elementwise",
-        "triton_poi_fused_convolution_backward_relu_3": "fused by the compiler",
-        "something_new": "other",
-    }
-    kind_of = load_gpu("training_step").kind_of
-    assert {kernel: kind_of(kernel) for kernel in kinds} == kinds
-
-
 def test_only_kernels_of_the_device_are_counted(load_gpu) -> None:
     def event(name: str, device: DeviceType, annotation: bool, begin: int, end: int):
         return SimpleNamespace(
@@ -128,22 +111,6 @@ def test_only_kernels_of_the_device_are_counted(load_gpu) -> None:
     assert [kernel["name"] for kernel in result["kernels"]] == ["xmma_fprop", "elementwise_kernel"]
     with pytest.raises(RuntimeError, match="recorded nothing"):
         module.summarize_kernels([], on_gpu=True)
-
-
-def test_a_step_is_held_against_the_rate_of_its_own_precision(load_gpu) -> None:
-    figures = dict(seconds=0.05, seconds_low=0.04, seconds_high=0.06, clips_per_s=1920.0)
-    table = load_gpu("throughput").table(
-        {
-            "matrix product, fp32": dict(tflops=50.0),
-            "matrix product, bf16": dict(tflops=800.0),
-            "step, one": dict(figures, precision="bf16", tflops=400.0, peak_mib=2048.0),
-            "step, two": dict(figures, precision="fp32", tflops=40.0, peak_mib=None),
-            "step, three": dict(figures, precision="tf32", tflops=40.0, peak_mib=None),
-        }
-    )
-    assert "| one | 50 | 40-60 | 1920 | 400 | 0.5 | 2048 |" in table
-    assert "| two | 50 | 40-60 | 1920 | 40 | 0.8 | - |" in table
-    assert "| three | 50 | 40-60 | 1920 | 40 | - | - |" in table
 
 
 def test_the_call_of_the_experiments(load_gpu, settings, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_sample_is_three_views_without_the_true_label(video_set) -> None:
 
 
 def report(results: dict) -> dict:
-    """Video and frame numbers in the place of pixels: (views, 1 + clip_len)."""
+    """Video and frame numbers instead of pixels: (views, 1 + clip_len)."""
     results["video_reader"] = None
     frames = torch.as_tensor(results["frame_inds"]).reshape(-1, 4)
     video = torch.full((len(frames), 1), int(Path(results["filename"]).stem.split("_")[1]))

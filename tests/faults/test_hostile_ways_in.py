@@ -29,7 +29,7 @@ class RunsCommand:
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    """What mmengine writes, with a program in the place of one weight."""
+    """What mmengine writes, with a program instead of one weight."""
     checkpoint = dict(
         meta=dict(epoch=1, iter=2, seed=0),
         state_dict={"backbone.conv1.conv.weight": RunsCommand(f"touch {tmp_path / 'ran'}")},

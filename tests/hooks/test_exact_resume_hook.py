@@ -106,7 +106,7 @@ def test_a_checkpoint_without_all_weights_is_not_resumed(tiny_config, tmp_path) 
 
 @pytest.fixture
 def shorter(video_set: Path, tmp_path: Path) -> dict[str, str]:
-    """The training set without its last four videos: epochs of 1 iteration in the place of 2."""
+    """The training set without its last four videos: epochs of 1 iteration instead of 2."""
     path = tmp_path / "shorter.txt"
     path.write_text("\n".join((video_set / "train.txt").read_text().split("\n")[:4]))
     return dict(train_dataloader__dataset__dataset__ann_file=str(path), resume=True)

@@ -1,4 +1,4 @@
-"""OpenVideo and DecodeFrames in a pipeline, in the place of MMAction2's own."""
+"""OpenVideo and DecodeFrames in a pipeline, instead of MMAction2's own."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def examine(path: Path, videos: Path) -> Row:
 
 
 def cells(row: Row) -> list[str]:
-    """A row of the table; what failed stands in the place of what it would have found."""
+    """A row of the table; what failed stands instead of what it would have found."""
     problems = {stage: f"no: {said:.157}" for stage, said in row["problems"].items()}
     config = f"[{row['config']}](../configs/backbones/{row['config']}.py)"
     if row["width"] is None:
