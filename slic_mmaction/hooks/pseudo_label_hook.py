@@ -28,7 +28,7 @@ CHECKPOINT_KEY = "pseudo_labels"
 
 @HOOKS.register_module()
 class PseudoLabelHook(Hook):
-    """Embed and cluster the training videos, and set the pseudo-labels, before every ``interval``-th epoch.
+    """Embed and cluster the videos, and set the pseudo-labels, before every ``interval``-th epoch.
 
     Labels are written into the store that the loader workers read, into
     ``work_dir/pseudo_labels/epoch_E.npz`` and into checkpoints, so that a resumed run
