@@ -37,6 +37,10 @@ def check_matrix(embeddings: Array, metric: str, name: str = "embeddings") -> Te
     """
     if metric not in METRICS:
         raise ValueError(f"The metric is one of {', '.join(METRICS)}, but got {metric!r}.")
+    if not isinstance(embeddings, Tensor):
+        embeddings = np.asarray(embeddings)  # of a data frame, too
+        if embeddings.dtype.kind not in "biuf":
+            raise ValueError(f"The {name} must be numbers, but are of type {embeddings.dtype}.")
     with warnings.catch_warnings():
         # A file mapped for reading is as good: nothing here writes into embeddings.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")

@@ -118,3 +118,10 @@ def test_a_matrix_is_not_copied() -> None:
     rows = np.ones((3, 2), dtype=np.float16)
     assert np.shares_memory(check_matrix(rows, "cosine").numpy(), rows)
     assert check_matrix([[1, 2]], "cosine").dtype == torch.float32
+
+
+def test_whatever_numpy_takes_for_an_array_of_numbers() -> None:
+    table = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]  # as a data frame is
+    assert nearest(table, table, 2)[1].tolist() == [[0, 1], [1, 0], [2, 1]]
+    with pytest.raises(ValueError, match="query embeddings must be numbers, but are of type"):
+        nearest([["a", "b"]], table, 1)

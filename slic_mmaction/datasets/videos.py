@@ -40,7 +40,7 @@ def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
         for part in unwrapped(dataset):
             check_annotation(part)
     if not hasattr(dataset, "full_init"):
-        raise TypeError(_EXPECTED + reprlib.repr(dataset))
+        raise TypeError(f"{_EXPECTED}{reprlib.repr(dataset)}.")
     for part in unwrapped(dataset):
         try:
             part.full_init()
@@ -56,7 +56,7 @@ def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
 def _only_listing(config: Mapping[str, Any]) -> dict[str, Any]:
     """A dataset's config, and those of the datasets that it wraps, without pipelines."""
     if "type" not in config:
-        raise TypeError(_EXPECTED + reprlib.repr(config))
+        raise TypeError(f"{_EXPECTED}{reprlib.repr(config)}.")
     options = dict(config, lazy_init=True)
     if isinstance(options.get("ann_file"), (list, tuple)):
         parts = [dict(config, ann_file=file) for file in options["ann_file"]]

@@ -95,7 +95,9 @@ def extract_features(
         config = config_hash(cfg.model, pipeline, layer, half_precision)
         return {n: FeatureKey(weights, config, videos_hash(part)) for n, part in parts.items()}
 
-    def compute(folder: Path, names: Sequence[str], first: int, todo: Sequence[int]) -> None:
+    def compute(
+        folder: Path, names: list[str], key: FeatureKey, first: int, todo: list[int]
+    ) -> None:
         own = Subset(loader.dataset, [first + video for video in todo])
         shard: dict[int, np.ndarray] = {}
         views: set[tuple[str | None, tuple[int, int]]] = set()
@@ -118,7 +120,7 @@ def extract_features(
                     shard[video] = rows.numpy()
                     views.add((sample.get("protocol"), tuple(clips.shape[-2:])))
                     if len(shard) == shard_videos or video == todo[-1]:
-                        write_shard(folder, shard, *only(views, "protocol or frame size"))
+                        write_shard(folder, key, shard, *only(views, "protocol or frame size"))
                         shard = {}
 
     # One process looks at the weights and files: clocks of machines differ.
@@ -130,7 +132,7 @@ def extract_features(
         missing = on_main(partial(_missing, folder, names, key, layer))
         if missing:
             todo = [missing[i] for i in share_of(len(missing), *get_dist_info())]
-            together(partial(compute, folder, names, first, todo))
+            together(partial(compute, folder, names, key, first, todo))
         found[name] = together(partial(load_features, folder))
         first += len(part)
     return found
@@ -145,7 +147,7 @@ def _missing(folder: Path, names: Sequence[str], key: FeatureKey, layer: str) ->
             f"{folder} holds features of other weights, settings or videos: choose another folder, "
             "or delete it."
         )
-    done = {video for shard in read_shards(folder).values() for video in shard.videos}
+    done = {video for shard in read_shards(folder, key).values() for video in shard.videos}
     if done:
         print_log(f"{len(done)} of {len(names)} videos have features already.", logger="current")
     return [video for video in range(len(names)) if video not in done]

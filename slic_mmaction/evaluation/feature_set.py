@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +22,7 @@ from .fingerprint import FORMAT, FeatureKey
 from .protocols import full_name
 
 INDEX = "index.json"
+_ANEW = "delete the folder and extract the features again"
 Value = TypeVar("Value")
 
 
@@ -32,12 +35,14 @@ class Shard:
         frame_size: Height and width of the frames, where known.
         videos: Positions in the set.
         num_clips: Clips of each.
+        crc32: Check sum of the stored features.
     """
 
     protocol: str | None
     frame_size: tuple[int, int] | None
     videos: list[int]
     num_clips: list[int]
+    crc32: int = 0
 
 
 @dataclass(frozen=True)
@@ -168,6 +173,7 @@ def write_index(folder: Path, names: Sequence[str], key: FeatureKey, layer: str)
 
 def write_shard(
     folder: Path,
+    key: FeatureKey,
     features: dict[int, np.ndarray],
     protocol: str | None,
     frame_size: tuple[int, int],
@@ -178,19 +184,23 @@ def write_shard(
     """
     videos = list(features)
     path = folder / f"shard_{hashlib.sha256(repr(videos).encode()).hexdigest()[:16]}.npy"
+    rows = np.concatenate(list(features.values()))
     with durable_file(path) as file:
-        np.save(file, np.concatenate(list(features.values())))
+        np.save(file, rows)
     # What has no such line beside it is not there: the line comes last.
-    shard = Shard(protocol, frame_size, videos, [len(rows) for rows in features.values()])
+    num_clips = [len(clips) for clips in features.values()]
+    shard = Shard(protocol, frame_size, videos, num_clips, zlib.crc32(rows.data))
     with durable_file(path.with_suffix(".json")) as file:
-        file.write(json.dumps(asdict(shard)).encode())
+        file.write(json.dumps(dict(asdict(shard), key=key.digest)).encode())
 
 
-def read_shards(folder: Path) -> dict[Path, Shard]:
+def read_shards(folder: Path, key: FeatureKey) -> dict[Path, Shard]:
     """The shards of a folder, finished ones only, by their files in the order of the names."""
     shards = {}
     for path in sorted(folder.glob("shard_*.json")):
-        content = json.loads(path.read_bytes())
+        content = _read_json(path)
+        if content.pop("key") != key.digest:
+            raise ValueError(f"{path} belongs to other features than {folder / INDEX}: {_ANEW}.")
         content["frame_size"] = tuple(content["frame_size"])
         shards[path.with_suffix(".npy")] = Shard(**content)
     return shards
@@ -203,7 +213,7 @@ def read_index(folder: Path) -> tuple[list[str], FeatureKey, str]:
         parts = sorted(part.parent.name for part in folder.glob(f"*/{INDEX}"))
         hint = f": open one of {', '.join(parts)} in it" if parts else ""
         raise FileNotFoundError(f"There is no {INDEX} in {folder}{hint}.")
-    index = json.loads(path.read_bytes())
+    index = _read_json(path)
     if index.get("format") != FORMAT:
         raise ValueError(
             f"{path} is of format {index.get('format')}, but this version reads {FORMAT}: extract "
@@ -211,6 +221,13 @@ def read_index(folder: Path) -> tuple[list[str], FeatureKey, str]:
         )
     key = FeatureKey(*(index[field.name] for field in fields(FeatureKey)))
     return index["names"], key, index["layer"]
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): {_ANEW}.") from error
 
 
 def load_features(folder: str | Path) -> FeatureSet:
@@ -225,10 +242,10 @@ def load_features(folder: str | Path) -> FeatureSet:
             or size of frames; when a damaged file is read.
     """
     folder = Path(folder)
-    names, _, layer = read_index(folder)
-    found = read_shards(folder)
+    names, key, layer = read_index(folder)
+    found = read_shards(folder, key)
     files, shards = list(found), list(found.values())
-    stored = {video for shard in shards for video in shard.videos}
+    stored = Counter(video for shard in shards for video in shard.videos)
     missing = [name for video, name in enumerate(names) if video not in stored]
     if missing:
         raise ValueError(
@@ -238,16 +255,19 @@ def load_features(folder: str | Path) -> FeatureSet:
         )
     only((shard.protocol for shard in shards), "protocol")
     only((shard.frame_size for shard in shards), "frame size")
+    twice = [names[video] for video, count in stored.items() if count > 1]
+    if twice:
+        raise ValueError(f"{folder} has the features of {twice[0]} twice: {_ANEW}.")
 
     @cache
     def read(number: int) -> np.ndarray:
         try:
             # Objects that an .npy may hold are never unpickled.
-            return np.load(files[number], mmap_mode="r", allow_pickle=False)
+            rows = np.load(files[number], mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise ValueError(
-                f"{files[number]} cannot be read ({error}): delete the folder and extract the "
-                "features again."
-            ) from error
+            raise ValueError(f"{files[number]} is damaged ({error}): {_ANEW}.") from error
+        if zlib.crc32(rows.data) != shards[number].crc32:
+            raise ValueError(f"{files[number]} is damaged (wrong check sum): {_ANEW}.")
+        return rows
 
     return FeatureSet(names, shards, read, layer, folder=folder)

@@ -15,7 +15,7 @@ from torch import nn
 from ..datasets.videos import video_name
 from ..version import __version__
 
-FORMAT = 2
+FORMAT = 3
 """Of stored features; another format is not looked for under the same digest."""
 
 # Of a head, what does not change its embedding.

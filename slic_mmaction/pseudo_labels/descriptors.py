@@ -70,13 +70,15 @@ def read_descriptors(path: Path) -> Descriptors:
             f"{videos.shape} and {matrix.shape}."
         )
     names = [str(name) for name in videos]
+    with np.errstate(over="ignore"):
+        matrix = matrix.astype(np.float32, copy=False)
     finite = np.isfinite(matrix).all(axis=1)
     if not finite.all():
         raise ValueError(
             f"{path} has values that are no finite numbers, first for the video "
             f"{names[int(np.flatnonzero(~finite)[0])]}: make it anew."
         )
-    rows = dict(zip(names, matrix.astype(np.float32, copy=False)))
+    rows = dict(zip(names, matrix))
     if len(rows) < len(names):
         raise ValueError(f"{path} names a video more than once: make it anew.")
     return Descriptors(rows, settings)

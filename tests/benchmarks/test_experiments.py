@@ -138,20 +138,3 @@ def test_pairs_are_counted_one_by_one(load, seed: int) -> None:
     assert found["nearest, surest 50%"] == pytest.approx(np.mean([right_ones[i] for i in half]))
     mutual = [i for i in range(count) if nearest[nearest[i]] == i]
     assert found["mutually nearest"] == pytest.approx(np.mean([right_ones[i] for i in mutual]))
-
-
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_made_labels_have_the_quality_asked_for(load, count: int) -> None:
-    made, rng = load("made_labels"), np.random.default_rng(count)
-    groups = np.repeat(np.arange(12), rng.integers(1, 4, 12))
-    classes = groups // 4
-    labels = made.joined_sources(groups, classes, count)
-    for label in np.unique(labels):
-        assert len(set(classes[labels == label])) == 1
-        assert len(set(groups[labels == label])) <= count
-    assert all(len(set(labels[groups == group])) == 1 for group in range(12))
-    assert len(set(labels)) == 3 * -(-4 // count)
-    wrong = made.partly_wrong(classes, 0.5)
-    assert np.array_equal(np.bincount(wrong), np.bincount(classes))
-    assert (wrong != classes).sum() <= round(0.5 * len(classes))
-    assert np.array_equal(made.partly_wrong(classes, 0.0), classes)

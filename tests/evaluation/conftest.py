@@ -44,7 +44,7 @@ def stored(tmp_path: Path) -> Callable[..., FeatureSet]:
         write_index(folder, [f"{i}.mp4" for i in range(len(rows))], KEY, "backbone")
         for start in range(0, len(order), shard_videos):
             part = {i: rows[i].astype(np.float32) for i in order[start : start + shard_videos]}
-            write_shard(folder, part, "iic", (128, 128))
+            write_shard(folder, KEY, part, "iic", (128, 128))
         return load_features(folder)
 
     return write

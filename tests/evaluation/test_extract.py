@@ -19,7 +19,7 @@ from slic_mmaction.evaluation import (
     clip_features,
     extract_features,
 )
-from slic_mmaction.evaluation.feature_set import read_shards
+from slic_mmaction.evaluation.feature_set import Shard, read_index, read_shards
 from slic_mmaction.evaluation.fingerprint import config_hash, videos_hash, weights_hash
 
 
@@ -65,6 +65,10 @@ def extract(cfg, model, dataset, tmp_path: Path) -> Callable[..., FeatureSet]:
     return run
 
 
+def shards_of(folder: Path) -> dict[Path, Shard]:
+    return read_shards(folder, read_index(folder)[1])
+
+
 def test_every_video_once_in_its_place_and_the_network_as_it_was(
     extract, watch, model, dataset
 ) -> None:
@@ -78,7 +82,7 @@ def test_every_video_once_in_its_place_and_the_network_as_it_was(
         assert torch.equal(tensor, before[name]), name
     assert all(p.grad is None for p in model.parameters())
     assert watch.read == list(range(12)) and features.protocol == "center, 4 frames"
-    assert [len(shard.videos) for shard in read_shards(features.folder).values()] == [2] * 4
+    assert [len(shard.videos) for shard in shards_of(features.folder).values()] == [2] * 4
     model.eval()
     with torch.no_grad():
         predicted = model.test_step(pseudo_collate([dataset[4 + video] for video in range(8)]))
@@ -88,7 +92,7 @@ def test_every_video_once_in_its_place_and_the_network_as_it_was(
     # Neither the sizes of the work nor a second call matter.
     other = extract("other", batch_size=8, num_workers=2, clips_per_pass=3, shard_videos=99)
     torch.testing.assert_close(other.means(), features.means(), atol=1e-5, rtol=1e-4)
-    assert len(read_shards(other.folder)) == 1
+    assert len(shards_of(other.folder)) == 1
     watch.read = []
     assert torch.equal(extract().means(), features.means()) and watch.read == []
 
@@ -110,7 +114,7 @@ def test_a_killed_run_goes_on_where_it_was(extract, watch) -> None:
     # It died in the gallery's second batch of three; of the first, a shard of two was safe.
     assert watch.read == [6, 7, 8, 9, 10, 11]
     # A shard without the line that ends it is not there.
-    file, shard = next(iter(read_shards(features.folder).items()))
+    file, shard = next(iter(shards_of(features.folder).items()))
     file.with_suffix(".json").unlink()
     watch.read = []
     assert torch.equal(extract().means(), features.means())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def test_comes_back_whatever_the_shards(data) -> None:
         write_index(folder, names, KEY, "projection")
         for start in range(0, len(order), size):
             part = {video: rows[video] for video in order[start : start + size]}
-            write_shard(folder, part, *VIEW)
+            write_shard(folder, KEY, part, *VIEW)
         features = load_features(folder)
         assert read_index(folder)[1] == KEY and features.protocol is None
         memory = FeatureSet.in_memory(
@@ -86,9 +87,8 @@ def test_incomplete_and_mixed_folders_are_named(stored, tmp_path: Path) -> None:
     features = stored([np.ones((1, 2))] * 3, [0, 1, 2])
     with pytest.raises(FileNotFoundError, match="open one of stored_0, stored_1 in it"):
         load_features(features.folder.parent)
-    (features.folder / "shard_00.json").write_text(
-        json.dumps(dict(protocol="center", frame_size=[128, 128], videos=[0], num_clips=[1]))
-    )
+    line = dict(protocol="center", frame_size=[128, 128], videos=[0], num_clips=[1])
+    (features.folder / "shard_00.json").write_text(json.dumps(dict(line, key=KEY.digest)))
     with pytest.raises(ValueError, match="different protocols must not be mixed"):
         load_features(features.folder)
 
@@ -99,11 +99,25 @@ def test_damaged_files_and_such_that_may_run_code_are_refused(stored) -> None:
     whole = shard.read_bytes()
     for keep in (0, 5, 130):
         shard.write_bytes(whole[:keep])
-        with pytest.raises(ValueError, match=rf"{shard.name} cannot be read"):
+        with pytest.raises(ValueError, match=rf"{shard.name} is damaged"):
             load_features(features.folder).means()
     np.save(shard, np.array([[Path()]]))  # an object, which would have to be unpickled
-    with pytest.raises(ValueError, match=rf"{shard.name} cannot be read .* extract the features"):
+    with pytest.raises(ValueError, match=rf"{shard.name} is damaged .* extract the features"):
         load_features(features.folder).means()
+    shard.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(ValueError, match=rf"{shard.name} is damaged \(wrong check sum\)"):
+        load_features(features.folder).means()
+    # Of other features, or of the same videos again.
+    line = shard.with_suffix(".json")
+    shutil.copy(line, features.folder / "shard_again.json")
+    with pytest.raises(ValueError, match=r"has the features of 0\.mp4 twice"):
+        load_features(features.folder)
+    line.write_text(line.read_text().replace(KEY.digest, "another"))
+    with pytest.raises(ValueError, match=rf"{line.name} belongs to other features"):
+        load_features(features.folder)
+    line.write_text("{")
+    with pytest.raises(ValueError, match=rf"{line.name} is damaged"):
+        load_features(features.folder)
     (features.folder / "index.json").write_text('{"format": 99}')
     with pytest.raises(ValueError, match=r"index\.json is of format 99"):
         load_features(features.folder)

@@ -101,7 +101,7 @@ write_index(folder, list("01234567"), key, "backbone")
 try:
     for first in range(0, 12, 4):  # 0.8 MB for each shard
         features = {video: rows + video for video in range(first, first + 4)}
-        write_shard(folder, features, None, (16, 16))
+        write_shard(folder, key, features, None, (16, 16))
 except OSError as error:
     print(error)
 """

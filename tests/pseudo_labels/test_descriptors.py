@@ -86,5 +86,8 @@ def test_damaged_files_and_none_at_all(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(ValueError, match="is no descriptor file"):
             read_descriptors(path)
+    np.savez(path, videos=["x"], descriptors=np.full((1, 2), 1e300))  # infinite in float32
+    with pytest.raises(ValueError, match="no finite numbers, first for the video x"):
+        read_descriptors(path)
     with pytest.raises(FileNotFoundError, match=r"extract_motion\.py makes one"):
         read_descriptors(tmp_path / "none.npz")
