@@ -87,7 +87,11 @@ def two_machines(tmp_path: Path) -> Iterator[Callable[[Path], list[Rank]]]:
 
 @pytest.mark.parametrize(
     ("place", "rank", "nth"),
-    [("training", 1, 4), ("searching", 1, 1), ("leading", 0, 2)],
+    [
+        ("training", 1, 4),
+        pytest.param("searching", 1, 1, marks=pytest.mark.faults(full=True)),
+        pytest.param("leading", 0, 2, marks=pytest.mark.faults(full=True)),
+    ],
 )
 def test_killed_rank_ends_the_run(
     failing: Callable[..., Path],
