@@ -55,7 +55,7 @@ class DurableCheckpointHook(CheckpointHook):
         saved = runner.message_hub.runtime_info.pop("keep_ckpt_ids", [])
         super().before_train(runner)
         if is_main_process():
-            self._lock_folder()
+            self._lock_folder(Path(runner.work_dir))
         # Best checkpoints that this run has written.
         self._own_best: set[str] = set()
         if not self._continues_here(runner):
@@ -78,9 +78,9 @@ class DurableCheckpointHook(CheckpointHook):
         if self._lock is not None:
             self._lock.close()
 
-    def _lock_folder(self) -> None:
+    def _lock_folder(self, folder: Path) -> None:
         # Unlike flock's, this lock is not inherited by loader workers, which outlive a killed run.
-        self._lock = open(Path(self.out_dir) / ".training", "a+")  # noqa: SIM115
+        self._lock = open(folder / ".training", "a+")  # noqa: SIM115
         try:
             fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -88,7 +88,7 @@ class DurableCheckpointHook(CheckpointHook):
                 return  # a file system without locks
             self._lock.seek(0)
             raise RuntimeError(
-                f"Another training, {self._lock.read()}, writes into {self.out_dir}: choose "
+                f"Another training, {self._lock.read()}, writes into {folder}: choose "
                 "another --work-dir, or wait until it has ended."
             ) from None
         self._lock.truncate(0)
@@ -136,7 +136,7 @@ class DurableCheckpointHook(CheckpointHook):
 
     def _continues_here(self, runner: Runner) -> bool:
         """Whether this run goes on with one of the same folder."""
-        if not runner._resume or runner.iter == 0:
+        if not runner._resume or not runner.iter or not self.file_backend.isdir(self.out_dir):
             return False
         checkpoint = runner._load_from  # None: the last one of the work dir
         return checkpoint is None or osp.realpath(osp.dirname(checkpoint)) == osp.realpath(

@@ -210,6 +210,10 @@ sys.stdin.read()
     assert files(tmp_path) == {"epoch_1.pth"}
     toy(tmp_path, DurableCheckpointHook, epochs=2).train()
     assert f"process {os.getpid()} on" in (tmp_path / ".training").read_text()
+    # Checkpoints may go elsewhere from now on.
+    elsewhere = tmp_path / "elsewhere"
+    toy(tmp_path, DurableCheckpointHook, epochs=3, out_dir=str(elsewhere)).train()
+    assert files(elsewhere / tmp_path.name) == {"epoch_3.pth"}
 
 
 @pytest.mark.parametrize("key", ["retrieval/R@1", "knn/iic/k20_T0.07/top1", "retrieval/mAP"])
