@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import random
 import statistics
@@ -31,6 +30,7 @@ from mmcv.transforms import Compose
 from PIL import Image, ImageEnhance, ImageFilter
 
 import slic_mmaction.transforms as ours
+from slic_mmaction.durable_file import write_text
 from slic_mmaction.models import SLICDataPreprocessor
 from slic_mmaction.transforms.clip_draws import HUE, UNIFORMS, Appearance, draw_clips
 
@@ -176,9 +176,7 @@ def main() -> None:
     for name, value in ms.items():
         print(f"{name:18s} {value:8.3f} ms per clip  {value / ms['worker']:6.2f} times worker")
     if args.out:
-        with open(args.out + ".tmp", "w", encoding="utf-8") as file:
-            json.dump(result, file, indent=2)
-        os.replace(args.out + ".tmp", args.out)
+        write_text(args.out, json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

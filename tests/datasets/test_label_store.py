@@ -37,9 +37,9 @@ def test_positives_are_uniform() -> None:
 
 def _read(store: PseudoLabelStore, start, done, out) -> None:
     for _ in range(2):
-        start.get(timeout=60)
+        start.get(timeout=600)
         out.put((store.labels.tolist(), store.epoch, store.seed))
-    done.get(timeout=60)
+    done.get(timeout=600)
 
 
 def test_a_running_process_sees_updates() -> None:
@@ -51,11 +51,11 @@ def test_a_running_process_sees_updates() -> None:
     process = context.Process(target=_read, args=(store, start, done, out))
     process.start()
     start.put(0)
-    assert out.get(timeout=60) == ([0, 1, 2], 0, 0)
+    assert out.get(timeout=600) == ([0, 1, 2], 0, 0)
     store.update([4, 4, -1])
     store.start_epoch(seed=9, epoch=5)
     start.put(0)
-    assert out.get(timeout=60) == ([4, 4, -1], 5, 9)
+    assert out.get(timeout=600) == ([4, 4, -1], 5, 9)
     assert (sent.labels.tolist(), sent.epoch, sent.seed) == ([4, 4, -1], 5, 9)
     done.put(0)
     process.join()

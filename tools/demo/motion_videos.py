@@ -9,11 +9,12 @@ the colours from it, is motion.
 from __future__ import annotations
 
 import colorsys
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from slic_mmaction.durable_file import write_text
 
 SIDE = 64
 NUM_FRAMES = 20
@@ -87,9 +88,7 @@ def write_video_set(root: Path) -> None:
                     name = f"{split}/{motion}_s{scene:04}_c{clip}.mp4"
                     _write_video(root / name, render_clip(scene, motion, clip))
                     lines.append(f"{name} {label}")
-        temporary = annotation.with_suffix(".tmp")
-        temporary.write_text("\n".join(lines) + "\n")
-        os.replace(temporary, annotation)
+        write_text(annotation, "\n".join(lines) + "\n")
 
 
 def _colour(hue: float, saturation: float, value: float) -> np.ndarray:
