@@ -2,7 +2,7 @@
 
 VENV ?= .venv
 PYTHON ?= python3
-EXTRAS ?= cpu,dev
+EXTRAS ?= cpu,all,dev
 BIN := $(VENV)/bin
 # The environment is renewed only when what it is made from has changed.
 STAMP := $(VENV)/.installed
@@ -15,7 +15,7 @@ help:
 	@echo "make test-faults   all of the fault suite: kills, changes, bad days"
 	@echo "make check  format, lint, types and the quick tests: before a pull request"
 	@echo "make lint   ruff and mypy"
-	@echo "VENV=$(VENV) is made when missing; EXTRAS=$(EXTRAS) (gpu,dev on a machine with CUDA)"
+	@echo "VENV=$(VENV) is made when missing; EXTRAS=$(EXTRAS) (gpu,all,dev on a machine with CUDA)"
 
 demo: $(STAMP)
 	$(BIN)/python tools/demo/run.py

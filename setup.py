@@ -33,9 +33,7 @@ REQUIRED = [
     # Worker processes that a bad file may crash or hang.
     "pebble",
     # The fastest of the decoders (docs/decoding.md); before 17 it starts a thread for each core.
-    'av>=17; python_version >= "3.10"',
-    # Older ones leave decoding to decord, which asks PyAV what it does not tell itself.
-    'av; python_version < "3.10"',
+    "av>=17",
     # Locks the cache of decoded videos.
     "filelock",
     # mmaction2 asks for decord everywhere, but it has no wheel for other machines.
@@ -48,10 +46,17 @@ REQUIRED = [
 # mmcv-lite suffices (no CUDA op is used) and must not be installed beside mmcv: who has the
 # full mmcv installs without an extra, and adds faiss by hand.
 MMCV = "mmcv-lite>=2.0.1,<2.2"
+COLLECTION = ["lancedb>=0.25", "typer>=0.15", "plotly>=6"]
+VIEW = ["umap-learn>=0.5.7", "gradio>=5"]
 EXTRAS = {
     "cpu": [MMCV, "faiss-cpu>=1.8"],
     # faiss-gpu-cu12 has no code for H100/H200; faiss-gpu 1.15.1 has.
     "gpu": [MMCV, "faiss-gpu>=1.15.1"],
+    # The command `slic` and collections of videos (docs/collections.md).
+    "collection": COLLECTION,
+    # Maps by UMAP, and pages in the browser.
+    "view": VIEW,
+    "all": [*COLLECTION, *VIEW],
     "dev": [
         "finch-clust",
         "hypothesis",
@@ -59,7 +64,7 @@ EXTRAS = {
         "pytest",
         "pytest-xdist",
         # LARS and LAMB, tried where mmengine registers them (docs/precision_and_scale.md).
-        'pytorch_optimizer; python_version >= "3.10"',
+        "pytorch_optimizer",
         "ruff",
     ],
 }
@@ -105,9 +110,10 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_packages(include=["slic_mmaction", "slic_mmaction.*"]),
-    # 3.9: the oldest that torch 2.x and faiss still have wheels for; 3.12: the newest that
+    # 3.10: the oldest that torch and LanceDB still have wheels for; 3.12: the newest that
     # the unmaintained mmengine 0.10 and mmaction2 1.2 were tried with.
-    python_requires=">=3.9,<3.13",
+    python_requires=">=3.10,<3.13",
+    entry_points={"console_scripts": ["slic = slic_mmaction.cli:main"]},
     install_requires=REQUIRED,
     extras_require=EXTRAS,
     cmdclass={"build_py": BuildWithMim},

@@ -125,12 +125,26 @@ class PyAVReader(VideoReader):
         """See :meth:`VideoReader.read`."""
         wanted = [i for i in indices if i < self.num_frames]
         try:
-            found = self._read_timed(wanted) if self._index.timed else {}
-            if len(found) < len(wanted):
-                found = self._read_counted(wanted)
+            found = dict(self._read_timed(wanted)) if self._index.timed else {}
+            # What came out before the timestamps were found to be wrong is wrong, too.
+            if len(found) < len(wanted) or not self._index.timed:
+                found = dict(self._read_counted(wanted))
         except self._av.FFmpegError as error:
             raise self._failure("decoded", error) from error
         return found
+
+    def stream(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """See :meth:`VideoReader.stream`."""
+        wanted = [i for i in indices if i < self.num_frames]
+        missing = set(wanted)
+        try:
+            if self._index.timed and self._stores_times:
+                for number, picture in self._read_timed(wanted):
+                    missing.discard(number)
+                    yield number, picture
+            yield from self._read_counted(sorted(missing))
+        except self._av.FFmpegError as error:
+            raise self._failure("decoded", error) from error
 
     def __iter__(self) -> Iterator[np.ndarray]:
         try:
@@ -205,8 +219,7 @@ class PyAVReader(VideoReader):
                 if packet.size:
                     yield packet
 
-    def _read_timed(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
-        found: dict[int, np.ndarray] = {}
+    def _read_timed(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
         context: Any = self._stream.codec_context
         b_frame = self._av.video.frame.PictureType.B
         for key, run in self._index.runs(indices):
@@ -221,10 +234,9 @@ class PyAVReader(VideoReader):
                     if frame.pict_type == b_frame and not self._stores_times:
                         # None was there when the file was opened: the timestamps are wrong.
                         self._index.timed = False
-                        return {}
+                        return
                     if frame.pts in run and not frame.is_corrupt:
-                        found[run[frame.pts]] = self._picture(frame)
-        return found
+                        yield run[frame.pts], self._picture(frame)
 
     def _packets_with(self, stamps: set[int]) -> Iterator[Any]:
         """Packets up to the last of some, and None: what the decoder holds back comes out."""
@@ -235,16 +247,16 @@ class PyAVReader(VideoReader):
                 break
         yield None
 
-    def _read_counted(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
-        found: dict[int, np.ndarray] = {}
+    def _read_counted(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+        if not indices:
+            return
         wanted = set(indices)
         with closing(self._decoded()) as frames:
             for number, frame in enumerate(frames):
                 if number in wanted:
-                    found[number] = self._picture(frame)
+                    yield number, self._picture(frame)
                 if number == indices[-1]:
                     break
-        return found
 
     def _decoded(self) -> Generator[Any, None, None]:
         """Every ``av.VideoFrame`` from the beginning; at the end their number is known."""

@@ -52,6 +52,15 @@ class VideoReader(ABC):
             UnreadableVideoError: If the decoder gives up.
         """
 
+    def stream(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """Frames of :meth:`read` one by one as they are decoded, with their numbers.
+
+        For long videos, of which not all frames fit into memory. Those of a damaged file may come
+        out of order, each once.
+        """
+        for index in indices:
+            yield from self.read([index]).items()
+
     def __iter__(self) -> Iterator[np.ndarray]:
         number = 0
         while number < self.num_frames:

@@ -196,7 +196,7 @@ def check_weights(model: BaseModel, checkpoint: str, layer: str) -> None:
 
     MMEngine only warns, and then random weights are evaluated.
     """
-    content = CheckpointLoader.load_checkpoint(checkpoint, map_location="cpu")
+    content = CheckpointLoader.load_checkpoint(checkpoint, "cpu", logger="silent")
     report = compare_states(content.get("state_dict", content), model.state_dict())
     parts = ("backbone.", "cls_head.") if layer == "projection" else ("backbone.",)
     lacking = [

@@ -1,0 +1,456 @@
+"""A folder of videos as windows with vectors, kept up to date, searched and grouped."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from ..durable_file import durable_file, write_text
+from ..preparation.video_files import count_others, scan_folder
+from ..progress import progress_bar
+from .groups import Assignment, ClusterJudge, distances_to_means, share_of_mixed
+from .search import Hit, Searcher
+from .store import WindowTable
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from .network import Network
+
+SETTINGS, NETWORK = "collection.json", "network.pth"
+WINDOW, STRIDE = 4.0, 2.0
+_FORMAT = 1
+_SECONDS_BETWEEN_WRITES = 20.0
+
+
+class Changes(NamedTuple):
+    """What an update of a collection did.
+
+    Attributes:
+        added: New videos.
+        renewed: Videos whose file had changed.
+        dropped: Videos whose file is gone.
+        unchanged: Videos that were there already.
+        unreadable: Videos that cannot be read, and why.
+        others: Files that are no videos, by suffix.
+    """
+
+    added: int
+    renewed: int
+    dropped: int
+    unchanged: int
+    unreadable: dict[str, str]
+    others: Mapping[str, int]
+
+
+class Collection:
+    """The windows of all videos of a folder, each with a vector.
+
+    Vectors are of one network, whose weights lie in the index. Nothing is ever written to the
+    folder of the videos.
+
+    Example:
+        >>> Collection.index("videos", "index", Network.find("runs/mine"))  # doctest: +SKIP
+        >>> collection = Collection("index")  # doctest: +SKIP
+        >>> collection.search("walk.mp4", top=3)[0].path  # doctest: +SKIP
+        'walk_again.mp4'
+
+    Args:
+        path: Folder of the index.
+
+    Attributes:
+        folder: Of the videos.
+        window: Length of a window in seconds.
+        stride: From the start of one window to the next, in seconds.
+
+    Raises:
+        FileNotFoundError: If there is no index, or it was never finished.
+        ValueError: If it was written by another version of this package.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        settings = _read_settings(self.path)
+        self.folder = Path(settings["folder"])
+        self.window, self.stride = settings["window"], settings["stride"]
+        self._table = WindowTable(self.path)
+        if not self._table.is_whole:
+            raise FileNotFoundError(
+                f"The index {path} is not finished, so it answers nothing yet: run the command "
+                "that began it again, and it goes on from there."
+            )
+
+    # Building
+
+    @classmethod
+    def index(
+        cls,
+        folder: str | Path,
+        path: str | Path,
+        network: Network | None = None,
+        window: float = WINDOW,
+        stride: float = STRIDE,
+        num_workers: int | None = None,
+    ) -> Changes:
+        """Bring an index up to date with a folder of videos; make it if there is none.
+
+        New videos are added, changed ones (by size or date) renewed, deleted ones dropped, and
+        the others left as they are. A killed run goes on with the same call, and until one has
+        ended, searches see the state before.
+
+        Args:
+            folder: Of the videos; subfolders count.
+            path: Folder of the index.
+            network: By which videos are embedded; that of the index if None.
+            window: Length of a window in seconds. Of an index that exists it stays.
+            stride: From the start of one window to the next, in seconds; as ``window``.
+            num_workers: Decoding processes; default: as many as cores.
+
+        Raises:
+            FileNotFoundError: If the folder holds no video, or there is no network.
+            ValueError: If the index is of another folder or network.
+            BlockingIOError: If another process is at work on this index.
+            ImportError: If LanceDB is not installed.
+        """
+        folder, path = Path(folder).resolve(), Path(path)
+        found, others = scan_folder(folder)
+        if not found:  # nor is an index emptied because a disk is not mounted
+            raise FileNotFoundError(
+                f"{folder} holds no videos (passed over: {count_others(others)})."
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        with _alone(path):
+            _begin(folder, path, network, window, stride)
+            return _update(folder, path, found, others, network, num_workers)
+
+    # Reading
+
+    @cached_property
+    def rows(self) -> pyarrow.Table:
+        """All windows, sorted by path and start, with the columns of :class:`WindowTable`."""
+        return self._table.read()
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """(N, D) float32."""
+        column = self.rows["vector"].combine_chunks()
+        return column.values.to_numpy(zero_copy_only=False).reshape(len(self.rows), -1)
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Path of each window's video, relative to ``folder``."""
+        return self.rows["path"].to_pylist()
+
+    def column(self, name: str) -> np.ndarray:
+        """One column of :attr:`rows` (N,), of numbers."""
+        return self.rows[name].to_numpy()
+
+    @cached_property
+    def network(self) -> Network:
+        """The network of all vectors."""
+        from .network import Network
+
+        return Network.load(self.path / NETWORK)
+
+    # Asking
+
+    @cached_property
+    def searcher(self) -> Searcher:
+        """All windows, ready to be searched."""
+        return Searcher(
+            self.vectors,
+            self.paths,
+            self.column("start"),
+            self.column("end"),
+            self.column("cluster"),
+        )
+
+    def search(
+        self,
+        query: str | Path | np.ndarray,
+        top: int = 10,
+        start: float | None = None,
+        end: float | None = None,
+    ) -> list[Hit]:
+        """The moments most similar to a clip, best first; exact cosine, ties by path.
+
+        Args:
+            query: A video of this collection, by its path relative to ``folder`` or on the disk,
+                whose own windows are no hits; any other video file; or a vector (D,).
+            top: Number of hits.
+            start: Only what the query shows from here on, in seconds. Of a video of this
+                collection, the windows whose middle lies between ``start`` and ``end`` count.
+            end: Only until here.
+
+        Raises:
+            FileNotFoundError: If there is no such video.
+            ValueError: If it cannot be read, or ``start`` and ``end`` leave nothing of it.
+        """
+        if isinstance(query, np.ndarray):
+            return self.searcher.search(query, top)
+        own = self.windows_of(query)
+        if own is None:
+            if not Path(query).exists():
+                raise FileNotFoundError(f"There is no video {query}, neither in the index.")
+            return self.searcher.search(self.network.span(Path(query), start, end), top)
+        if start is None and end is None:
+            chosen = own
+        else:
+            middles = (self.column("start") + self.column("end"))[own] / 2
+            low, high = start or 0.0, np.inf if end is None else end
+            within = (middles >= low) & (middles <= high)
+            if not within.any():
+                within = abs(middles - (low + min(high, middles.max())) / 2).argmin()[None]
+            chosen = own[within]
+        left_out = np.zeros(len(self.paths), dtype=bool)
+        left_out[own] = True
+        return self.searcher.search(self.vectors[chosen].mean(axis=0), top, left_out)
+
+    def windows_of(self, query: str | Path) -> np.ndarray | None:
+        """Numbers of the windows of an indexed video, given by either path."""
+        names = {str(query)}
+        absolute = os.path.abspath(query)
+        for path in (absolute, os.path.realpath(absolute)):
+            names.add(Path(os.path.relpath(path, self.folder)).as_posix())
+        own = np.flatnonzero([path in names for path in self.paths])
+        return own if len(own) else None
+
+    # Grouping
+
+    def cluster(self, clusterer: Mapping[str, Any] | None = None) -> np.ndarray:
+        """Cluster all windows and keep the clusters in the index.
+
+        Args:
+            clusterer: Config of a clusterer of :mod:`slic_mmaction.clustering`. By default FINCH's
+                finest level at which most windows share a cluster with another video: the first
+                neighbour of a window is mostly the next window of the same video.
+
+        Returns:
+            Clusters (N,) int64 of :attr:`rows`, -1 for noise.
+
+        Raises:
+            ValueError: If the clusterer cannot be built, or there are too few windows for it.
+        """
+        if clusterer is None:
+            from ..clustering import finch
+
+            levels = finch(self.vectors).labels.T
+            videos = np.unique(self.paths, return_inverse=True)[1]
+            shared = [share_of_mixed(level, videos) > 0.5 for level in levels]
+            cluster = levels[shared.index(True) if any(shared) else 0]
+        else:
+            from mmaction.registry import TASK_UTILS
+
+            cluster = TASK_UTILS.build(dict(clusterer))(self.vectors)
+        distance = distances_to_means(self.vectors, cluster)
+        with _alone(self.path):
+            self._table.write_clusters(self.rows, cluster, distance)
+        for name in ("rows", "searcher"):
+            self.__dict__.pop(name, None)
+        return cluster
+
+    def assign(self, folder: str | Path) -> list[Assignment]:
+        """Find the cluster of this collection that each video of another folder belongs to.
+
+        Args:
+            folder: Of videos, which are embedded but not added.
+
+        Raises:
+            FileNotFoundError: If the folder holds no video.
+            ValueError: If this collection has no clusters yet.
+        """
+        found, others = scan_folder(Path(folder))
+        if not found:
+            raise FileNotFoundError(
+                f"{folder} holds no videos (passed over: {count_others(others)})."
+            )
+        judge = ClusterJudge(self.vectors, self.paths, self.column("cluster"))
+        assigned = []
+        with progress_bar("embedding videos", len(found)) as advance:
+            for name, _, vectors, last in self.network.windows(
+                Path(folder), found, self.window, self.stride, _num_cores()
+            ):
+                assigned.append(judge.assign(name, vectors, last.error))
+                advance()
+        return sorted(assigned)
+
+    # Writing elsewhere
+
+    def export(self, path: str | Path) -> list[Path]:
+        """Write all windows, by the suffix: ``.parquet``, ``.csv`` (without vectors) or ``.npy``.
+
+        Beside ``NAME.npy``, vectors (N, D), lies ``NAME.txt`` with path, start and end of each row.
+
+        Returns:
+            The files written.
+
+        Raises:
+            ValueError: If the suffix is another one.
+        """
+        path, rows = Path(path), self.rows
+        if path.suffix == ".parquet":
+            import pyarrow.parquet
+
+            with durable_file(path) as file:
+                pyarrow.parquet.write_table(rows, file)
+            return [path]
+        table = rows.drop_columns("vector")
+        if path.suffix == ".csv":
+            from pyarrow import csv
+
+            with durable_file(path) as file:
+                csv.write_csv(table, file)
+            return [path]
+        if path.suffix != ".npy":
+            raise ValueError(f"{path} ends in none of .parquet, .csv and .npy.")
+        with durable_file(path) as file:
+            np.save(file, self.vectors)
+        names = path.with_suffix(".txt")
+        lines = zip(self.paths, self.column("start"), self.column("end"))
+        write_text(names, "".join(f"{json.dumps(p)[1:-1]}\t{s:g}\t{e:g}\n" for p, s, e in lines))
+        return [path, names]
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the index, so that no other process writes to it meanwhile."""
+    lock = FileLock(path / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise BlockingIOError(
+            f"Another process is writing to the index {path}: wait until it has ended."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _num_cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    file = path / SETTINGS
+    if not file.is_file():
+        raise FileNotFoundError(f"{path} is no index of videos: `slic index` makes one.")
+    settings = json.loads(file.read_text())
+    if settings.get("format") != _FORMAT:
+        raise ValueError(
+            f"{path} has format {settings.get('format')}, but this version reads {_FORMAT}: make "
+            "it anew."
+        )
+    return settings
+
+
+def _begin(folder: Path, path: Path, network: Network | None, window: float, stride: float) -> None:
+    """Write settings and network of a new index, or compare them with those of an old one."""
+    if not (path / SETTINGS).is_file():
+        if network is None:
+            raise FileNotFoundError(f"{path} is a new index: say by which network.")
+        if not 0 < stride <= window:
+            raise ValueError(
+                f"The stride must lie above 0 s and within the window, but got {stride:g} s and "
+                f"{window:g} s."
+            )
+        network.save(path / NETWORK)
+        new = dict(
+            format=_FORMAT, folder=str(folder), window=window, stride=stride, network=network.digest
+        )
+        write_text(path / SETTINGS, json.dumps(new, indent=1) + "\n")
+        return
+    settings = _read_settings(path)
+    if Path(settings["folder"]) != folder:
+        raise ValueError(
+            f"{path} is the index of {settings['folder']}, not of {folder}: choose another --out."
+        )
+    if network is not None and network.digest != settings["network"]:
+        raise ValueError(
+            f"{path} holds vectors of another network, which must not be mixed: choose another "
+            "--out, or leave out --with to go on with the network of the index."
+        )
+
+
+def _update(
+    folder: Path,
+    path: Path,
+    found: list[str],
+    others: Mapping[str, int],
+    network: Network | None,
+    num_workers: int | None,
+) -> Changes:
+    table = WindowTable(path)
+    settings = _read_settings(path)
+    known = table.known()
+    unreadable = {name: tuple(state) for name, state in settings.get("unreadable", {}).items()}
+    now: dict[str, tuple[int, int]] = {}
+    for name in found:
+        try:
+            name.encode()
+            status = os.stat(folder / name)
+        except (OSError, UnicodeEncodeError) as error:
+            unreadable[name] = (0, 0, f"cannot be opened: {error}")
+            continue
+        now[name] = (status.st_size, status.st_mtime_ns)
+    bad = {name: state[2] for name, state in unreadable.items() if now.get(name) == state[:2]}
+    changed = [name for name in known if name in now and known[name] != now[name]]
+    dropped = [name for name in known if name not in now]
+    todo = [name for name in now if known.get(name) != now[name] and name not in bad]
+    if todo and network is None:
+        from .network import Network
+
+        network = Network.load(path / NETWORK)
+    table.remove([*changed, *dropped])
+    failed: dict[str, tuple[int, int, str]] = {}
+    if network is not None and todo:
+        workers = num_workers or _num_cores()
+        batch: list[tuple[str, list[tuple[float, float]], np.ndarray]] = []
+        written = time.monotonic()
+        with progress_bar("embedding videos", len(todo)) as advance:
+            for name, spans, vectors, last in network.windows(
+                folder, todo, settings["window"], settings["stride"], workers
+            ):
+                if last.error:
+                    bad[name] = last.error
+                    if not last.transient:
+                        failed[name] = (*now[name], last.error)
+                else:
+                    batch.append((name, spans, vectors))
+                advance()
+                if batch and time.monotonic() - written > _SECONDS_BETWEEN_WRITES:
+                    _add(table, batch, now)
+                    batch, written = [], time.monotonic()
+            _add(table, batch, now)
+    kept = {name: state for name, state in unreadable.items() if name in bad and name in now}
+    if (kept | failed) != unreadable:
+        settings["unreadable"] = {**kept, **failed}
+        write_text(path / SETTINGS, json.dumps(settings, indent=1) + "\n")
+    if not table.is_published:
+        table.publish()
+    good = len(todo) - len(set(todo) & set(bad))
+    renewed = len(set(changed) & set(todo) - set(bad))
+    return Changes(
+        good - renewed, renewed, len(dropped), len(now) - len(todo) - len(bad), bad, others
+    )
+
+
+def _add(
+    table: WindowTable,
+    batch: list[tuple[str, list[tuple[float, float]], np.ndarray]],
+    states: Mapping[str, tuple[int, int]],
+) -> None:
+    if not batch:
+        return
+    rows = [(name, *span, *states[name]) for name, spans, _ in batch for span in spans]
+    path, start, end, size, date = map(list, zip(*rows))
+    table.add(path, start, end, size, date, np.concatenate([vectors for *_, vectors in batch]))

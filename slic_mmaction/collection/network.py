@@ -1,0 +1,275 @@
+"""A trained network with all that it needs to turn clips into vectors, in one file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import load_checkpoint
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ..durable_file import durable_file
+from ..evaluation.extract import check_weights, clip_features
+from ..evaluation.fingerprint import weights_hash
+from ..models.evaluation_mode import evaluation_mode
+from .windows import Chunk, Sampling, WindowClips
+
+MODEL_FILE = "model.pth"
+_SPREAD = ("UniformSample", "UniformSampleFrames")
+_DECODERS = (
+    "DecodeFrames", "DecordDecode", "PyAVDecode", "OpenCVDecode", "RawFrameDecode",
+)  # fmt: skip
+_CROPS = ("ThreeCrop", "TenCrop")
+_CLIPS_PER_PASS = 32
+_FEW = 8  # videos
+
+
+class Network:
+    """A recognizer of MMAction2, its evaluation transforms, and which frames it sees.
+
+    Args:
+        model: Config of the recognizer.
+        sampling: The frames of a clip.
+        transforms: Configs of the transforms from decoded frames to packed inputs.
+        layer: ``'projection'``, the output of :class:`SLICHead`, or ``'backbone'``, the pooled
+            feature.
+
+    Attributes:
+        digest: Short hash of weights, transforms, frames and layer: vectors of equal digests may
+            be compared.
+    """
+
+    def __init__(
+        self, model: Mapping, sampling: Sampling, transforms: Sequence[Mapping], layer: str
+    ) -> None:
+        self.config = dict(model)
+        self.sampling = sampling
+        self.transforms = [dict(step) for step in transforms]
+        self.layer = layer
+        with DefaultScope.overwrite_default_scope("mmaction"):
+            self.model = MODELS.build(_without_pretraining(model)).eval()
+        self.digest = ""
+
+    @classmethod
+    def from_config(cls, config: str | Path | Config, checkpoint: str | Path) -> Network:
+        """A network from a config for pretraining, evaluation or recognition, and its weights.
+
+        Raises:
+            ValueError: If the config has no pipeline to evaluate with, or the checkpoint lacks
+                weights of the network.
+        """
+        cfg = config if isinstance(config, Config) else Config.fromfile(str(config))
+        sampling, transforms = _read_pipeline(cfg)
+        model = cfg.model.to_dict()
+        head = model.get("cls_head") or {}
+        is_slic = str(head.get("type", "")).rsplit(".", 1)[-1] == "SLICHead"
+        layer = head.get("feature", "projection") if is_slic else "backbone"
+        network = cls(model, sampling, transforms, layer)
+        check_weights(network.model, str(checkpoint), layer)
+        load_checkpoint(network.model, str(checkpoint), map_location="cpu", logger="silent")
+        return network._loaded()
+
+    @classmethod
+    def load(cls, path: str | Path) -> Network:
+        """Read what :meth:`save` wrote; never runs code from the file.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is none of ours.
+        """
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"There is no network at {path}.")
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            about = content["network"]
+        except Exception as error:  # whatever torch says of a file that is something else
+            raise ValueError(
+                f"{path} is not a network that `slic pretrain` or `slic index` wrote: give a run's "
+                "folder, or a config and its checkpoint."
+            ) from error
+        network = cls(
+            about["model"], Sampling(*about["sampling"]), about["transforms"], about["layer"]
+        )
+        network.model.load_state_dict(content["state_dict"])
+        return network._loaded()
+
+    @classmethod
+    def find(cls, source: str | Path, checkpoint: str | Path | None = None) -> Network:
+        """A network from a run's folder, a file of :meth:`save`, or a config and a checkpoint.
+
+        Raises:
+            FileNotFoundError: If there is none.
+        """
+        source = Path(source)
+        if checkpoint is not None:
+            return cls.from_config(source, checkpoint)
+        if source.is_dir() and not (source / MODEL_FILE).is_file():
+            configs = sorted(source.glob("*.py"))
+            last = source / "last_checkpoint"
+            if len(configs) != 1 or not last.is_file():
+                raise FileNotFoundError(
+                    f"{source} holds neither a {MODEL_FILE} nor one config with a last_checkpoint: "
+                    "give a run's folder, or a config and a checkpoint."
+                )
+            return cls.from_config(configs[0], source / Path(last.read_text().strip()).name)
+        if source.suffix == ".py":
+            raise ValueError(f"{source} is a config: give a checkpoint with it.")
+        return cls.load(source / MODEL_FILE if source.is_dir() else source)
+
+    def save(self, path: str | Path) -> None:
+        """Write weights and settings; the file appears whole or not at all."""
+        about = dict(
+            model=self.config,
+            sampling=tuple(self.sampling),
+            transforms=self.transforms,
+            layer=self.layer,
+        )
+        content = dict(network=about, state_dict=self.model.state_dict())
+        with durable_file(path) as file:
+            torch.save(content, file)
+
+    def _loaded(self) -> Network:
+        settings = json.dumps([self.sampling, self.transforms, self.layer], sort_keys=True)
+        content = weights_hash(self.model, self.layer) + settings
+        self.digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+        if torch.cuda.is_available():
+            self.model.cuda()
+        return self
+
+    def windows(
+        self, folder: Path, paths: Sequence[str], window: float, stride: float, num_workers: int
+    ) -> Iterator[tuple[str, list[tuple[float, float]], np.ndarray, Chunk]]:
+        """Vectors of all windows of videos, video by video in no certain order.
+
+        Args:
+            folder: Of the videos.
+            paths: Relative to it.
+            window: Length in seconds.
+            stride: From the start of one window to the next, in seconds.
+            num_workers: Decoding processes; 0 decodes in this one.
+
+        Yields:
+            A path, start and end of its W windows in seconds, their vectors (W, D) float32, and
+            the last chunk, whose ``error`` says why an unreadable video has none.
+
+        Raises:
+            ValueError: If a vector is not finite.
+        """
+        clips = WindowClips(folder, paths, self.sampling, self.transforms, window, stride)
+        if len(paths) < _FEW:  # done before worker processes have started
+            yield from self._embed(clips)
+            return
+        # LanceDB has threads, so that a forked process might wait for a lock for ever.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([WindowClips.__module__])
+        loader = DataLoader(
+            clips, batch_size=None, num_workers=num_workers, multiprocessing_context=context
+        )
+        yield from self._embed(loader)
+
+    def span(self, path: Path, start: float | None = None, end: float | None = None) -> np.ndarray:
+        """Vector (D,) float32 of a video or of a part of it, in seconds.
+
+        Raises:
+            UnreadableVideoError: If it cannot be read.
+            ValueError: If it has no such part.
+        """
+        span = (start or 0.0, float("inf") if end is None else end)
+        clips = WindowClips(path.parent, [path.name], self.sampling, self.transforms, span=span)
+        ((_, _, vectors, last),) = self._embed(clips)
+        if last.error:
+            raise ValueError(last.error)
+        return vectors[0]
+
+    def _embed(
+        self, chunks: Iterable[Chunk]
+    ) -> Iterator[tuple[str, list[tuple[float, float]], np.ndarray, Chunk]]:
+        features: dict[str, list[Tensor]] = {}
+        waiting: list[Chunk] = []
+        with evaluation_mode(self.model):
+            for chunk in chunks:
+                waiting.append(chunk)
+                if sum(len(each.clips) for each in waiting) >= _CLIPS_PER_PASS:
+                    yield from self._finish(waiting, features)
+                    waiting = []
+            yield from self._finish(waiting, features)
+
+    def _finish(
+        self, chunks: list[Chunk], features: dict[str, list[Tensor]]
+    ) -> Iterator[tuple[str, list[tuple[float, float]], np.ndarray, Chunk]]:
+        clips = [clip for chunk in chunks for clip in chunk.clips]
+        samples = [sample for chunk in chunks for sample in chunk.samples]
+        rows: list[Tensor] = []
+        if clips:
+            batch = dict(inputs=clips, data_samples=samples)
+            rows = clip_features(self.model, batch, self.layer, _CLIPS_PER_PASS)
+        given = iter(rows)
+        for chunk in chunks:
+            own = features.setdefault(chunk.path, [])
+            # The frames of a 2D network without num_segments are clips of their own.
+            own.extend(next(given).mean(dim=0) for _ in chunk.clips)
+            if chunk.windows is None and not chunk.error:
+                continue
+            own = features.pop(chunk.path)
+            if chunk.error or chunk.windows is None:
+                yield chunk.path, [], np.empty((0, 0), np.float32), chunk
+                continue
+            vectors = torch.stack(
+                [torch.stack([own[i] for i in w[2]]).mean(0) for w in chunk.windows]
+            )
+            if not vectors.isfinite().all():
+                raise ValueError(
+                    f"The vector of {chunk.path} is not finite: the network has diverged."
+                )
+            yield chunk.path, [w[:2] for w in chunk.windows], vectors.numpy(), chunk
+
+
+def _without_pretraining(model: Mapping) -> dict[str, Any]:
+    """A model's config that downloads no weights: those of a checkpoint follow."""
+    backbone = {k: v for k, v in model["backbone"].items() if k != "init_cfg"}
+    backbone |= {"pretrained": None} if "pretrained" in backbone else {}
+    backbone |= {"pretrained2d": False} if "pretrained2d" in backbone else {}
+    return dict(model, backbone=backbone)
+
+
+def _read_pipeline(cfg: Config) -> tuple[Sampling, list[dict]]:
+    """The sampling and the transforms of the pipeline by which a config evaluates."""
+    hooks = cfg.get("custom_hooks") or []
+    candidates = [hook.get("pipeline") for hook in hooks if hook.get("type") == "PseudoLabelHook"]
+    for loader in ("test_dataloader", "val_dataloader"):
+        candidates.append(((cfg.get(loader) or {}).get("dataset") or {}).get("pipeline"))
+    candidates.append(cfg.get("embed_pipeline"))
+    for pipeline in filter(None, candidates):
+        steps = [step.to_dict() if hasattr(step, "to_dict") else dict(step) for step in pipeline]
+        names = [str(step["type"]).rsplit(".", 1)[-1] for step in steps]
+        sampler = next((s for s, n in zip(steps, names) if "Sample" in n), None)
+        decoding = [i for i, name in enumerate(names) if name in _DECODERS]
+        if sampler is not None and decoding:
+            after = steps[decoding[-1] + 1 :]
+            for step in after:
+                if step["type"] in _CROPS:
+                    step["type"] = "CenterCrop"
+            return _sampling(sampler), after
+    raise ValueError(
+        f"{cfg.filename or 'The config'} has no pipeline to evaluate with that samples frames and "
+        "decodes them: give one with a test_dataloader."
+    )
+
+
+def _sampling(sampler: Mapping) -> Sampling:
+    frames, clips = sampler.get("clip_len", 16), sampler.get("num_clips") or 1
+    if str(sampler["type"]).rsplit(".", 1)[-1] in _SPREAD:
+        return Sampling(frames, None)
+    if frames == 1:
+        return Sampling(clips, None)
+    return Sampling(frames, sampler.get("frame_interval", 1))

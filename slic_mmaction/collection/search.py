@@ -1,0 +1,116 @@
+"""Exact cosine search among windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+_PAIRS = 20_000  # of windows of different videos, with which a similarity is compared
+_SLACK = 1e-5  # of float32 products of rows of length 1, with room to spare
+_TINY = float(np.finfo(np.float32).tiny)
+
+
+class Hit(NamedTuple):
+    """A moment that was found.
+
+    Attributes:
+        rank: 1 is the most similar.
+        path: The video, relative to the collection's folder.
+        start: Where the moment begins, in seconds.
+        end: Where it ends.
+        cosine: Similarity to the query.
+        closer_than: Share of random pairs of this collection, of different videos, that are less
+            similar.
+        cluster: Of the window; -1 without one.
+    """
+
+    rank: int
+    path: str
+    start: float
+    end: float
+    cosine: float
+    closer_than: float
+    cluster: int
+
+
+class Searcher:
+    """Vectors of windows, ready to be searched; all in memory, in float32.
+
+    Args:
+        vectors: (N, D) float32.
+        paths: N paths; windows of one video stand together.
+        starts: (N,) seconds.
+        ends: (N,) seconds.
+        clusters: (N,) int64.
+    """
+
+    def __init__(
+        self,
+        vectors: np.ndarray,
+        paths: Sequence[str],
+        starts: np.ndarray,
+        ends: np.ndarray,
+        clusters: np.ndarray,
+    ) -> None:
+        self.vectors, self.paths, self.clusters = vectors, paths, clusters
+        self.starts, self.ends = starts, ends
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        self._units = vectors / np.maximum(lengths, np.float32(_TINY))
+        self._random = self._random_pairs()
+
+    def search(self, query: np.ndarray, top: int, left_out: np.ndarray | None = None) -> list[Hit]:
+        """The ``top`` moments most similar to a vector (D,), best first.
+
+        Exact: cosines are compared in float64, equal ones by path and start. Of windows that
+        overlap only the best is a hit.
+
+        Args:
+            query: (D,).
+            top: Number of hits.
+            left_out: (N,) bool, windows that are no hits.
+        """
+        unit = query.astype(np.float64)
+        unit /= max(float(np.linalg.norm(unit)), _TINY)
+        rough = self._units @ unit.astype(np.float32)
+        if left_out is not None:
+            rough[left_out] = -np.inf
+        count = 16 * top
+        while True:
+            # Windows that overlap a better one fall out, so more than `top` are looked at.
+            everything = count >= len(rough)
+            cut = -np.inf if everything else float(-np.partition(-rough, count)[count])
+            rows = np.flatnonzero((rough >= cut) & (rough > -np.inf))
+            hits = self._best(rows, unit, top, cut + _SLACK)
+            if len(hits) == top or everything:
+                return hits
+            count *= 8
+
+    def _best(self, rows: np.ndarray, unit: np.ndarray, top: int, lowest: float) -> list[Hit]:
+        """Hits among some rows; those with a cosine below ``lowest`` may have unseen betters."""
+        exact = self.vectors[rows].astype(np.float64)
+        lengths = np.maximum(np.sqrt((exact * exact).sum(1)), _TINY)
+        cosines = (exact * unit).sum(1) / lengths
+        hits: list[Hit] = []
+        # Rows are sorted by path and start, and a stable sort keeps that among equal ones.
+        for i in np.argsort(-cosines, kind="stable"):
+            row, cosine = int(rows[i]), float(cosines[i])
+            if cosine < lowest or len(hits) == top:
+                break
+            start, end = float(self.starts[row]), float(self.ends[row])
+            path = self.paths[row]
+            if not any(hit.path == path and start < hit.end and hit.start < end for hit in hits):
+                closer = float(np.searchsorted(self._random, cosine)) / max(len(self._random), 1)
+                cluster = int(self.clusters[row])
+                hits.append(Hit(len(hits) + 1, path, start, end, cosine, closer, cluster))
+        return hits
+
+    def _random_pairs(self) -> np.ndarray:
+        """Sorted cosines of random pairs of windows of different videos; the same every time."""
+        a, b = np.random.default_rng(0).integers(0, max(len(self.paths), 1), (2, _PAIRS))
+        pairs = [(i, j) for i, j in zip(a, b) if self.paths[i] != self.paths[j]]
+        if not pairs:
+            return np.empty(0)
+        a, b = np.transpose(pairs)
+        return np.sort((self._units[a] * self._units[b]).sum(1))

@@ -1,0 +1,217 @@
+"""From video files to the clips of their windows, decoded in one pass each."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmaction.registry import TRANSFORMS
+from mmengine.registry import DefaultScope
+from torch.utils.data import IterableDataset, get_worker_info
+
+from ..decoding import UnreadableVideoError, VideoReader, open_reader
+from ..transforms.view_frames import clip_frames
+
+CLIPS = 4
+"""Clips of a window, whose mean feature is the window's vector."""
+
+_CLOCKLESS = 25.0  # frames per second of a source that has no clock, such as a folder of images
+_CLIPS_AT_ONCE = 32
+
+
+class Sampling(NamedTuple):
+    """Which frames a network sees at once.
+
+    Attributes:
+        frames: Number of frames of a clip.
+        interval: Their distance; None if they are spread over the whole window, as 2D networks
+            and those of ``UniformSample`` have it, so that a window is one clip.
+    """
+
+    frames: int
+    interval: int | None
+
+    def clips(self, first: float, last: float, num_frames: int) -> list[np.ndarray]:
+        """0-based frame numbers of the clips of a window.
+
+        Args:
+            first: Where the window begins, in frames.
+            last: Where it ends.
+            num_frames: Of the video; one that is shorter than a clip is looped.
+        """
+        if self.interval is None:
+            middles = first + (np.arange(self.frames) + 0.5) * (last - first) / self.frames
+            return [np.minimum(middles.astype(int), num_frames - 1)]
+        span = self.frames * self.interval
+        middles = first + (np.arange(CLIPS) + 0.5) * (last - first) / CLIPS
+        starts = np.clip(np.round(middles - span / 2), 0, max(num_frames - span, 0)).astype(int)
+        return [
+            clip_frames(start, self.frames, self.interval, num_frames)
+            for start in dict.fromkeys(starts.tolist())
+        ]
+
+
+def place_windows(duration: float, window: float, stride: float) -> list[tuple[float, float]]:
+    """Start and end, in seconds, of the windows that cover a video.
+
+    A video no longer than a window is one. The last window of a longer one ends with it.
+
+    >>> place_windows(7.0, window=4.0, stride=2.0)
+    [(0.0, 4.0), (2.0, 6.0), (3.0, 7.0)]
+    """
+    if duration <= window:
+        return [(0.0, duration)]
+    count = int((duration - window) / stride + 1e-9) + 1
+    starts = [i * stride for i in range(count)]
+    if starts[-1] + window < duration - 1e-3:
+        starts.append(duration - window)
+    return [(start, start + window) for start in starts]
+
+
+class Chunk(NamedTuple):
+    """Some clips of a video, or its end.
+
+    Attributes:
+        path: The video, relative to the folder.
+        clips: Inputs of a network, one for each clip.
+        samples: Their data samples.
+        windows: At the end of a video: start, end and the numbers of the clips of each window,
+            counted through all chunks of the video.
+        error: At the end of an unreadable video: why.
+        transient: Whether that says nothing about the file's content.
+    """
+
+    path: str
+    clips: list[torch.Tensor]
+    samples: list[Any]
+    windows: list[tuple[float, float, list[int]]] | None = None
+    error: str = ""
+    transient: bool = False
+
+
+class WindowClips(IterableDataset):
+    """The clips of all windows of some videos, in chunks; each worker reads its share of videos.
+
+    Args:
+        folder: Of the videos.
+        paths: Relative to it.
+        sampling: Of the network.
+        transforms: Configs, from decoded frames to packed inputs.
+        window: Length in seconds.
+        stride: From the start of one window to the next, in seconds.
+        span: Start and end in seconds; only this part of every video is read, as one window.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        paths: Sequence[str],
+        sampling: Sampling,
+        transforms: Sequence[Mapping],
+        window: float = math.inf,
+        stride: float = 1.0,
+        span: tuple[float, float] | None = None,
+    ) -> None:
+        self.folder, self.paths, self.sampling = folder, paths, sampling
+        self.window, self.stride, self.span = window, stride, span
+        with DefaultScope.overwrite_default_scope("mmaction"):
+            self._transforms = [TRANSFORMS.build(dict(step)) for step in transforms]
+
+    def __iter__(self) -> Iterator[Chunk]:
+        worker = get_worker_info()
+        share = self.paths[worker.id :: worker.num_workers] if worker else self.paths
+        for path in share:
+            try:
+                with closing(open_reader(os.path.join(self.folder, path))) as reader:
+                    yield from self._chunks(path, reader)
+            except UnreadableVideoError as error:
+                yield Chunk(path, [], [], error=str(error))
+            except OSError as error:  # a disk that fails
+                yield Chunk(path, [], [], error=str(error), transient=True)
+
+    def _chunks(self, path: str, reader: VideoReader) -> Iterator[Chunk]:
+        fps = reader.avg_fps or _CLOCKLESS
+        duration = reader.num_frames / fps
+        if self.span is None:
+            spans = place_windows(duration, self.window, self.stride)
+        else:
+            start, end = max(self.span[0], 0.0), min(self.span[1], duration)
+            if start >= end:
+                raise ValueError(
+                    f"{path} lasts {duration:.2f} s, so it has nothing from {self.span[0]:g} to "
+                    f"{self.span[1]:g} s."
+                )
+            spans = [(start, end)]
+        numbers: dict[tuple[int, ...], int] = {}  # windows that overlap share clips
+        windows = []
+        for start, end in spans:
+            clips = self.sampling.clips(start * fps, end * fps, reader.num_frames)
+            own = [numbers.setdefault(tuple(clip.tolist()), len(numbers)) for clip in clips]
+            windows.append((start, end, own))
+        order: list[int] = []
+        chunk = Chunk(path, [], [])
+        for number, frames in _complete(reader, list(numbers)):
+            order.append(number)
+            clip, sample = self._prepare(frames)
+            chunk.clips.append(clip)
+            chunk.samples.append(sample)
+            if len(chunk.clips) == _CLIPS_AT_ONCE:
+                yield chunk
+                chunk = Chunk(path, [], [])
+        place = {number: i for i, number in enumerate(order)}
+        yield chunk._replace(windows=[(s, e, [place[i] for i in own]) for s, e, own in windows])
+
+    def _prepare(self, frames: list[np.ndarray]) -> tuple[torch.Tensor, Any]:
+        consecutive = self.sampling.interval is not None
+        results: Any = dict(
+            imgs=frames,
+            modality="RGB",
+            start_index=0,
+            total_frames=len(frames),
+            frame_inds=np.arange(len(frames)),
+            clip_len=len(frames) if consecutive else 1,
+            num_clips=1 if consecutive else len(frames),
+            frame_interval=self.sampling.interval or 1,
+            original_shape=frames[0].shape[:2],
+            img_shape=frames[0].shape[:2],
+        )
+        for transform in self._transforms:
+            results = transform(results)
+        return results["inputs"], results["data_samples"]
+
+
+def _complete(
+    reader: VideoReader, clips: Sequence[tuple[int, ...]]
+) -> Iterator[tuple[int, list[np.ndarray]]]:
+    """Numbers of clips and their frames, each clip as soon as its last frame is decoded.
+
+    A frame is let go when no clip needs it any more.
+    """
+    users: dict[int, list[int]] = {}
+    for number, clip in enumerate(clips):
+        for index in set(clip):
+            users.setdefault(index, []).append(number)
+    lacking = [len(set(clip)) for clip in clips]
+    needed = {index: len(numbers) for index, numbers in users.items()}
+    frames: dict[int, np.ndarray] = {}
+    for index, frame in reader.stream(sorted(users)):
+        frame.setflags(write=False)
+        frames[index] = frame
+        for number in users[index]:
+            lacking[number] -= 1
+            if not lacking[number]:
+                yield number, [frames[i] for i in clips[number]]
+                for i in set(clips[number]):
+                    needed[i] -= 1
+                    if not needed[i]:
+                        del frames[i]
+    # A file that promises more frames than it has: those beyond its end are looped.
+    frames.clear()
+    for number in (number for number, count in enumerate(lacking) if count):
+        yield number, reader.frames(clips[number])
