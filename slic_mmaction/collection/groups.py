@@ -50,7 +50,7 @@ def cluster_means(vectors: np.ndarray, cluster: np.ndarray) -> np.ndarray:
 
 
 def share_of_mixed(cluster: np.ndarray, videos: np.ndarray) -> float:
-    """Share of windows (N,) whose cluster has windows of more than one video, given (N,) numbers."""
+    """Share of windows whose cluster spans more than one video, given clusters and videos (N,)."""
     pairs = np.unique(np.stack([cluster, videos]), axis=1)
     several = np.bincount(pairs[0]) > 1
     return float(several[cluster].mean())
