@@ -51,6 +51,41 @@ def seconds(text: str) -> float:
 
 
 @app.command()
+def pretrain(
+    folder: Annotated[Path, typer.Argument(help="Videos; subfolders count.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("run"),
+    backbone: Annotated[
+        str | None, typer.Option(help="Of configs/backbones, as slowonly; default: R3D-18.")
+    ] = None,
+    init: Annotated[str | None, typer.Option(help="Weights to begin with: path or URL.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs.")] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Train the epochs that fit into this time, as 2h.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with this run.")] = False,
+) -> None:
+    """Pretrain on a folder of videos, without labels."""
+    register_components()
+    from .pretraining import pretrain
+
+    try:
+        model = pretrain(
+            folder, out, backbone, init, epochs, None if time is None else seconds(time), resume
+        )
+    except KeyboardInterrupt:
+        options = [] if "--resume" in sys.argv else ["--resume"]
+        print(
+            f"\nStopped. To go on: {shlex.join(['slic', *sys.argv[1:], *options])}", file=sys.stderr
+        )
+        sys.exit(130)
+    say(f"the network: {model}")
+    say_next(
+        f"slic index {quoted(folder)} --with {quoted(out)} --out {quoted(out / 'index')}",
+        f"slic report {quoted(out)}",
+    )
+
+
+@app.command()
 def index(
     folder: Annotated[Path, typer.Argument(help="Videos; subfolders count.")],
     checkpoint: Annotated[

@@ -15,6 +15,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from ..durable_file import durable_file, write_text
+from ..preparation.options import num_cores
 from ..preparation.video_files import count_others, scan_folder
 from ..progress import progress_bar
 from .groups import Assignment, ClusterJudge, distances_to_means, share_of_mixed
@@ -277,7 +278,7 @@ class Collection:
         assigned = []
         with progress_bar("embedding videos", len(found)) as advance:
             for name, _, vectors, last in self.network.windows(
-                Path(folder), found, self.window, self.stride, _num_cores()
+                Path(folder), found, self.window, self.stride, num_cores()
             ):
                 assigned.append(judge.assign(name, vectors, last.error))
                 advance()
@@ -334,10 +335,6 @@ def _alone(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _num_cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
@@ -413,7 +410,7 @@ def _update(
     table.remove([*changed, *dropped])
     failed: dict[str, tuple[int, int, str]] = {}
     if network is not None and todo:
-        workers = num_workers or _num_cores()
+        workers = num_workers or num_cores()
         batch: list[tuple[str, list[tuple[float, float]], np.ndarray]] = []
         written = time.monotonic()
         with progress_bar("embedding videos", len(todo)) as advance:

@@ -6,6 +6,7 @@ from .durable_checkpoint_hook import DurableCheckpointHook
 from .embedding_queue_hook import EmbeddingQueueHook
 from .exact_resume_hook import ExactResumeHook
 from .invalid_loss_hook import InvalidLossHook
+from .plain_report_hook import PlainReportHook
 from .pseudo_label_hook import PseudoLabelHook
 from .run_record_hook import RunRecordHook
 from .setup_check_hook import SetupCheckHook
@@ -20,6 +21,7 @@ __all__ = [
     "InitialValidationHook",
     "InvalidLossHook",
     "MissedValidationHook",
+    "PlainReportHook",
     "PseudoLabelHook",
     "RunRecordHook",
     "SetupCheckHook",

@@ -10,6 +10,7 @@ from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 from torch.nn.modules.module import register_module_module_registration_hook
 
 from .pooling import infer_width, pool_clips
@@ -116,7 +117,7 @@ class SLICHead(BaseModule):
             **kwargs: What recognizers pass to any head; not used.
 
         Returns:
-            Scalars by name.
+            Scalars by name: those of the losses, and ``mean_cosine`` of the videos of the batch.
 
         Raises:
             ValueError: If there are more or fewer embeddings than views.
@@ -135,6 +136,7 @@ class SLICHead(BaseModule):
         scalars: dict[str, Tensor] = {}
         for loss in self.losses:
             scalars.update(loss(embeddings, labels, generator))
+        scalars["mean_cosine"] = _mean_cosine(embeddings[:, 0].detach())
         return scalars
 
     def predict(
@@ -173,6 +175,13 @@ class SLICHead(BaseModule):
                 f"feature has {pooled.shape[1]} channels: set cls_head.in_channels to that."
             )
         return pooled
+
+
+def _mean_cosine(embeddings: Tensor) -> Tensor:
+    """Mean cosine of all pairs of rows (N, D): near 1 if the embeddings have collapsed."""
+    units = normalize(embeddings.float(), dim=1)
+    count = max(len(units), 2)
+    return (units.sum(dim=0).square().sum() - count) / (count * (count - 1))
 
 
 def _find_width(parent: nn.Module, name: str, child: nn.Module | None) -> None:

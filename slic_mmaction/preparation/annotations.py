@@ -19,7 +19,7 @@ from .video_files import printable
 STOCK_DELIMITER = " "
 DELIMITERS = (STOCK_DELIMITER, "\t", ",", "|", ":::")
 BASE_CONFIG = "slic_r3d_ucf101.py"
-SEAL = "# Written by prepare.py; a changed file is not overwritten. "
+SEAL = "# Written for these videos; a changed file is not overwritten. "
 
 
 def unwritable(path: str) -> str | None:
@@ -56,23 +56,14 @@ def write_faults(path: Path, faults: Mapping[Path, str]) -> None:
     write_text(path, text.getvalue())
 
 
-def write_config(path: Path, configs: Path, train: str, val: str | None) -> bool:
-    """Write a config that pretrains on prepared files with the paper's settings.
-
-    ``configs`` is that folder of the project; ``train`` and ``val``, whose videos are searched for
-    among those of ``train``, are data sets as Python text.
+def write_config(path: Path, base: Path, lines: Iterable[str]) -> bool:
+    """Write a config: ``base``, and lines that change it.
 
     Returns:
         False if the file is there and was edited: then it stays as it is.
     """
     # Absolute, since `..` out of a data folder that is a link leads elsewhere.
-    lines = [f"_base_ = {(configs.resolve() / BASE_CONFIG).as_posix()!r}",
-             f"train_dataloader = dict(dataset=dict(dataset={train}))"]  # fmt: skip
-    if val:
-        lines.append(f"val_dataloader = dict(dataset=dict(query={val}, gallery={train}))")
-    else:
-        lines += ["val_dataloader = None", "val_evaluator = None", "val_cfg = None"]
-    text = "".join(f"{line}\n" for line in lines)
+    text = "".join(f"{line}\n" for line in (f"_base_ = {base.resolve().as_posix()!r}", *lines))
     present = path.read_text(encoding="utf-8") if path.exists() else ""
     if present not in ("", text) and present != _sealed(present.partition("\n")[2]):
         return False

@@ -34,13 +34,16 @@ def share(text: str) -> float:
     return float(text)
 
 
+def num_cores() -> int:
+    """Cores that this process may use; a container may often use fewer than the machine has."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def add_worker_options(parser: argparse.ArgumentParser, timeout: float) -> None:
     """Add ``--workers`` and ``--timeout`` with its default in seconds."""
-    # A container may often use fewer cores than the machine has.
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     add = parser.add_argument
-    add("--workers", type=positive_int, default=cores, help="processes, of one thread each")
+    add("--workers", type=positive_int, default=num_cores(), help="processes, of one thread each")
     add("--timeout", type=positive_float, default=timeout, help="seconds that a video may take")
 
 

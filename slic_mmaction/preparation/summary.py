@@ -70,24 +70,17 @@ def conclude(
     Returns:
         Exit code: 0, or 1 if no video is usable or some are to be tried again.
     """
-    query = val and _dataset(report, val)
-    written = not train or write_config(config, configs, _dataset(report, train), query)
-    say = Console(highlight=False, markup=False, soft_wrap=True).print
-    counts = Counter(entry.class_name for entry in report.missing)
-    faults = sorted(f"{printable(path)}: {why}" for path, why in report.faults.items())
-    _list(say, "WARNING", report.warnings)
-    say(f"videos found: {report.found} (probed now: {report.probed}), usable: {report.usable}, "
-        f"missing: {len(report.missing)}, quarantined: {len(faults)}, in no list: "
-        f"{len(report.extra)}")  # fmt: skip
-    if report.others:
-        say(f"passed over: {count_others(report.others)}")
-    say(_table(report))
-    _list(say, "missing by class:", (f"{name} {count}" for name, count in counts.most_common()))
-    _list(say, "quarantined:", faults)
-    _list(say, "usable, but of one colour throughout (black?):", map(printable, report.flat))
-    files = ("missing.txt", "extra.txt", "quarantine.csv", JOURNAL)
-    lists = (made.split.file_name for made in report.splits)
-    _list(say, "written:", (report.out / file for file in (*lists, *files)))
+    written = True
+    if train:
+        gallery = dataset_text(report, train)
+        lines = [f"train_dataloader = dict(dataset=dict(dataset={gallery}))"]
+        if val:
+            query = dataset_text(report, val)
+            lines.append(f"val_dataloader = dict(dataset=dict(query={query}, gallery={gallery}))")
+        else:
+            lines += ["val_dataloader = None", "val_evaluator = None", "val_cfg = None"]
+        written = write_config(config, configs / BASE_CONFIG, lines)
+    show_report(report)
     if not written:
         say(f"WARNING {config} was edited and stays as it is; delete it to have it written again.")
     if report.delimiter != STOCK_DELIMITER:
@@ -103,7 +96,31 @@ def conclude(
     return 1 if report.passing else 0
 
 
-def _dataset(report: Report, file_name: str) -> str:
+def say(*lines: object) -> None:
+    """Print for people, without colours and without breaking lines."""
+    Console(highlight=False, markup=False, soft_wrap=True).print(*lines)
+
+
+def show_report(report: Report) -> None:
+    """Print what a preparation found."""
+    counts = Counter(entry.class_name for entry in report.missing)
+    faults = sorted(f"{printable(path)}: {why}" for path, why in report.faults.items())
+    list_lines("WARNING", report.warnings)
+    say(f"videos found: {report.found} (probed now: {report.probed}), usable: {report.usable}, "
+        f"missing: {len(report.missing)}, quarantined: {len(faults)}, in no list: "
+        f"{len(report.extra)}")  # fmt: skip
+    if report.others:
+        say(f"passed over: {count_others(report.others)}")
+    say(_table(report))
+    list_lines("missing by class:", (f"{name} {count}" for name, count in counts.most_common()))
+    list_lines("quarantined:", faults)
+    list_lines("usable, but of one colour throughout (black?):", map(printable, report.flat))
+    files = ("missing.txt", "extra.txt", "quarantine.csv", JOURNAL)
+    lists = (made.split.file_name for made in report.splits)
+    list_lines("written:", (report.out / file for file in (*lists, *files)))
+
+
+def dataset_text(report: Report, file_name: str) -> str:
     """A ``VideoDataset`` in a config; its paths are written as they were given."""
     splits = {made.split.file_name: made.split for made in report.splits}
     ann_file, videos = str(report.out / file_name), str(splits[file_name].videos)
@@ -122,7 +139,8 @@ def _table(report: Report) -> Table:
     return table
 
 
-def _list(say: Callable[[str], None], title: str, lines: Iterable[object]) -> None:
+def list_lines(title: str, lines: Iterable[object]) -> None:
+    """Print a title and the first lines below it; nothing if there are none."""
     texts = list(map(str, lines))
     if texts:
         more = [f"and {len(texts) - SHOWN} more"] if len(texts) > SHOWN else []

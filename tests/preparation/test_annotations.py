@@ -61,12 +61,11 @@ def test_names_that_no_annotation_file_can_hold() -> None:
 
 def test_edited_config_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "slic_r3d_mine.py"
-    train, val = "dict(ann_file='train.txt')", "dict(ann_file='val.txt')"
-    assert write_config(path, CONFIGS, train, val)
-    config = Config.fromfile(path)
-    assert config.val_dataloader.dataset.query.ann_file == "val.txt"
-    assert write_config(path, CONFIGS, train, None)  # other options, nothing edited
-    assert Config.fromfile(path).val_dataloader is None
+    base = CONFIGS / "slic_r3d_ucf101.py"
+    assert write_config(path, base, ["train_cfg = dict(max_epochs=7)"])
+    assert Config.fromfile(path).train_cfg.max_epochs == 7
+    assert write_config(path, base, ["val_cfg = None"])  # other options, nothing edited
+    assert Config.fromfile(path).train_cfg.max_epochs == 600
     edited = path.read_text() + "train_dataloader['batch_size'] = 8\n"
     path.write_text(edited)
-    assert not write_config(path, CONFIGS, train, val) and path.read_text() == edited
+    assert not write_config(path, base, []) and path.read_text() == edited

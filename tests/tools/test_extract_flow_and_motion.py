@@ -19,6 +19,7 @@ from slic_mmaction.flow import (
     sampled_flow,
 )
 from slic_mmaction.preparation.workers import Failure
+from slic_mmaction.pseudo_labels import motion
 from slic_mmaction.pseudo_labels.descriptors import Descriptors, read_descriptors, save_descriptors
 
 from .conftest import TOOLS, load_tool
@@ -44,16 +45,17 @@ def stopped(task, jobs, workers, timeout):
 @pytest.fixture(params=["flow", "motion"])
 def tool(request, monkeypatch, tmp_path: Path, capsys) -> SimpleNamespace:
     """A tool whose worker processes are replaced by this one, run with options that are quick."""
-    module = load_tool(f"data/extract_{request.param}.py")
-    monkeypatch.setattr(module, "run_isolated", run_here)
+    script = load_tool(f"data/extract_{request.param}.py")
     flow = request.param == "flow"
+    module = script if flow else motion
+    monkeypatch.setattr(module, "run_isolated", run_here)
     out = tmp_path / ("flow" if flow else "motion.npz")
 
     def call(*arguments: object, method: str = "dis") -> tuple[int, str, str]:
         options = ["--method", method] if flow else []
         argv = ["extract.py", *map(str, arguments), "--out", str(out), *options]
         monkeypatch.setattr(sys, "argv", argv)
-        code = module.main()
+        code = script.main()
         return code, *capsys.readouterr()
 
     def done() -> set[str]:
@@ -63,7 +65,7 @@ def tool(request, monkeypatch, tmp_path: Path, capsys) -> SimpleNamespace:
 
     report = out / "broken_videos.txt" if flow else tmp_path / "motion.broken_videos.txt"
     return SimpleNamespace(
-        module=module, call=call, out=out, done=done, report=report, is_flow=flow
+        main=script.main, module=module, call=call, out=out, done=done, report=report, is_flow=flow
     )
 
 

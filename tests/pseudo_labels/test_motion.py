@@ -1,4 +1,4 @@
-"""The vectors of tools/data/extract_motion.py."""
+"""Motion boundary histograms."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from .conftest import load_tool
-
-TOOL = load_tool("data/extract_motion.py")
-CELLS, BINS, DIMENSIONS = TOOL.CELLS, TOOL.BINS, TOOL.DIMENSIONS
-motion_boundary_histograms = TOOL.motion_boundary_histograms
+from slic_mmaction.pseudo_labels.motion import (
+    BINS,
+    CELLS,
+    DIMENSIONS,
+    motion_boundary_histograms,
+)
 
 
 def reflected(index: int, size: int) -> int:

@@ -1,0 +1,205 @@
+"""Pretraining on a folder of videos: from the files to a network, with defaults for the machine."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.runner import Runner
+
+from .collection.network import MODEL_FILE, Network
+from .preparation.annotations import write_config
+from .preparation.folder import TRAIN, list_videos, match_paths
+from .preparation.options import num_cores
+from .preparation.prepare import Report, prepare
+from .preparation.probing import Settings
+from .preparation.summary import dataset_text, list_lines, say
+from .preparation.video_files import count_others, printable
+from .pseudo_labels.motion import describe_motion
+
+CONFIGS = Path(__file__).parent / ".mim" / "configs"
+CONFIG, LISTS, WORK_DIR = "config.py", "videos", "training"
+_ON_CPU, _ON_GPU = "slic_r3d_slim_folder.py", "slic_r3d_ucf101_device_aug.py"
+_VIDEOS_PER_CLUSTER = 1 / 0.0875  # docs/motion.md
+_FEW = 5000  # videos, below which weights of a good network teach more than they do
+_BATCH = 32
+_WARM_UP, _MEASURED = 2, 6  # steps
+
+
+class QuietRunner(Runner):
+    """A Runner whose log goes to its file; the console has warnings only."""
+
+    def build_logger(self, *args: object, **kwargs: object) -> MMLogger:
+        """The logger of a Runner, with a silent console."""
+        logger = super().build_logger(*args, **kwargs)
+        for handler in logger.handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.setLevel(logging.WARNING)
+                handler.addFilter(lambda record: "deprecated" not in record.getMessage())
+        return logger
+
+
+def pretrain(
+    folder: str | Path,
+    out: str | Path,
+    backbone: str | None = None,
+    init: str | None = None,
+    epochs: int | None = None,
+    budget: float | None = None,
+    resume: bool = False,
+) -> Path:
+    """Pretrain on all videos of a folder, without labels.
+
+    On a CPU this is ``configs/slic_r3d_slim_folder.py``: a slim R3D-18, decoded frames kept on
+    the disk, clusters of motion. On a GPU it is ``configs/slic_r3d_ucf101_device_aug.py``, the
+    paper's. ``OUT/config.py``, which is run, says what differs; once edited it stays as it is.
+
+    Args:
+        folder: Of videos; nothing is written there.
+        out: For lists, config, checkpoints and the network.
+        backbone: Of ``configs/backbones/slic_NAME_ucf101.py``, for example ``'slowonly'``.
+        init: Checkpoint, path or URL, of a network with this backbone, to begin with.
+        epochs: Number of epochs; default: the config's.
+        budget: Seconds that everything may take. Some steps are measured, and the epochs that fit
+            are trained.
+        resume: Go on with a training in ``out``.
+
+    Returns:
+        ``OUT/model.pth``, which :meth:`Network.load` reads.
+
+    Raises:
+        FileNotFoundError: If the folder holds no videos, or there is no such backbone.
+        ValueError: If no two videos are usable, or ``out`` holds a training and ``resume`` is
+            False.
+    """
+    begin = time.monotonic()
+    folder, out = Path(folder).resolve(), Path(out).resolve()
+    base = _base_config(backbone)
+    started = (out / WORK_DIR / "last_checkpoint").is_file()
+    if started and not resume:
+        raise ValueError(f"{out} holds a training: go on with --resume, or choose another --out.")
+    report = prepare(list_videos(folder), out / LISTS, Settings(num_cores()), match_paths)
+    _show(report)
+    if report.usable < 2:
+        raise ValueError(
+            f"{folder} has {report.usable} usable videos, but SLIC needs two at least."
+        )
+    if init is None and report.usable < _FEW:
+        say(f"With {report.usable} videos, features of a good pretrained network beat what can be "
+            "learnt from scratch: consider --init (docs/backbones_weights.md).")  # fmt: skip
+    if base.name == _ON_CPU:
+        videos = [folder / line for line in _listed(report)]
+        say("Describing the motion in each video, from which clusters are made:")
+        describe_motion(videos, folder, out / "motion.npz", num_cores())
+    config = out / CONFIG
+    lines = list(_config_lines(report, out, base, init))
+    if budget is not None and not resume:
+        write_config(config, base, lines)
+        epochs = _epochs_that_fit(config, report.usable, begin + budget)
+    if epochs is not None:
+        lines.append(f"train_cfg = dict(max_epochs={epochs})")
+    if not write_config(config, base, lines):
+        say(f"{config} was edited and is run as it is.")
+    cfg = Config.fromfile(config)
+    cfg.resume = resume and started
+    say(f"training: {cfg.train_cfg.max_epochs} epochs, log in {out / WORK_DIR}")
+    say(f"by hand: python tools/train.py {config}")
+    runner = QuietRunner.from_cfg(cfg)
+    runner.train()
+    last = (out / WORK_DIR / "last_checkpoint").read_text().strip()
+    Network.from_config(cfg, last).save(out / MODEL_FILE)
+    return out / MODEL_FILE
+
+
+def _show(report: Report) -> None:
+    say(f"{report.found} videos found, {report.usable} usable: {report.out / TRAIN}")
+    if report.others:
+        say(f"passed over: {count_others(report.others)}")
+    faults = sorted(f"{printable(path)}: {why}" for path, why in report.faults.items())
+    list_lines("left out:", faults)
+    list_lines("of one colour throughout (black?):", map(printable, report.flat))
+
+
+def _base_config(backbone: str | None) -> Path:
+    if backbone is None:
+        return CONFIGS / (_ON_GPU if torch.cuda.is_available() else _ON_CPU)
+    path = CONFIGS / "backbones" / f"slic_{backbone}_ucf101.py"
+    if not path.is_file():
+        names = sorted(
+            file.stem.removeprefix("slic_").removesuffix("_ucf101")
+            for file in path.parent.glob("slic_*_ucf101.py")
+        )
+        raise FileNotFoundError(f"There is no backbone {backbone!r}; there are {', '.join(names)}.")
+    return path
+
+
+def _listed(report: Report) -> list[str]:
+    """Paths of the usable videos, relative to the folder."""
+    lines = (report.out / TRAIN).read_text(encoding="utf-8").splitlines()
+    return [line.rsplit(report.delimiter, 1)[0] for line in lines]
+
+
+def _config_lines(report: Report, out: Path, base: Path, init: str | None) -> Iterator[str]:
+    dataset = f"dataset={dataset_text(report, TRAIN)}"
+    hooks = "*_base_.custom_hooks, dict(type='PlainReportHook')"
+    workers = ""
+    if base.name == _ON_CPU:
+        # Half of what is free: checkpoints and others need room, too.
+        room = shutil.disk_usage(out).free // 2
+        frames = f"dict(_base_.frames, path={str(out / 'frames')!r}, max_bytes={room})"
+        dataset += f", pipeline=[{frames}, *_base_.train_dataloader.dataset.pipeline[1:]]"
+        clusters = max(2, round(report.usable / _VIDEOS_PER_CLUSTER))
+        hooks = (
+            "dict(_base_.custom_hooks[0], "
+            f"clusterer=dict(type='FINCH', num_clusters={clusters}), "
+            f"descriptors={str(out / 'motion.npz')!r}), _base_.custom_hooks[1]"
+        )
+    else:
+        workers = f"num_workers={num_cores()}, "
+        yield "val_dataloader = val_evaluator = val_cfg = None"
+    if init is not None:
+        hooks = f"dict(type='BackboneLoadingHook'), {hooks}"
+        yield f"load_from = {init!r}"
+    batch = min(_BATCH, report.usable)
+    yield f"train_dataloader = dict(batch_size={batch}, {workers}dataset=dict({dataset}))"
+    yield f"custom_hooks = [{hooks}]"
+    yield "randomness = dict(seed=0)"
+    yield f"work_dir = {str(out / WORK_DIR)!r}"
+
+
+def _epochs_that_fit(config: Path, num_videos: int, deadline: float) -> int:
+    """Measure some steps of training, and count the epochs that end before a moment."""
+    with tempfile.TemporaryDirectory() as folder:
+        cfg = Config.fromfile(config)
+        cfg.merge_from_dict(dict(work_dir=folder, experiment_name="measuring", load_from=None))
+        cfg.custom_hooks = []
+        runner = QuietRunner.from_cfg(cfg)
+        loader = runner.build_dataloader(cfg.train_dataloader)
+        loader.dataset.store.start_epoch(0, 0)
+        optimizer = runner.build_optim_wrapper(cfg.optim_wrapper)
+        runner.model.train()
+        times = [time.monotonic()]
+        steps = islice(_again_and_again(loader), _WARM_UP + _MEASURED)
+        for batch in steps:
+            runner.model.train_step(batch, optimizer)
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            times.append(time.monotonic())
+    each = (times[-1] - times[_WARM_UP]) / _MEASURED
+    per_epoch = each * len(loader)
+    epochs = max(1, int((deadline - time.monotonic()) / per_epoch))
+    say(f"a step takes {each:.2f} s, an epoch {per_epoch:.0f} s: {epochs} epochs fit")
+    return epochs
+
+
+def _again_and_again(loader: torch.utils.data.DataLoader) -> Iterator[dict]:
+    while True:
+        yield from loader
