@@ -434,11 +434,10 @@ def _update(
         write_text(path / SETTINGS, json.dumps(settings, indent=1) + "\n")
     if not table.is_published:
         table.publish()
-    good = len(todo) - len(set(todo) & set(bad))
-    renewed = len(set(changed) & set(todo) - set(bad))
-    return Changes(
-        good - renewed, renewed, len(dropped), len(now) - len(todo) - len(bad), bad, others
-    )
+    made = set(todo) - set(bad)
+    renewed = made & set(changed)
+    unchanged = sum(known.get(name) == state for name, state in now.items())
+    return Changes(len(made - renewed), len(renewed), len(dropped), unchanged, bad, others)
 
 
 def _add(

@@ -271,5 +271,5 @@ def _sampling(sampler: Mapping) -> Sampling:
     if str(sampler["type"]).rsplit(".", 1)[-1] in _SPREAD:
         return Sampling(frames, None)
     if frames == 1:
-        return Sampling(clips, None)
+        return Sampling(clips, None, separate=True)
     return Sampling(frames, sampler.get("frame_interval", 1))

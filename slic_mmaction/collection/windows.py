@@ -32,10 +32,12 @@ class Sampling(NamedTuple):
         frames: Number of frames of a clip.
         interval: Their distance; None if they are spread over the whole window, as 2D networks
             and those of ``UniformSample`` have it, so that a window is one clip.
+        separate: Whether the network sees each frame alone, as 2D networks do.
     """
 
     frames: int
     interval: int | None
+    separate: bool = False
 
     def clips(self, first: float, last: float, num_frames: int) -> list[np.ndarray]:
         """0-based frame numbers of the clips of a window.
@@ -50,7 +52,9 @@ class Sampling(NamedTuple):
             return [np.minimum(middles.astype(int), num_frames - 1)]
         span = self.frames * self.interval
         middles = first + (np.arange(CLIPS) + 0.5) * (last - first) / CLIPS
-        starts = np.clip(np.round(middles - span / 2), 0, max(num_frames - span, 0)).astype(int)
+        # Within the window and the video, where these are long enough.
+        starts = np.clip(np.round(middles - span / 2), first, max(last - span, first))
+        starts = np.clip(starts, 0, max(num_frames - span, 0)).astype(int)
         return [
             clip_frames(start, self.frames, self.interval, num_frames)
             for start in dict.fromkeys(starts.tolist())
@@ -168,15 +172,15 @@ class WindowClips(IterableDataset):
         yield chunk._replace(windows=[(s, e, [place[i] for i in own]) for s, e, own in windows])
 
     def _prepare(self, frames: list[np.ndarray]) -> tuple[torch.Tensor, Any]:
-        consecutive = self.sampling.interval is not None
+        separate = self.sampling.separate
         results: Any = dict(
             imgs=frames,
             modality="RGB",
             start_index=0,
             total_frames=len(frames),
             frame_inds=np.arange(len(frames)),
-            clip_len=len(frames) if consecutive else 1,
-            num_clips=1 if consecutive else len(frames),
+            clip_len=1 if separate else len(frames),
+            num_clips=len(frames) if separate else 1,
             frame_interval=self.sampling.interval or 1,
             original_shape=frames[0].shape[:2],
             img_shape=frames[0].shape[:2],

@@ -1,0 +1,118 @@
+"""Which windows and clips a video has, and that they are read once and right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slic_mmaction.collection.windows import CLIPS, Sampling, WindowClips, place_windows
+from slic_mmaction.decoding import open_reader
+
+from ..decoding.numbered_videos import numbers_of, write
+from ..videos import cut_off, encode
+
+TRANSFORMS = [dict(type="FormatShape", input_format="NCTHW"), dict(type="PackActionInputs")]
+
+
+@settings(deadline=None)
+@given(duration=st.floats(0.01, 500), window=st.floats(0.1, 20), part=st.floats(0.05, 1))
+def test_windows_cover_a_video_and_nothing_else(
+    duration: float, window: float, part: float
+) -> None:
+    stride = part * window
+    windows = place_windows(duration, window, stride)
+    starts, ends = np.array(windows).T
+    assert starts[0] == 0 and ends[-1] == pytest.approx(duration, abs=2e-3)
+    assert (np.diff(starts) > 0).all() and (np.diff(starts) <= stride * (1 + 1e-6)).all()
+    if len(windows) > 1:
+        assert ends - starts == pytest.approx(window)
+
+
+@settings(deadline=None)
+@given(
+    first=st.floats(0, 300),
+    length=st.floats(1, 300),
+    more=st.integers(0, 100),
+    frames=st.integers(1, 20),
+    interval=st.none() | st.integers(1, 4),
+)
+def test_clips_lie_in_their_window(
+    first: float, length: float, more: int, frames: int, interval: int | None
+) -> None:
+    num_frames = int(first + length) + 1 + more
+    clips = Sampling(frames, interval).clips(first, first + length, num_frames)
+    assert 1 <= len(clips) <= (1 if interval is None else CLIPS)
+    span = 1 if interval is None else frames * interval
+    for clip in clips:
+        assert len(clip) == frames and clip.min() >= 0 and clip.max() < num_frames
+        if span <= length:
+            assert clip.min() >= first - 1 and clip.max() <= first + length
+        if interval and span <= num_frames:
+            assert (np.diff(clip) == interval).all()
+
+
+def read_all(clips: WindowClips) -> dict[str, list]:
+    """By path: what windows show, as the numbers of the frames of each of their clips."""
+    found: dict[str, list] = {}
+    for chunk in clips:
+        own = found.setdefault(chunk.path, [])
+        own.extend(numbers_of(clip[0].permute(1, 2, 3, 0).numpy()) for clip in chunk.clips)
+        if chunk.error:
+            found[chunk.path] = [chunk.error]
+        elif chunk.windows is not None:
+            found[chunk.path] = [
+                (s, e, [own[i] for i in numbers]) for s, e, numbers in chunk.windows
+            ]
+    return found
+
+
+def test_clips_show_the_frames_of_their_windows(tmp_path: Path) -> None:
+    """Through MP4, which jumps to key frames, and AVI with B-frames, whose clock is a guess."""
+    write(tmp_path / "a.mp4", 200, options={"g": "30"})
+    write(tmp_path / "b.avi", 60, codec="mpeg4", max_b_frames=2)
+    (tmp_path / "c.mp4").write_bytes(b"no video")
+    sampling = Sampling(4, 2)
+    clips = WindowClips(tmp_path, ["a.mp4", "b.avi", "c.mp4"], sampling, TRANSFORMS, 4.0, 2.0)
+    found = read_all(clips)
+    assert "cannot be opened" in found["c.mp4"][0]
+    for name, count in (("a.mp4", 200), ("b.avi", 60)):
+        windows = place_windows(count / 25, 4.0, 2.0)
+        assert [window[:2] for window in found[name]] == windows
+        for start, end, seen in found[name]:
+            expected = np.array(sampling.clips(start * 25, end * 25, count))
+            assert np.array_equal(seen, expected)
+    assert len(found["a.mp4"]) == 3
+
+
+def test_overlapping_windows_share_clips_and_long_videos_come_in_parts(tmp_path: Path) -> None:
+    write(tmp_path / "a.mp4", 250)
+    clips = WindowClips(tmp_path, ["a.mp4"], Sampling(2, 1), TRANSFORMS, 0.4, 0.2)
+    chunks = list(clips)
+    assert len(chunks) > 1 and all(chunk.windows is None for chunk in chunks[:-1])
+    windows = chunks[-1].windows or []
+    uses = [i for *_, numbers in windows for i in numbers]
+    assert len(set(uses)) == sum(len(chunk.clips) for chunk in chunks) < len(uses)
+
+
+def test_a_file_that_breaks_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (100, 32, 48, 3), dtype=np.uint8)
+    path = cut_off(encode(tmp_path / "a.mkv", noise), 0.6)
+    (windows,) = read_all(WindowClips(tmp_path, ["a.mkv"], Sampling(4, 1), TRANSFORMS)).values()
+    length = open_reader(str(path)).num_frames
+    assert 20 < length < 100 and windows[0][:2] == (0, pytest.approx(length / 25, abs=0.2))
+
+
+def test_a_part_of_a_video(tmp_path: Path) -> None:
+    write(tmp_path / "a.mp4", 100)
+    part = WindowClips(tmp_path, ["a.mp4"], Sampling(4, None), TRANSFORMS_2D, span=(2.0, 3.0))
+    (chunk,) = part
+    assert numbers_of(chunk.clips[0].permute(0, 2, 3, 1).numpy()) == [53, 59, 65, 71]
+    with pytest.raises(ValueError, match=r"a.mp4 lasts 4.00 s, so it has nothing from 5 to 6 s"):
+        list(WindowClips(tmp_path, ["a.mp4"], Sampling(4, 1), TRANSFORMS, span=(5.0, 6.0)))
+
+
+TRANSFORMS_2D = [dict(type="FormatShape", input_format="NCHW"), dict(type="PackActionInputs")]
