@@ -1,0 +1,191 @@
+"""The command `slic`, as a user types it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from slic_mmaction import cli, pretraining
+from slic_mmaction.collection.network import Network
+
+from .conftest import write_video
+
+# What the console script does, in a fresh process; prints what it has imported.
+PROGRAM = """
+import sys
+sys.argv[0] = "slic"
+from slic_mmaction.cli import main
+try:
+    main()
+finally:
+    print("imported torch:", "torch" in sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.fixture
+def slic(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Callable[..., str]:
+    """Run a command line in this process; returns what it prints, errors too."""
+
+    def run(*arguments: object, code: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["slic", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        said = "".join(capfd.readouterr())
+        assert stop.value.code == code, said
+        return said
+
+    return run
+
+
+def slic_process(*arguments: object) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env=dict(os.environ, PYTHONPATH=str(Path(cli.__file__).parents[1])),
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "my videos"
+    folder.mkdir()
+    for i in range(9):
+        write_video(folder / f"clip {i}.mp4", 20, seed=i)
+    (folder / "notes.txt").write_text("x")
+    return folder
+
+
+@pytest.fixture
+def tiny_base(tiny_config: Callable[..., Config], tmp_path: Path, monkeypatch) -> None:
+    """`slic pretrain` begins with the small config of the tests."""
+    cfg = tiny_config(frames=dict(type="CachedVideo", path="", max_bytes=1, short_side=16))
+    cfg.train_dataloader.dataset.pipeline[0] = cfg.frames
+    for name in ("val_dataloader", "val_evaluator", "val_cfg", "experiment_name"):
+        cfg[name] = None
+    cfg.train_cfg.pop("val_interval")
+    cfg.custom_hooks = [
+        dict(type="PseudoLabelHook", clusterer=None, pipeline=[]),
+        dict(type="PlainReportHook"),
+    ]
+    cfg.dump(tmp_path / pretraining._ON_CPU)
+    monkeypatch.setattr(pretraining, "CONFIGS", tmp_path)
+    monkeypatch.setattr(pretraining, "num_cores", lambda: 1)
+
+
+@pytest.mark.usefixtures("tiny_base")
+def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[..., str]) -> None:
+    """Every command, each given what the one before has left; in the end one sentence each."""
+    run, index = tmp_path / "run", tmp_path / "index"
+    said = slic("pretrain", folder, "--out", run, "--epochs", 2)
+    assert "9 videos found, 9 usable" in said and "passed over: 1 .txt" in said
+    assert "consider --init" in said and "clusters: 2 of 9 videos" in said
+    assert "epoch 2 of 2: loss" in said and "spread" in said
+    assert f"slic index '{folder}' --with {run}" in said
+    assert "Exp name" not in said and "mmengine - INFO" not in said
+    cfg = Config.fromfile(run / "config.py")
+    assert cfg.train_dataloader.batch_size == 9 and cfg.custom_hooks[0].clusterer.num_clusters == 2
+    assert (run / "training" / "epoch_2.pth").is_file() and (run / "model.pth").is_file()
+
+    assert "holds a training: go on with --resume" in slic("pretrain", folder, "--out", run, code=2)
+    said = slic("pretrain", folder, "--out", run, "--resume", "--epochs", 3)
+    assert "epoch 3 of 3" in said and "epoch 2 of 3" not in said
+    (run / "config.py").write_text((run / "config.py").read_text() + "\nmodel = dict()\n")
+    said = slic("pretrain", folder, "--out", run, "--resume", "--epochs", 4)
+    assert "was edited and is run as it is" in said and "epoch 4" not in said
+
+    said = slic(
+        "index", folder, "--with", run, "--out", index, "--window", "400ms", "--stride", 0.2
+    )
+    assert "9 videos added" in said and "passed over: 1 .txt" in said
+    assert "9 unchanged" in slic("index", folder, "--out", index)
+    said = slic("search", "clip 3.mp4", "--in", index, "--top", 3)
+    assert said.count("clip ") == 4 and "of random pairs" in said
+    hits = json.loads(slic("search", folder / "clip 3.mp4", "--in", index, "--json"))
+    assert [hit["rank"] for hit in hits] == list(range(1, len(hits) + 1))
+    rows = list(csv.DictReader(slic("search", "clip 3.mp4", "--in", index, "--csv").splitlines()))
+    assert [row["path"] for row in rows] == [hit["path"] for hit in hits]
+
+    said = slic("clusters", "--in", index, "--number", 3)
+    assert 'clusterer=dict(type="FINCH", num_clusters=3)' in said
+    rows = list(csv.DictReader((index / "clusters.csv").read_text().splitlines()))
+    assert {row["path"] for row in rows} == {f"clip {i}.mp4" for i in range(9)}
+    assert {row["cluster"] for row in rows} == {"0", "1", "2"}
+    new = tmp_path / "new"
+    new.mkdir()
+    shutil.copy(folder / "clip 1.mp4", new)
+    said = slic("assign", new, "--in", index, "--out", tmp_path / "assigned.csv")
+    assert "1 videos" in said and "0 of them are like nothing in the index" in said
+    assert "clip 1.mp4" in (tmp_path / "assigned.csv").read_text()
+    assert "written:" in slic("export", tmp_path / "x.parquet", "--in", index)
+
+    code, said, errors = slic_process("search", "clip 3.mp4", "--in", index)
+    assert code == 0 and "clip " in said and "imported torch: False" in errors
+
+
+@pytest.mark.usefixtures("tiny_base")
+def test_a_time_budget(folder: Path, tmp_path: Path, slic: Callable[..., str]) -> None:
+    said = slic("pretrain", folder, "--out", tmp_path / "run", "--time", "1s")
+    assert "a step takes" in said and "epochs fit" in said
+    epochs = Config.fromfile(tmp_path / "run" / "config.py").train_cfg.max_epochs
+    assert f"epoch {epochs} of {epochs}: loss" in said
+
+
+def test_help_is_quick_and_wrong_use_is_one_sentence(tmp_path: Path, slic: Callable) -> None:
+    code, said, errors = slic_process("--help")
+    assert code == 0 and "imported torch: False" in errors
+    for command in ("pretrain", "index", "search", "clusters", "assign", "export"):
+        assert f"  {command} " in said
+    for arguments, sentence in (
+        (("search", "x.mp4", "--in", tmp_path), "is no index of videos: `slic index` makes one"),
+        (("index", tmp_path, "--out", tmp_path / "i"), "is a new index: say by which network"),
+        (("pretrain", tmp_path / "no", "--out", tmp_path / "r"), "no folder of videos at"),
+        (("pretrain", tmp_path, "--backbone", "x"), "There is no backbone 'x'; there are c2d,"),
+        (("search", "x", "--start", "4 parsecs"), "is no duration: write 4s"),
+    ):
+        said = slic(*arguments, code=2)
+        assert sentence in said and said.count("\n") == 1 and said.startswith("slic: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("4s", 4), ("4", 4), ("1.5", 1.5), ("250ms", 0.25), ("30m", 1800), ("2h", 7200), ("0", 0)],
+)
+def test_durations(text: str, value: float) -> None:
+    assert cli.seconds(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["", "s", "x", "4 s x", "-1s", "nan", "inf", "1d"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ValueError, match="is no duration"):
+        cli.seconds(text)
+
+
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    assert cli.shown("a\nb\x1b[31mé") == "a\\nb\\x1b[31mé"
+    assert shlex.split(cli.quoted(Path("it's \n"))) == ["it's \n"]
+
+
+def test_the_folder_of_a_run_without_model_file(
+    tiny_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    """What MMAction2's own tools leave serves as well."""
+    from .runs import train
+
+    runner = train(tiny_config(train_cfg__max_epochs=1))
+    runner.save_checkpoint(runner.work_dir, "epoch_1.pth", save_optimizer=False)
+    (Path(runner.work_dir) / "last_checkpoint").write_text(f"{runner.work_dir}/epoch_1.pth")
+    network = Network.find(runner.work_dir)
+    assert network.layer == "projection" and network.sampling.frames == 4
