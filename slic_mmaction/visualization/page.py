@@ -93,14 +93,14 @@ internet.</footer>
 """
 
 
-def _visible(value: Any) -> Any:
-    """A name with its line ends and control characters written out."""
+def visible(value: Any) -> Any:
+    """A text with its line ends and control characters written out; anything else as it is."""
     if isinstance(value, str) and not isinstance(value, Markup) and not value.isprintable():
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
     return value
 
 
-_environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_visible)
+_environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=visible)
 
 
 def render(template: str, **values: Any) -> Markup:
