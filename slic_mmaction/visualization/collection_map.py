@@ -48,20 +48,21 @@ _BODY = """<style>
 const data = {{ data|tojson }};
 const plot = document.getElementById("plot"), tip = document.getElementById("tip");
 const [image, name, details] = tip.children;
-const dark = matchMedia("(prefers-color-scheme: dark)");
-function colours() {
-  return {"font.color": getComputedStyle(document.body).color};
-}
-const narrow = innerWidth < 760, bare = {visible: false, zeroline: false};
+const style = getComputedStyle(document.body);
+const colours = () => ({
+  "font.color": style.color, "modebar.activecolor": style.color,
+  "modebar.color": style.getPropertyValue("--faint")});
+const narrow = innerWidth < 760, bare = {visible: false};
 Plotly.newPlot(plot, data.traces, {
-  margin: {l: 8, r: 8, t: 8, b: 8}, paper_bgcolor: "transparent", plot_bgcolor: "transparent",
-  xaxis: bare, yaxis: {...bare, scaleanchor: "x"}, hovermode: "closest", dragmode: "pan",
-  showlegend: true, font: {family: getComputedStyle(document.body).fontFamily, size: 13,
-  color: colours()["font.color"]}, hoverdistance: 12,
+  margin: {l: 8, r: 8, t: 36, b: 8}, paper_bgcolor: "transparent", plot_bgcolor: "transparent",
+  xaxis: bare, yaxis: bare, hovermode: "closest", dragmode: "pan", hoverdistance: 12,
+  font: {family: style.fontFamily, size: 13}, modebar: {bgcolor: "transparent"}, showlegend: true,
   legend: narrow ? {orientation: "h", y: 0, yanchor: "top"} : {itemsizing: "constant"}
 }, {responsive: true, displaylogo: false, scrollZoom: true,
-  modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "autoScale2d"]});
-dark.addEventListener("change", () => Plotly.relayout(plot, colours()));
+  modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]]});
+Plotly.relayout(plot, colours());
+matchMedia("(prefers-color-scheme: dark)").addEventListener(
+  "change", () => Plotly.relayout(plot, colours()));
 plot.on("plotly_hover", event => {
   const point = data.points[event.points[0].customdata];
   image.style.display = point.image ? "" : "none";
@@ -149,10 +150,11 @@ def collection_map(collection: Collection, path: str | Path, color: str | None =
         )
     layers = _layers([groups[video] for video in drawn.tolist()], color)
     note = f"{count}, placed by {how}, coloured by {color}"
+    play = ", click to play it" if any(record["url"] for record in records) else ""
     notes = [
         f"{note}.",
         "Near points are alike; axes, and distances between far points, have no meaning. Point at "
-        "a video to see it, click to play it, scroll to zoom, click a name to hide its points.",
+        f"a video to see it{play}, scroll to zoom, click a name to hide its points.",
     ]
     if len(images) < len(drawn):
         notes.append(f"A random {len(images)} of the points have a thumbnail.")
@@ -264,7 +266,6 @@ def _picture(points: np.ndarray, layers: Sequence[_Layer], title: str, path: Pat
     for text, layer in zip(legend.get_texts(), ranked):
         text.set(text=layer.name[:32], parse_math=False)
     axis.set_title(title, fontsize=11).set_parse_math(False)
-    axis.set_aspect("equal", adjustable="datalim")
     axis.set_axis_off()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a name in letters that the font lacks

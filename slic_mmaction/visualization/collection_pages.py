@@ -55,25 +55,32 @@ def search_page(
     shown = [
         card(
             hit.path,
-            f"{hit.rank}. \u00b7 {span_text(hit.start, hit.end)} \u00b7 cosine {hit.cosine:.6f} "
-            f"\u00b7 closer than {hit.closer_than:.2%} of random pairs",
+            [
+                f"{span_text(hit.start, hit.end)} \u00b7 cosine {hit.cosine:.6f}",
+                f"closer than {hit.closer_than:.2%} of random pairs",
+            ],
             strip,
             video_url(moment, path),
             player=True,
+            badge=str(hit.rank),
         )
         for hit, moment, strip in zip(hits, found, others)
     ]
-    query_card = card(name, details, first, video_url(asked, path), player=True)
+    query_card = card(name, [details], first, video_url(asked, path), player=True)
     return write_page(
         path,
-        f"Most similar to {name}",
+        f"Most similar to {name.rpartition('/')[2]}",
         [
             f"The best {_count(len(hits), 'moment')} among "
             f"{_count(len(set(collection.paths)), 'video')} in {collection.folder}."
         ],
         [
             section("Query", cards([query_card], large=True)),
-            section("Found, best first", cards(shown, large=True)),
+            section(
+                "Found, best first",
+                cards(shown, large=True),
+                note="Random pairs are moments of different videos of this collection.",
+            ),
         ],
     )
 
@@ -102,7 +109,7 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
     drawn = {
         row: card(
             str(names[videos[row]]),
-            f"{span_text(starts[row], ends[row])} \u00b7 distance {distance[row]:.4f}",
+            [f"{span_text(starts[row], ends[row])} \u00b7 distance {distance[row]:.4f}"],
             strip,
             video_url(moment, path),
         )

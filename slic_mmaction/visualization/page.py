@@ -18,7 +18,7 @@ from ..durable_file import write_text
 # No script but those of the page, and nothing from another place, whatever a name says.
 _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "media-src 'self' file:"
+    "media-src 'self' file:; form-action 'none'"
 )
 _STYLE = """
 :root { color-scheme: light dark; --back: #f6f7f9; --card: #fff; --text: #1b1f24; --faint: #626b76;
@@ -41,7 +41,8 @@ pre { margin: 8px 0 0; padding: 12px; overflow-x: auto; background: var(--back);
 .note { color: var(--faint); max-width: 75ch }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
   padding: 18px 20px; margin-top: 18px }
-section > .note { margin-bottom: 10px }
+section > :nth-child(2) { margin-top: 10px } section > .note { margin: 0 0 10px }
+section > .note:nth-child(2) { margin-top: 2px }
 .facts { display: flex; flex-wrap: wrap; gap: 8px 36px; margin: 18px 0 0 }
 .facts dt { color: var(--faint); font-size: 13px }
 .facts dd { margin: 0; font-size: 21px; font-weight: 600; font-variant-numeric: tabular-nums;
@@ -58,15 +59,19 @@ tr:last-child td { border-bottom: 0 }
 .moments { display: grid; gap: 14px 16px;
   grid-template-columns: repeat(auto-fill, minmax(min(210px, 100%), 1fr)) }
 .moments.large { grid-template-columns: repeat(auto-fill, minmax(min(330px, 100%), 1fr)) }
-figure { margin: 0; min-width: 0 }
+figure { margin: 0; min-width: 0; position: relative }
+.badge { position: absolute; top: 7px; left: 7px; min-width: 24px; padding: 1px 7px;
+  border-radius: 12px; background: #000a; color: #fff; font-size: 13px; font-weight: 600;
+  text-align: center }
 figcaption { font-size: 13px; line-height: 1.4; margin-top: 5px }
 figcaption .name { display: block; overflow-wrap: anywhere; unicode-bidi: isolate }
-figcaption .details { color: var(--faint); font-variant-numeric: tabular-nums }
+figcaption .folder, figcaption .details { color: var(--faint) }
+figcaption .details { display: block; font-variant-numeric: tabular-nums }
 .strip { display: block; width: 100%; aspect-ratio: 4; border-radius: 6px; object-fit: cover;
   background: var(--hole) }
 div.strip { display: grid; place-items: center; color: var(--faint); font-size: 13px }
 summary { cursor: pointer; color: var(--accent); font-size: 13px; margin-top: 2px }
-video { display: block; width: 100%; margin-top: 6px; border-radius: 6px; background: #000 }
+video { display: block; width: 100%; aspect-ratio: 4 / 3; margin-top: 6px; border-radius: 6px; background: #000 }
 footer { color: var(--faint); font-size: 13px; margin-top: 24px }
 """
 _PAGE = """<!DOCTYPE html>

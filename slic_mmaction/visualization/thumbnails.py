@@ -22,10 +22,11 @@ _PLAYABLE = {".mp4", ".m4v", ".webm", ".ogv"}
 _CARD = """<figure>
 {% if strip.source %}<img class="strip" src="{{ strip.source }}" alt="" loading="lazy">
 {% else %}<div class="strip">{{ strip.problem }}</div>{% endif %}
+{% if badge %}<div class="badge">{{ badge }}</div>{% endif %}
 <figcaption>
-{% if url and not player %}<a class="name" href="{{ url }}">{{ name }}</a>
-{% else %}<span class="name">{{ name }}</span>{% endif %}
-<span class="details">{{ details }}</span></figcaption>
+{% if url and not player %}<a class="name" href="{{ url }}">{{ label }}</a>
+{% else %}<span class="name">{{ label }}</span>{% endif %}
+{% for line in details %}<span class="details">{{ line }}</span>{% endfor %}</figcaption>
 {% if url and player %}<details><summary>Play</summary>
 <video controls preload="none" src="{{ url }}"></video></details>{% endif %}
 </figure>"""
@@ -71,9 +72,20 @@ def strips(moments: Sequence[Moment], height: int = 84) -> list[Strip]:
         pool.shutdown(cancel_futures=True)
 
 
-def card(name: str, details: str, strip: Strip, url: str = "", player: bool = False) -> Markup:
-    """A strip with its name and what is known of it, linked or played if there is a URL."""
-    values = dict(name=name, details=details, strip=strip, url=url, player=player)
+def card(
+    name: str,
+    details: Sequence[str],
+    strip: Strip,
+    url: str = "",
+    player: bool = False,
+    badge: str = "",
+) -> Markup:
+    """A strip with its path and lines of what is known of it, linked or played if it has a URL."""
+    folder, slash, file = name.rpartition("/")
+    label = render(
+        '<span class="folder">{{ folder }}</span><wbr>{{ file }}', folder=folder + slash, file=file
+    )
+    values = dict(label=label, details=details, strip=strip, url=url, player=player, badge=badge)
     return render(_CARD, **values)
 
 
