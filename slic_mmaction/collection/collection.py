@@ -15,7 +15,6 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from ..durable_file import durable_file, write_text
-from ..preparation.options import num_cores
 from ..preparation.video_files import count_others, scan_folder
 from ..progress import progress_bar
 from .groups import Assignment, ClusterJudge, distances_to_means, share_of_mixed
@@ -114,7 +113,7 @@ class Collection:
             network: By which videos are embedded; that of the index if None.
             window: Length of a window in seconds. Of an index that exists it stays.
             stride: From the start of one window to the next, in seconds; as ``window``.
-            num_workers: Decoding processes; default: as many as cores.
+            num_workers: Decoding processes; default: as many as cores. 0 decodes in this one.
 
         Raises:
             FileNotFoundError: If the folder holds no video, or there is no network.
@@ -274,6 +273,8 @@ class Collection:
             raise FileNotFoundError(
                 f"{folder} holds no videos (passed over: {count_others(others)})."
             )
+        from ..preparation.options import num_cores
+
         judge = ClusterJudge(self.vectors, self.paths, self.column("cluster"))
         assigned = []
         with progress_bar("embedding videos", len(found)) as advance:
@@ -410,7 +411,9 @@ def _update(
     table.remove([*changed, *dropped])
     failed: dict[str, tuple[int, int, str]] = {}
     if network is not None and todo:
-        workers = num_workers or num_cores()
+        from ..preparation.options import num_cores
+
+        workers = num_cores() if num_workers is None else num_workers
         batch: list[tuple[str, list[tuple[float, float]], np.ndarray]] = []
         written = time.monotonic()
         with progress_bar("embedding videos", len(todo)) as advance:
