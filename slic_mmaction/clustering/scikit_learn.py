@@ -7,6 +7,7 @@ For the cosine metric an all-zero row is at distance 1 from all others.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 from mmaction.registry import TASK_UTILS
@@ -18,6 +19,8 @@ from .quality import NOISE, renumber
 
 LINKAGES = ("average", "complete", "single")
 _ROWS_AT_ONCE = 256
+# What scikit-learn takes for two points within eps of each other, measured with 1.9.
+_PAIR_BYTES = {"cosine": 8, "euclidean": 21}
 
 
 def _exact(embeddings: Array, metric: str) -> Tensor:
@@ -29,7 +32,7 @@ def _exact(embeddings: Array, metric: str) -> Tensor:
 class DBSCAN:
     """Density-based clusters and noise (Ester et al., KDD 1996), by scikit-learn.
 
-    Memory grows with the number of pairs within ``eps``.
+    Memory grows with the number of pairs within ``eps``, all of which scikit-learn keeps.
 
     Args:
         eps: Radius of a neighbourhood, in units of the metric; 0.14 in SLIC's comparison (CVPR
@@ -53,11 +56,22 @@ class DBSCAN:
         self.metric = metric
 
     def __call__(self, embeddings: Array) -> np.ndarray:
-        """Cluster embeddings (N, D); returns labels (N,) int64, -1 for noise."""
+        """Cluster embeddings (N, D); returns labels (N,) int64, -1 for noise.
+
+        Raises:
+            ValueError: If the pairs within ``eps`` would not fit in the memory that is free, by
+                those of a few hundred evenly spaced points.
+        """
         from sklearn.cluster import DBSCAN as ByScikitLearn
 
+        rows = _exact(embeddings, self.metric)
+        some = rows[:: -(-len(rows) // _ROWS_AT_ONCE)]
+        least = (1 if self.metric == "cosine" else 0) - self.eps
+        near = (exact_similarities(some, y, self.metric) >= least for y in rows.split(4096))
+        pairs = sum(int(block.sum()) for block in near) * len(rows) // len(some)
+        _check_memory(self, len(rows), pairs * _PAIR_BYTES[self.metric], f"{pairs:,} pairs in eps")
         clusterer = ByScikitLearn(eps=self.eps, min_samples=self.min_samples, metric=self.metric)
-        return renumber(clusterer.fit_predict(_exact(embeddings, self.metric).numpy()))
+        return renumber(clusterer.fit_predict(rows.numpy()))
 
 
 @TASK_UTILS.register_module()
@@ -148,17 +162,12 @@ class AgglomerativeClustering:
         """Cluster embeddings (N, D); returns labels (N,) int64.
 
         Raises:
-            ValueError: If their distances would not fit in this machine's memory.
+            ValueError: If their distances would not fit in the memory that is free.
         """
         from scipy.cluster.hierarchy import fcluster, linkage
 
         rows = _exact(embeddings, self.metric)
-        needed, memory = 8 * len(rows) ** 2, _memory()
-        if needed > memory:
-            raise ValueError(
-                f"AgglomerativeClustering of {len(rows)} embeddings needs {needed:,} bytes for "
-                f"their distances, but this machine has {memory:,}: use FINCH or KMeans."
-            )
+        _check_memory(self, len(rows), 8 * len(rows) ** 2, "their distances")
         if len(rows) < 2:
             return np.zeros(len(rows), dtype=np.int64)
         tree = linkage(_distances(rows, self.metric), self.linkage)
@@ -167,9 +176,22 @@ class AgglomerativeClustering:
         return renumber(fcluster(tree, below, criterion="distance"))
 
 
-def _memory() -> int:
-    """Main memory of this machine, in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def _check_memory(clusterer: object, count: int, needed: int, reason: str) -> None:
+    free = _free_memory()
+    if needed > free:
+        raise ValueError(
+            f"{type(clusterer).__name__} of {count} embeddings needs {needed:,} bytes for "
+            f"{reason}, but {free:,} are free on this machine: use FINCH or KMeans."
+        )
+
+
+def _free_memory() -> int:
+    """Memory that a program can still take, or all of it where nobody tells, in bytes."""
+    try:
+        known = Path("/proc/meminfo").read_text()
+        return 1024 * int(known.split("MemAvailable:")[1].split()[0])
+    except (OSError, IndexError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _distances(rows: Tensor, metric: str) -> np.ndarray:
