@@ -10,7 +10,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from ..nearest import exact_pair_similarities, exact_rows, exact_similarities
+from ..nearest import distances, exact_pair_similarities, exact_rows, exact_similarities
 from .quality import renumber
 
 _BLOCK_ELEMENTS = 1 << 20
@@ -36,9 +36,6 @@ def weighted_links(points: Tensor, neighbors: np.ndarray, metric: str) -> Iterat
         chosen = points[torch.from_numpy(index.ravel()).to(points.device)]
         return exact_rows(chosen, metric).view(*index.shape, -1)
 
-    def lengths(similarity: Tensor) -> np.ndarray:
-        return (1 - similarity if metric == "cosine" else -similarity).cpu().numpy()
-
     index = np.arange(len(points))
     mutual = neighbors[neighbors] == index
     once = index[~mutual | (index < neighbors)]
@@ -46,8 +43,8 @@ def weighted_links(points: Tensor, neighbors: np.ndarray, metric: str) -> Iterat
     for start in range(0, len(once), step):
         i = once[start : start + step]
         j = neighbors[i]
-        length = lengths(exact_pair_similarities(exact(i), exact(j), metric))
-        yield i, j, length * np.where(mutual[i], 2.0, 1.0)
+        apart = distances(exact_pair_similarities(exact(i), exact(j), metric), metric)
+        yield i, j, apart.cpu().numpy() * np.where(mutual[i], 2.0, 1.0)
 
     # Points that share a neighbour, as many groups of one size at once as fit.
     order = np.argsort(neighbors, kind="stable")
@@ -60,8 +57,9 @@ def weighted_links(points: Tensor, neighbors: np.ndarray, metric: str) -> Iterat
             for start in range(0, size - 1, height):
                 first, second = some[:, start : start + height], some[:, start:]
                 i, j = np.triu_indices(first.shape[1], 1, second.shape[1])
-                length = lengths(exact_similarities(exact(first), exact(second), metric))
-                yield first[:, i].ravel(), second[:, j].ravel(), length[:, i, j].ravel()
+                apart = distances(exact_similarities(exact(first), exact(second), metric), metric)
+                length = apart.cpu().numpy()[:, i, j].ravel()
+                yield first[:, i].ravel(), second[:, j].ravel(), length
 
 
 def components(

@@ -13,7 +13,7 @@ import numpy as np
 from mmaction.registry import TASK_UTILS
 from torch import Tensor
 
-from ..nearest import METRICS, Array, check_matrix, exact_rows, exact_similarities
+from ..nearest import METRICS, Array, check_matrix, distances, exact_rows, exact_similarities
 from ..progress import track
 from .quality import NOISE, renumber
 
@@ -66,9 +66,9 @@ class DBSCAN:
 
         rows = _exact(embeddings, self.metric)
         some = rows[:: -(-len(rows) // _ROWS_AT_ONCE)]
-        least = (1 if self.metric == "cosine" else 0) - self.eps
-        near = (exact_similarities(some, y, self.metric) >= least for y in rows.split(4096))
-        pairs = sum(int(block.sum()) for block in near) * len(rows) // len(some)
+        blocks = (exact_similarities(some, y, self.metric) for y in rows.split(4096))
+        near = sum(int((distances(block, self.metric) <= self.eps).sum()) for block in blocks)
+        pairs = near * len(rows) // len(some)
         _check_memory(self, len(rows), pairs * _PAIR_BYTES[self.metric], f"{pairs:,} pairs in eps")
         clusterer = ByScikitLearn(eps=self.eps, min_samples=self.min_samples, metric=self.metric)
         return renumber(clusterer.fit_predict(rows.numpy()))
@@ -196,13 +196,12 @@ def _free_memory() -> int:
 
 def _distances(rows: Tensor, metric: str) -> np.ndarray:
     """Distances of all pairs i < j, (N (N - 1) / 2,) float64, in SciPy's order."""
-    distances = np.empty(len(rows) * (len(rows) - 1) // 2)
+    condensed = np.empty(len(rows) * (len(rows) - 1) // 2)
     starts = range(0, len(rows), _ROWS_AT_ONCE)
     end = 0
     for start in track(starts, len(starts), "Computing distances"):
         similar = exact_similarities(rows[start : start + _ROWS_AT_ONCE], rows[start:], metric)
-        block = (1 - similar if metric == "cosine" else -similar).clamp_min_(0)
-        for i, row in enumerate(block.numpy()):
+        for i, row in enumerate(distances(similar, metric).clamp_min_(0).numpy()):
             begin, end = end, end + len(row) - i - 1
-            distances[begin:end] = row[i + 1 :]
-    return distances
+            condensed[begin:end] = row[i + 1 :]
+    return condensed
