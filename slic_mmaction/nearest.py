@@ -1,10 +1,9 @@
 """Exact similarities, and the nearest of a gallery to queries: the same in any blocks.
 
 First neighbours of a set in itself (``clustering/neighbors.py``) share the comparison, not the
-blocks: float32, each pair once, and one candidate a row to decide in float64. Retrieval of 20 to 50
-neighbours in that way took up to twice the time of float64 blocks (1,530 x 3,570 videos of 2,048
-dimensions, one thread), and the other order of its sums moved the last step of one in 2,000 of the
-cosines that kNN weighs.
+blocks: float32, each pair once, one candidate a row for float64. Retrieval of 20 to 50 in that way
+took up to twice the time of float64 blocks (1,530 x 3,570 videos of 2,048 dimensions, one thread),
+and the other order of sums moved the last step of one in 2,000 cosines, by which kNN weighs.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ Array = Union[np.ndarray, Tensor]
 METRICS = ("cosine", "euclidean")
 # Similarities held at a time (128 MiB of float64), whatever the number of queries.
 BLOCK_ELEMENTS = 2**24
-_CHECKED_ELEMENTS = 2**22
 # The sum of a product depends in its last bits on how a library cuts the matrices, hence on the
 # number of ranks and the block; rounded, equal videos are equally near wherever they stand.
 _STEPS = float(2**40)
@@ -59,14 +57,20 @@ def check_matrix(embeddings: Array, metric: str, name: str = "embeddings") -> Te
         )
     if not matrix.is_floating_point():
         matrix = matrix.float()
-    blocks = matrix.split(max(1, _CHECKED_ELEMENTS // matrix.shape[1]))
-    bad = (~torch.cat([block.isfinite().all(1) for block in blocks])).nonzero().flatten()
+    finite = [matrix[rows].isfinite().all(1) for rows in row_blocks(*matrix.shape)]
+    bad = (~torch.cat(finite)).nonzero().flatten()
     if len(bad):
         raise ValueError(
             f"{len(bad)} of {len(matrix)} {name} have NaN or Inf, the first in row {int(bad[0])}: "
             "look for a diverged network or a broken video."
         )
     return matrix
+
+
+def row_blocks(count: int, width: int, elements: int = 2**22) -> list[slice]:
+    """Rows of a (count, width) matrix in blocks of about so many elements."""
+    step = max(1, elements // max(1, width))
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
 def exact_rows(rows: Tensor, metric: str) -> Tensor:
@@ -135,9 +139,7 @@ def similarity_blocks(
             f"{gallery.shape[1]}: embed both with the same network and feature."
         )
     stored = exact_rows(gallery, "cosine")
-    rows = max(1, (elements or BLOCK_ELEMENTS) // len(gallery))
-    for start in range(0, len(query), rows):
-        part = slice(start, min(start + rows, len(query)))
+    for part in row_blocks(len(query), len(gallery), elements or BLOCK_ELEMENTS):
         yield part, exact_similarities(exact_rows(query[part], "cosine"), stored, "cosine")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -91,6 +92,7 @@ def finch(
 
 
 @TASK_UTILS.register_module()
+@dataclass(eq=False)
 class FINCH:
     """One level of :func:`finch`, or a requested number of clusters, as a configurable clusterer.
 
@@ -106,27 +108,21 @@ class FINCH:
         ValueError: If an option is out of range.
     """
 
-    def __init__(
-        self,
-        level: int = 0,
-        num_clusters: int | None = None,
-        metric: str = "cosine",
-        early_exit: bool = True,
-    ) -> None:
-        if level < 0 or metric not in METRICS:
+    level: int = 0
+    num_clusters: int | None = None
+    metric: str = "cosine"
+    early_exit: bool = True
+
+    def __post_init__(self) -> None:
+        if self.level < 0 or self.metric not in METRICS:
             raise ValueError(
-                f"FINCH got level={level} and metric={metric!r}: it needs level >= 0 and one of "
-                f"{', '.join(METRICS)}."
+                f"{self} cannot work: it needs level >= 0 and one of {', '.join(METRICS)}."
             )
-        if num_clusters is not None and (num_clusters < 1 or level):
+        if self.num_clusters is not None and (self.num_clusters < 1 or self.level):
             raise ValueError(
-                f"FINCH got num_clusters={num_clusters} and level={level}: ask for at least one "
-                "cluster, and for either a number or a level."
+                f"{self} cannot work: ask for at least one cluster, and for either a number or a "
+                "level."
             )
-        self.level = level
-        self.num_clusters = num_clusters
-        self.metric = metric
-        self.early_exit = early_exit
 
     def __call__(self, embeddings: Array, neighbors: np.ndarray | None = None) -> np.ndarray:
         """Cluster embeddings (N, D); returns labels (N,) int64.

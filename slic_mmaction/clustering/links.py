@@ -10,7 +10,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from ..nearest import distances, exact_pair_similarities, exact_rows, exact_similarities
+from ..nearest import distances, exact_pair_similarities, exact_rows, exact_similarities, row_blocks
 from .quality import renumber
 
 _BLOCK_ELEMENTS = 1 << 20
@@ -39,10 +39,8 @@ def weighted_links(points: Tensor, neighbors: np.ndarray, metric: str) -> Iterat
     index = np.arange(len(points))
     mutual = neighbors[neighbors] == index
     once = index[~mutual | (index < neighbors)]
-    step = max(1, _BLOCK_ELEMENTS // points.size(1))
-    for start in range(0, len(once), step):
-        i = once[start : start + step]
-        j = neighbors[i]
+    for part in row_blocks(len(once), points.size(1), _BLOCK_ELEMENTS):
+        i, j = once[part], neighbors[once[part]]
         apart = distances(exact_pair_similarities(exact(i), exact(j), metric), metric)
         yield i, j, apart.cpu().numpy() * np.where(mutual[i], 2.0, 1.0)
 
@@ -95,10 +93,9 @@ def _join(labels: np.ndarray, links: list[tuple[np.ndarray, np.ndarray]]) -> np.
 def cluster_sums(points: Tensor, labels: np.ndarray, count: int) -> np.ndarray:
     """Sums (count, D) float64 of the points (N, D) of every cluster, by labels (N,) from 0."""
     sums = np.zeros((count, points.size(1)))
-    step = max(1, 4 * _BLOCK_ELEMENTS // points.size(1))
-    for start in range(0, len(labels), step):
-        block = points[start : start + step].double().cpu().numpy()
-        present, own = np.unique(labels[start : start + step], return_inverse=True)
+    for part in row_blocks(len(labels), points.size(1), 4 * _BLOCK_ELEMENTS):
+        block = points[part].double().cpu().numpy()
+        present, own = np.unique(labels[part], return_inverse=True)
         rows = np.arange(len(block))
         members = csr_matrix((np.ones(len(block)), (own, rows)), shape=(len(present), len(block)))
         sums[present] += members @ block

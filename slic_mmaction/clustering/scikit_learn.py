@@ -7,6 +7,7 @@ For the cosine metric an all-zero row is at distance 1 from all others.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from .quality import NOISE, renumber
 
 LINKAGES = ("average", "complete", "single")
 _ROWS_AT_ONCE = 256
-# What scikit-learn takes for two points within eps of each other, measured with 1.9.
+# Of scikit-learn 1.9, measured, for a point and one within eps.
 _PAIR_BYTES = {"cosine": 8, "euclidean": 21}
 
 
@@ -29,6 +30,7 @@ def _exact(embeddings: Array, metric: str) -> Tensor:
 
 
 @TASK_UTILS.register_module()
+@dataclass(eq=False)
 class DBSCAN:
     """Density-based clusters and noise (Ester et al., KDD 1996), by scikit-learn.
 
@@ -45,22 +47,22 @@ class DBSCAN:
         ValueError: If an option is out of range.
     """
 
-    def __init__(self, eps: float = 0.14, min_samples: int = 2, metric: str = "cosine") -> None:
-        if not eps > 0 or min_samples < 1 or metric not in METRICS:
+    eps: float = 0.14
+    min_samples: int = 2
+    metric: str = "cosine"
+
+    def __post_init__(self) -> None:
+        if not self.eps > 0 or self.min_samples < 1 or self.metric not in METRICS:
             raise ValueError(
-                f"DBSCAN got eps={eps}, min_samples={min_samples} and metric={metric!r}: it "
-                f"needs eps > 0, min_samples >= 1 and one of {', '.join(METRICS)}."
+                f"{self} cannot work: it needs eps > 0, min_samples >= 1 and one of "
+                f"{', '.join(METRICS)}."
             )
-        self.eps = eps
-        self.min_samples = min_samples
-        self.metric = metric
 
     def __call__(self, embeddings: Array) -> np.ndarray:
         """Cluster embeddings (N, D); returns labels (N,) int64, -1 for noise.
 
         Raises:
-            ValueError: If the pairs within ``eps`` would not fit in the memory that is free, by
-                those of a few hundred evenly spaced points.
+            ValueError: If the pairs within ``eps``, estimated by 256 points, do not fit in memory.
         """
         from sklearn.cluster import DBSCAN as ByScikitLearn
 
@@ -69,12 +71,14 @@ class DBSCAN:
         blocks = (exact_similarities(some, y, self.metric) for y in rows.split(4096))
         near = sum(int((distances(block, self.metric) <= self.eps).sum()) for block in blocks)
         pairs = near * len(rows) // len(some)
-        _check_memory(self, len(rows), pairs * _PAIR_BYTES[self.metric], f"{pairs:,} pairs in eps")
+        needed = pairs * _PAIR_BYTES[self.metric]
+        _check_memory(self, len(rows), needed, f"about {pairs:,} pairs within eps")
         clusterer = ByScikitLearn(eps=self.eps, min_samples=self.min_samples, metric=self.metric)
         return renumber(clusterer.fit_predict(rows.numpy()))
 
 
 @TASK_UTILS.register_module()
+@dataclass(eq=False)
 class OPTICS:
     """Clusters of varying density and noise (Ankerst et al., SIGMOD 1999), by scikit-learn.
 
@@ -92,23 +96,18 @@ class OPTICS:
         ValueError: If an option is out of range.
     """
 
-    def __init__(
-        self,
-        min_samples: int = 2,
-        metric: str = "cosine",
-        max_eps: float = float("inf"),
-        xi: float = 0.05,
-    ) -> None:
-        if min_samples < 2 or metric not in METRICS or not max_eps > 0 or not 0 <= xi < 1:
+    min_samples: int = 2
+    metric: str = "cosine"
+    max_eps: float = float("inf")
+    xi: float = 0.05
+
+    def __post_init__(self) -> None:
+        in_range = self.min_samples >= 2 and self.max_eps > 0 and 0 <= self.xi < 1
+        if not in_range or self.metric not in METRICS:
             raise ValueError(
-                f"OPTICS got min_samples={min_samples}, metric={metric!r}, max_eps={max_eps} and "
-                f"xi={xi}: it needs min_samples >= 2, one of {', '.join(METRICS)}, max_eps > 0 "
-                f"and 0 <= xi < 1."
+                f"{self} cannot work: it needs min_samples >= 2, one of {', '.join(METRICS)}, "
+                "max_eps > 0 and 0 <= xi < 1."
             )
-        self.min_samples = min_samples
-        self.metric = metric
-        self.max_eps = max_eps
-        self.xi = xi
 
     def __call__(self, embeddings: Array) -> np.ndarray:
         """Cluster embeddings (N, D); returns labels (N,) int64, -1 for noise."""
@@ -131,6 +130,7 @@ class OPTICS:
 
 
 @TASK_UTILS.register_module()
+@dataclass(eq=False)
 class AgglomerativeClustering:
     """Bottom-up merging of clusters until they are far enough apart, by SciPy.
 
@@ -145,18 +145,17 @@ class AgglomerativeClustering:
         ValueError: If an option is out of range.
     """
 
-    def __init__(
-        self, distance_threshold: float = 0.24, linkage: str = "average", metric: str = "cosine"
-    ) -> None:
-        if not distance_threshold >= 0 or linkage not in LINKAGES or metric not in METRICS:
+    distance_threshold: float = 0.24
+    linkage: str = "average"
+    metric: str = "cosine"
+
+    def __post_init__(self) -> None:
+        known = self.linkage in LINKAGES and self.metric in METRICS
+        if not self.distance_threshold >= 0 or not known:
             raise ValueError(
-                f"AgglomerativeClustering got distance_threshold={distance_threshold}, "
-                f"linkage={linkage!r} and metric={metric!r}: it needs a threshold >= 0, one of "
-                f"{', '.join(LINKAGES)} and one of {', '.join(METRICS)}."
+                f"{self} cannot work: it needs a threshold >= 0, one of {', '.join(LINKAGES)} "
+                f"and one of {', '.join(METRICS)}."
             )
-        self.distance_threshold = distance_threshold
-        self.linkage = linkage
-        self.metric = metric
 
     def __call__(self, embeddings: Array) -> np.ndarray:
         """Cluster embeddings (N, D); returns labels (N,) int64.

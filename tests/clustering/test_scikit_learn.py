@@ -135,5 +135,5 @@ def test_euclidean_is_a_choice(name):
     ],
 )
 def test_bad_options_are_named(name, option, value):
-    with pytest.raises(ValueError, match=f"{name} got .*{option}={value!r}"):
+    with pytest.raises(ValueError, match=rf"{name}\(.*{option}={value!r}"):
         TASK_UTILS.build(dict(type=name, **{option: value}))

@@ -29,7 +29,7 @@ from slic_mmaction.evaluation.records import EVALUATION, RUN_RECORD
 SPLITS, MEAN_OF_SPLITS = ("1", "2", "3"), "mean of 1-3"
 # Data set and split, in the name of an annotation file.
 ANN_FILE = re.compile(
-    r"(.*?)(?:_(?:train|val|test)(?:_list)?(?:_split_?(\d))?(?:_videos|_rawframes)?)?", re.DOTALL
+    r"(?:_(?:train|val|test)(?:_list)?(?:_split_?(\d))?(?:_videos|_rawframes)?)?$"
 )
 HEAD = ("method", "epoch", "data", "split", "videos")
 RUN_HEAD = ("method", "split", "protocol", "values", "seeds", "config", "commit", "folder")
@@ -82,7 +82,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_results(work_dirs: Iterable[Path]) -> list[Result]:
     """All results below some folders; of several starts of one training the farthest counts."""
-    trainings, tests = [], []
+    trainings: list[Result] = []
+    tests: list[Result] = []
     for work_dir in work_dirs:
         if not work_dir.is_dir():
             raise FileNotFoundError(f"There is no work directory {work_dir}.")
@@ -104,13 +105,14 @@ def read_results(work_dirs: Iterable[Path]) -> list[Result]:
 def read_evaluation(folder: Path, evaluation: dict[str, Any]) -> Iterator[Result]:
     """The results of one run."""
     path = folder / RUN_RECORD
-    chain = [read_json(path) if path.is_file() else dict(name=folder.parent.name)]
+    run = read_json(path) if path.is_file() else dict(name=folder.parent.name)
+    chain: list[dict[str, Any]] = [run]
     while chain[0].get("origin"):
         chain.insert(0, chain[0]["origin"])
     # A test trains nothing. Without weights of another run it judges its own random ones.
     trained = chain if evaluation.get("part") == "val" else chain[:-1]
     parts = [evaluation[part] for part in ("query", "gallery", "videos") if part in evaluation]
-    named = [ANN_FILE.fullmatch(Path(part["ann_file"]).stem) for part in parts]
+    named = [ANN_FILE.split(Path(part["ann_file"]).stem)[:2] for part in parts]
     for key, value in evaluation["figures"].items():
         *kind, metric = key.split("/")
         if not kind or metric in CHOSEN:
@@ -123,8 +125,8 @@ def read_evaluation(folder: Path, evaluation: dict[str, Any]) -> Iterator[Result
             hashes=tuple(run.get("config_hash", run.get("file", "-")) for run in trained),
             epoch=evaluation["epoch"] if trained is chain else (trained or [{}])[-1].get("epoch"),
             seeds=(*(run.get("seed") for run in trained or chain), *evaluation.get("seeds", ())),
-            data=" in ".join(unique(match[1] or "-" for match in named)),
-            split=" in ".join(unique(match[2] or "-" for match in named)),
+            data=" in ".join(unique(data or "-" for data, _ in named)),
+            split=" in ".join(unique(split or "-" for _, split in named)),
             videos=sum(part["videos"] for part in parts),
             column="/".join([*kind, metric]),
             value=float(value),
@@ -170,8 +172,9 @@ def make_rows(results: Iterable[Result], columns: Sequence[str]) -> list[dict[st
             three = [splits[split] for split in SPLITS]
             method = tuple(re.sub("_split[23]", "", name) for name in three[0].method)
             commits = unique(commit for result in three for commit in result.commits)
-            mean = dict(split=MEAN_OF_SPLITS, videos=None, value=fmean(r.value for r in three))
-            shown.append(three[0]._replace(method=method, hashes=("-",), commits=commits, **mean))
+            value = fmean(result.value for result in three)
+            mean = three[0]._replace(method=method, hashes=("-",), commits=commits, value=value)
+            shown.append(mean._replace(split=MEAN_OF_SPLITS, videos=None))
     rows = []
     for group in grouped(shown, attrgetter(*HEAD, "families", "hashes")):
         row = {name: getattr(group[0], name) for name in HEAD}
