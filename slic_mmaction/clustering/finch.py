@@ -140,21 +140,19 @@ class FINCH:
         if number is not None and enough.any():
             coarsest = result.labels[:, np.flatnonzero(enough)[-1]]
             return merge_to(coarsest, check_matrix(embeddings, self.metric), number, self.metric)
-        last = len(result.num_clusters) - 1
+        last, warning = len(result.num_clusters) - 1, ""
         if number is not None:
             last = 0
-            _warn(
+            warning = (
                 f"FINCH was asked for num_clusters={number}, but its finest level has "
                 f"{result.num_clusters[0]} and it only merges: using that level. Ask for fewer, "
                 "or use KMeans."
             )
         elif last < self.level:
-            _warn(
+            warning = (
                 f"FINCH found {last + 1} level(s), so level {self.level} does not exist: "
                 f"using level {last} with {result.num_clusters[last]} clusters."
             )
+        if warning:
+            print_log(warning, logger="current", level=logging.WARNING)
         return result.labels[:, last]
-
-
-def _warn(text: str) -> None:
-    print_log(text, logger="current", level=logging.WARNING)
