@@ -75,10 +75,8 @@ def _remove_orphans(folder: Path) -> None:
 def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # another user's
-        pass
+    except OSError as error:
+        return error.errno == errno.EPERM  # another user's
     return True
 
 
