@@ -17,6 +17,8 @@ function returns whether that was so:
 ``cpu_ranks``           ``launcher='pytorch'`` where there is no GPU
 ``local_files``         checkpoints that a kill or a full disk leaves half written
 ``config_text``         a config laid out by yapf at every checkpoint (mmcv issue 2466)
+``loader_workers``      settings of loader workers beside ``num_workers=0``
+``recognition``         an AttributeError where a pretraining config is asked for classes
 ======================  ==========================================================
 """
 
@@ -50,7 +52,9 @@ def apply() -> tuple[str, ...]:
     from .cpu_ranks import repair_cpu_ranks
     from .installed_packages import repair_installed_packages
     from .last_checkpoint import repair_last_checkpoint
+    from .loader_workers import repair_loader_workers
     from .local_files import repair_local_files
+    from .recognition import repair_recognition
 
     made = dict(
         before_mmaction,
@@ -62,5 +66,7 @@ def apply() -> tuple[str, ...]:
         cpu_ranks=repair_cpu_ranks(),
         local_files=repair_local_files(),
         config_text=repair_config_text(),
+        loader_workers=repair_loader_workers(),
+        recognition=repair_recognition(),
     )
     return tuple(name for name, needed in made.items() if needed)
