@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from mmaction.registry import TRANSFORMS
 from mmengine.dataset import Compose
 
-from slic_mmaction.decoding import UnreadableVideoError
+from slic_mmaction.decoding import UnreadableVideoError, video_cache
 from slic_mmaction.decoding.video_cache import CachedFrames, VideoCache
 
 SAMPLE = [dict(type="SampleViewFrames", clip_len=8), dict(type="DecodeFrames")]
@@ -67,6 +68,52 @@ def test_a_changed_file_is_decoded_again(video_set: Path, tmp_path: Path) -> Non
     assert same(got, run([cached(tmp_path / "other"), *SAMPLE], video_set / "train_6.mp4"))
 
 
+def damages(other: bytes) -> dict[str, Callable[[bytes], bytes]]:
+    """What may happen to a file of the cache, by name."""
+
+    def flip(position: int) -> Callable[[bytes], bytes]:
+        return lambda file: file[:position] + bytes([file[position] ^ 4]) + file[position + 1 :]
+
+    return {
+        "a pixel": flip(-1),
+        "a check sum": flip(90),
+        "the shape": flip(64),
+        "frames per second": flip(48),
+        "zeros": lambda file: file[:1000] + bytes(len(file) - 1000),
+        "cut off": lambda file: file[:-1],
+        "cut off in the header": lambda file: file[:50],
+        "empty": lambda file: b"",
+        "of another video": lambda file: other,
+        "of an earlier version": lambda file: np.array([25.0, 2, 4, 4, 3]).tobytes() + bytes(96),
+    }
+
+
+def test_what_is_damaged_is_decoded_anew(
+    video_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(video_cache, "print_log", lambda line, **_: said.append(line))
+    video = video_set / "train_3.mp4"
+    run([cached(tmp_path / "other"), *SAMPLE], video_set / "train_4.mp4")
+    (other,) = (tmp_path / "other").glob("*.frames")
+    pipeline = Compose([cached(tmp_path / "cache"), *SAMPLE])
+    plain = run(pipeline, video)
+    (file,) = (tmp_path / "cache").glob("*.frames")
+    sound = file.read_bytes()
+    kinds = damages(other.read_bytes())
+    for number, (kind, damage) in enumerate(kinds.items(), 1):
+        file.write_bytes(damage(sound))
+        # The cache's size, too, may be damaged or lost.
+        (tmp_path / "cache" / "bytes").write_text("" if number % 2 else str(file.stat().st_size))
+        assert same(run(pipeline, video), plain), kind
+        assert file.read_bytes() == sound and same(run(pipeline, video), plain), kind
+        assert (tmp_path / "cache" / "bytes").read_text() == str(len(sound)), kind
+    assert [line.split(" (")[0] for line in said] == [
+        "1 cached videos were damaged, or written by another version",
+        "10 cached videos were damaged, or written by another version",
+    ]
+
+
 def test_it_stays_within_its_bound(video_set: Path, tmp_path: Path) -> None:
     bound = 200_000
     pipelines = [Compose([cached(tmp_path, bound, short_side=32), *SAMPLE]) for _ in range(2)]
@@ -111,7 +158,7 @@ def _put_all(folder: str, bound: int, seed: int) -> None:
 
 
 def test_processes_share_a_folder(tmp_path: Path) -> None:
-    size = 4 * 10 * 10 * 3 + 40
+    size = 4 * 10 * 10 * 3 + 88 + 4 * 8
     context = multiprocessing.get_context("fork")
     workers = [
         context.Process(target=_put_all, args=(str(tmp_path), 30 * size, seed)) for seed in range(3)
