@@ -1,9 +1,8 @@
 """Settings of loader workers where there are none.
 
-mmengine 0.10.7 hands a loader's settings on to torch's ``DataLoader`` as they are, and that refuses
-``persistent_workers=True`` and ``prefetch_factor`` beside ``num_workers=0``. So of a config made
-for workers ``--cfg-options train_dataloader.num_workers=0`` alone cannot take them away, as one
-does to debug. Without workers the two mean nothing.
+mmengine 0.10.7 hands a loader's settings on to torch's ``DataLoader``, which refuses
+``persistent_workers=True`` and ``prefetch_factor`` beside ``num_workers=0``. So who debugs without
+workers must find and change these settings, too. Without workers they mean nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import inspect
 from typing import Any
 
 from mmengine.runner import Runner
-from torch.utils.data import DataLoader
 
 _mmengine_build_dataloader = Runner.build_dataloader
 
@@ -31,10 +29,9 @@ def repair_loader_workers() -> bool:
 
 
 @functools.wraps(_mmengine_build_dataloader)
-def build_dataloader(dataloader: DataLoader | dict, *args: Any, **kwargs: Any) -> DataLoader:
-    """Build a loader as mmengine does, with its arguments."""
+def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
     if isinstance(dataloader, dict) and not dataloader.get("num_workers"):
         dataloader = copy.copy(dataloader)
-        for name in ("persistent_workers", "prefetch_factor"):
-            dataloader.pop(name, None)
+        dataloader.pop("persistent_workers", None)
+        dataloader.pop("prefetch_factor", None)
     return _mmengine_build_dataloader(dataloader, *args, **kwargs)

@@ -25,6 +25,8 @@ from .reader import UnreadableVideoError, VideoReader
 # Then come check sums of the L frames, and the pixels. Its own is of all that is between.
 HEADER = np.dtype([("check_sum", "u8"), ("key", "S40"), ("avg_fps", "f8"), ("shape", "i8", 4)])
 
+Reopen = Callable[[], VideoReader]
+
 
 class ShrunkReader(VideoReader):
     """Another reader's frames, resized to a short side with their aspect ratio kept.
@@ -80,21 +82,10 @@ class CachedFrames(NamedTuple):
 
 
 class ArrayReader(VideoReader):
-    """Frames of a video that is decoded already.
-
-    Args:
-        name: The video's path, for messages.
-        video: The frames.
-        promised_frames: See :class:`VideoReader`; 0 is as many as there are.
-        reopen: Called where a check sum is wrong, for another reader of the same video.
-    """
+    """Frames of a decoded video; ``reopen`` makes another reader where a check sum is wrong."""
 
     def __init__(
-        self,
-        name: str,
-        video: CachedFrames,
-        promised_frames: int = 0,
-        reopen: Callable[[], VideoReader] | None = None,
+        self, name: str, video: CachedFrames, promised_frames: int = 0, reopen: Reopen | None = None
     ) -> None:
         super().__init__(name)
         self._video = video
@@ -106,9 +97,8 @@ class ArrayReader(VideoReader):
     def read(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
         """See :meth:`VideoReader.read`."""
         found = {index: self._video.frames[index] for index in indices}
-        if self._reopen is not None and any(
-            check_sum(frame) != self._video.check_sums[index] for index, frame in found.items()
-        ):
+        sums = self._video.check_sums
+        if self._reopen and any(check_sum(found[index]) != sums[index] for index in found):
             return self._reopen().read(indices)
         return found
 
@@ -163,10 +153,7 @@ class VideoCache:
         return sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:40]
 
     def get(self, key: str) -> CachedFrames | None:
-        """A video, its frames mapped read-only; None if there is none, or a damaged one (dropped).
-
-        Damage of the pixels shows in the check sums only, which the reader compares.
-        """
+        """A video, its frames mapped read-only and not yet checked, or None."""
         try:
             with open(self._path(key), "rb") as file:
                 content = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), "u1")
@@ -192,14 +179,10 @@ class VideoCache:
                 path.unlink()
                 self._note_used(left)
         self._num_damaged += 1
-        count = int(self._num_damaged)
-        if count == 10 ** (len(str(count)) - 1):
-            print_log(
-                f"{count} cached videos were damaged, or written by another version (the last: "
-                f"{path}): they are decoded anew.",
-                logger="current",
-                level=logging.WARNING,
-            )
+        count = str(int(self._num_damaged))
+        if count.rstrip("0") == "1":
+            say = f"{count} cached videos were damaged or of another version: decoded anew ({path})"
+            print_log(say, logger="current", level=logging.WARNING)
 
     def put(self, key: str, video: CachedFrames) -> bool:
         """Keep a video, unless it does not fit into ``max_bytes`` or onto the disk.
