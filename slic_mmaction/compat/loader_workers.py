@@ -1,8 +1,7 @@
 """Settings of loader workers where there are none.
 
-mmengine 0.10.7 hands a loader's settings on to torch's ``DataLoader``, which refuses
-``persistent_workers=True`` and ``prefetch_factor`` beside ``num_workers=0``. So who debugs without
-workers must find and change these settings, too. Without workers they mean nothing.
+mmengine 0.10.7 hands them on to torch's ``DataLoader``, which refuses ``persistent_workers=True``
+and ``prefetch_factor`` beside ``num_workers=0``, where they mean nothing.
 """
 
 from __future__ import annotations

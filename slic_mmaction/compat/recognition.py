@@ -22,15 +22,13 @@ def repair_recognition() -> bool:
     from mmaction.apis import inference_recognizer
     from mmaction.apis.inferencers import ActionRecogInferencer
 
-    init_pipeline = ActionRecogInferencer._init_pipeline
-
     @functools.wraps(inference_recognizer)
     def recognize(model: nn.Module, video: Any, test_pipeline: Any = None) -> Any:
         if test_pipeline is None:
             check_classes(model)
         return inference_recognizer(model, video, test_pipeline)
 
-    @functools.wraps(init_pipeline)
+    @functools.wraps(init_pipeline := ActionRecogInferencer._init_pipeline)
     def init_checked(self: ActionRecogInferencer, cfg: Any) -> Any:
         check_classes(self.model)
         return init_pipeline(self, cfg)

@@ -160,7 +160,7 @@ class VideoCache:
             header = content[: HEADER.itemsize].view(HEADER)[0]
             start = HEADER.itemsize + 8 * int(header["shape"][0])
             if header["key"] != key.encode() or header["check_sum"] != check_sum(content[8:start]):
-                raise ValueError("of another video or version, or damaged")
+                raise ValueError
             sums = content[HEADER.itemsize : start].view(np.uint64)
             frames = content[start:].reshape(header["shape"])
             return CachedFrames(frames, float(header["avg_fps"]), sums)
@@ -172,17 +172,14 @@ class VideoCache:
 
     def drop(self, key: str) -> None:
         """Remove a damaged file; the 1st, 10th, 100th... time the log says how many there were."""
-        path = self._path(key)
         with FileLock(self.folder / "lock"):
-            if path.exists():
-                left = self._used() - path.stat().st_size
-                path.unlink()
-                self._note_used(left)
+            self._path(key).unlink(missing_ok=True)
+            self._ledger.unlink(missing_ok=True)
         self._num_damaged += 1
         count = str(int(self._num_damaged))
         if count.rstrip("0") == "1":
-            say = f"{count} cached videos were damaged or of another version: decoded anew ({path})"
-            print_log(say, logger="current", level=logging.WARNING)
+            say = f"{count} cached videos were damaged or of another version: decoded anew."
+            print_log(f"{self.folder}: {say}", logger="current", level=logging.WARNING)
 
     def put(self, key: str, video: CachedFrames) -> bool:
         """Keep a video, unless it does not fit into ``max_bytes`` or onto the disk.
@@ -208,7 +205,8 @@ class VideoCache:
                     for part in (header, sums, video.frames):
                         part.tofile(file)
                 # The ledger first: who is killed in between leaves too much in it, not too little.
-                self._note_used(used + size)
+                (self.folder / "bytes.tmp").write_text(str(used + size))
+                os.replace(self.folder / "bytes.tmp", self._ledger)
                 os.replace(self.folder / "next.tmp", target)
             except OSError as error:
                 # NumPy's error of a short write has no number.
@@ -221,12 +219,8 @@ class VideoCache:
     def _used(self) -> int:
         try:
             return int(self._ledger.read_text())
-        except (FileNotFoundError, ValueError):  # a new folder, or a damaged ledger
+        except (FileNotFoundError, ValueError):  # a new folder, a file dropped, a damaged ledger
             return sum(path.stat().st_size for path in self.folder.glob("*.frames"))
-
-    def _note_used(self, used: int) -> None:
-        (self.folder / "bytes.tmp").write_text(str(used))
-        os.replace(self.folder / "bytes.tmp", self._ledger)
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.frames"

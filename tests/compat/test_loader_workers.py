@@ -19,14 +19,3 @@ def test_settings_of_workers_mean_nothing_without_workers(kind: type[dict]) -> N
         assert cfg == dict(rest, **number)
     loader = Runner.build_dataloader(kind(**rest, num_workers=1))
     assert (loader.persistent_workers, loader.prefetch_factor) == (True, 4)
-
-
-def test_training_and_validation_of_a_config_for_workers(tiny_config) -> None:
-    options = {
-        f"{split}_dataloader__{name}": value
-        for split in ("train", "val", "test")
-        for name, value in WORKERS.items()
-    }
-    runner = Runner.from_cfg(tiny_config(custom_hooks=[], train_cfg__val_interval=2, **options))
-    runner.train()
-    assert runner.epoch == 2 and "retrieval/R@1" in runner.test()
