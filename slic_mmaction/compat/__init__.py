@@ -2,24 +2,7 @@
 
 No other part of the package knows about these defects. Each repair is made only where its
 defect is present, so a repaired upstream release (or a maintained fork) is left alone; its
-function returns whether that was so:
-
-======================  ==========================================================
-``mmcv_install``        mmcv missing, installed twice, or of a refused version;
-                        mmcv-lite's warning at every import
-``missing_modules``     what keeps ``mmaction.models`` from being imported: DRN
-                        (mmaction2 issue 2714), ``importlib_metadata``, and
-                        text-video models that do not go with ``transformers`` 5
-``installed_packages``  ``_base_ = 'mmaction::...'`` without ``pkg_resources``
-``checkpoints``         checkpoints that torch >= 2.6 refuses (mmengine issue 1655),
-                        and a program in one that a resumed run executes
-``last_checkpoint``     an empty or torn ``last_checkpoint``, or that of a copied folder
-``cpu_ranks``           ``launcher='pytorch'`` where there is no GPU
-``local_files``         checkpoints that a kill or a full disk leaves half written
-``config_text``         a config laid out by yapf at every checkpoint (mmcv issue 2466)
-``loader_workers``      settings of loader workers beside ``num_workers=0``
-``recognition``         an AttributeError where a pretraining config is asked for classes
-======================  ==========================================================
+function returns whether that was so. The first lines of each file say what is broken.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Settings of loader workers where there are none.
 
 mmengine 0.10.7 hands them on to torch's ``DataLoader``, which refuses ``persistent_workers=True``
-and ``prefetch_factor`` beside ``num_workers=0``, where they mean nothing.
+and others beside ``num_workers=0``, where they mean nothing.
 """
 
 from __future__ import annotations
@@ -31,6 +31,6 @@ def repair_loader_workers() -> bool:
 def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
     if isinstance(dataloader, dict) and not dataloader.get("num_workers"):
         dataloader = copy.copy(dataloader)
-        dataloader.pop("persistent_workers", None)
-        dataloader.pop("prefetch_factor", None)
+        for name in ("persistent_workers", "prefetch_factor", "timeout", "multiprocessing_context"):
+            dataloader.pop(name, None)
     return _mmengine_build_dataloader(dataloader, *args, **kwargs)

@@ -4,7 +4,9 @@ import pytest
 from mmengine.config import ConfigDict
 from mmengine.runner import Runner
 
-WORKERS = dict(persistent_workers=True, prefetch_factor=4)
+WORKERS = dict(
+    persistent_workers=True, prefetch_factor=4, timeout=600, multiprocessing_context="fork"
+)
 
 
 @pytest.mark.parametrize("kind", [dict, ConfigDict])
