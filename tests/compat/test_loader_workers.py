@@ -14,7 +14,7 @@ WORKERS = dict(
 @pytest.mark.parametrize("kind", [dict, ConfigDict])
 def test_settings_of_workers_mean_nothing_without_workers(kind: type[dict]) -> None:
     """In every loader, whether ``num_workers=0`` is set or left out."""
-    assert "loader_workers" in compat.apply()
+    compat.apply()
     sampler = dict(type="DefaultSampler", shuffle=False)
     rest = dict(dataset=[1, 2, 3], batch_size=2, sampler=sampler, **WORKERS)
     for number in (dict(num_workers=0), {}):
