@@ -178,8 +178,8 @@ class VideoCache:
         self._num_damaged += 1
         count = str(int(self._num_damaged))
         if count.rstrip("0") == "1":
-            say = f"{count} cached videos were damaged or of another version: decoded anew."
-            print_log(f"{self.folder}: {say}", logger="current", level=logging.WARNING)
+            say = f"{count} cached videos so far were damaged or of another version: decoded anew"
+            print_log(f"{self.folder}: {say}.", logger="current", level=logging.WARNING)
 
     def put(self, key: str, video: CachedFrames) -> bool:
         """Keep a video, unless it does not fit into ``max_bytes`` or onto the disk.
