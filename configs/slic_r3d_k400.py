@@ -1,10 +1,10 @@
 # SLIC on Kinetics-400 as in the paper (CVPR 2022, arXiv 2206.12534), RGB only, on 8 GPUs:
 #   bash tools/dist_train.sh configs/slic_r3d_k400.py 8
 _base_ = [
-    "_base_/models/slic_r3d18.py",
+    "_base_/models/slic_r3d18_device_aug.py",
     "_base_/datasets/kinetics400_slic.py",
     "_base_/schedules/slic_sgd_600e.py",
-    "_base_/default_runtime.py",
+    "_base_/gpu_runtime.py",
 ]
 
 model = dict(
