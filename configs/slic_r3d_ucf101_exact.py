@@ -1,7 +1,7 @@
-# slic_r3d_ucf101.py with the paper's numerics on any device: float32, cuDNN's default algorithms,
-# augmentation by the loader workers. For comparing numbers; on a GPU it is slower. GPUs since
-# Ampere still round the factors of float32 convolutions to TF32 unless NVIDIA_TF32_OVERRIDE=0 is
-# in the environment, and randomness=dict(seed=0, deterministic=True) asks for the same bits each time.
+# slic_r3d_ucf101.py with the paper's numerics also on a GPU: float32, cuDNN's default algorithms,
+# augmentation by loader workers. For comparing with the paper or with a CPU; slower. Against TF32
+# in convolutions set NVIDIA_TF32_OVERRIDE=0 in the environment; for the same bits in every run,
+# --cfg-options randomness.seed=0 randomness.deterministic=True (docs/precision_and_scale.md).
 _base_ = [
     "_base_/models/slic_r3d18.py",
     "_base_/datasets/ucf101_slic.py",

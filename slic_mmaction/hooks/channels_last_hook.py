@@ -63,9 +63,10 @@ def _convolutions(
     network: nn.Module,
 ) -> Iterator[tuple[nn.Conv2d | nn.Conv3d, torch.memory_format]]:
     for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.Conv3d)):
-            is_3d = isinstance(module, nn.Conv3d)
-            yield module, torch.channels_last_3d if is_3d else torch.channels_last
+        if isinstance(module, nn.Conv2d):
+            yield module, torch.channels_last
+        elif isinstance(module, nn.Conv3d):
+            yield module, torch.channels_last_3d
 
 
 def _with_layout(layout: torch.memory_format, _: nn.Module, args: tuple[Tensor]) -> Tensor:
