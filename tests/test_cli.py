@@ -85,6 +85,12 @@ def tiny_base(tiny_config: Callable[..., Config], tmp_path: Path, monkeypatch) -
     monkeypatch.setattr(pretraining, "num_cores", lambda: 1)
 
 
+def test_a_gpu_trains_the_papers_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretraining.torch.cuda, "is_available", lambda: True)
+    cfg = Config.fromfile(pretraining._base_config(None))
+    assert cfg.filename.endswith("slic_r3d_ucf101.py") and "bfloat16" in cfg.default_hooks
+
+
 @pytest.mark.usefixtures("tiny_base")
 def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[..., str]) -> None:
     """Every command, each given what the one before has left; in the end one sentence each."""
