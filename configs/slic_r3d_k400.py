@@ -15,13 +15,3 @@ model = dict(
 )
 train_cfg = dict(max_epochs=340)
 auto_scale_lr = dict(base_batch_size=104)
-custom_hooks = [
-    dict(
-        type="PseudoLabelHook",
-        clusterer=dict(type="FINCH", level=0),
-        interval=5,
-        pipeline={{_base_.embed_pipeline}},
-        batch_size=32,
-        num_workers=8,
-    )
-]

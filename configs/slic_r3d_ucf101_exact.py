@@ -9,14 +9,3 @@ _base_ = [
     "_base_/schedules/slic_sgd_600e.py",
     "_base_/default_runtime.py",
 ]
-
-custom_hooks = [
-    dict(
-        type="PseudoLabelHook",
-        clusterer=dict(type="FINCH", level=0),
-        interval=5,
-        pipeline={{_base_.embed_pipeline}},
-        batch_size=32,
-        num_workers=8,
-    )
-]
