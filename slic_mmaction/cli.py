@@ -199,9 +199,9 @@ def draw_map(
     ] = None,
 ) -> None:
     """Draw all videos in the plane: what is alike stands together."""
-    from .visualization import collection_map
+    from .visualization import map_page
 
-    drawn = collection_map(open_collection(index), out, color)
+    drawn = map_page(open_collection(index), out, color)
     say(drawn.note)
     say(f"page: {drawn.page}\npicture: {drawn.picture}")
     say_next(f"slic search QUERY --in {quoted(index)}", f"slic clusters --in {quoted(index)}")

@@ -122,8 +122,8 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
             parts += [render("<h3>least sure members</h3>"), cards([drawn[row] for row in least])]
         folders = _folders([str(names[video]) for video in one.videos])
         note = (
-            f"{_count(len(one.rows), 'window')} of {_count(len(one.videos), 'video')}"
-            f"{folders} \u00b7 spread {one.spread:.4f}"
+            f"{_count(len(one.rows), 'window')} of {_count(len(one.videos), 'video')} \u00b7 "
+            f"spread {one.spread:.4f}{folders}"
         )
         sections.append(section(f"Cluster {one.number}", *parts, note=note))
     figures = {"clusters": len(clusters), "windows": len(cluster), "videos": len(names)}
@@ -198,7 +198,7 @@ def _folders(paths: Sequence[str]) -> str:
         return ""
     common = ", ".join(f"{name or '.'} {count}" for name, count in counts.most_common(3))
     more = f" and {_count(len(counts) - 3, 'folder')} more" if len(counts) > 3 else ""
-    return f" (in {common}{more})"
+    return f" \u00b7 in {common}{more}"
 
 
 def _count(number: int, what: str) -> str:

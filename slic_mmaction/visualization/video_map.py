@@ -97,7 +97,7 @@ class Map(NamedTuple):
     note: str
 
 
-def collection_map(collection: Collection, path: str | Path, color: str | None = None) -> Map:
+def map_page(collection: Collection, path: str | Path, color: str | None = None) -> Map:
     """Draw the videos of a collection, each at the mean of its windows' vectors, in the plane.
 
     Args:
