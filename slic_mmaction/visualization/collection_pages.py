@@ -196,7 +196,9 @@ def _folders(paths: Sequence[str]) -> str:
     counts = Counter(path.rpartition("/")[0] for path in paths)
     if list(counts) == [""]:
         return ""
-    common = ", ".join(f"{name or '.'} {count}" for name, count in counts.most_common(3))
+    common = ", ".join(
+        f"{name or 'the top folder'} {count}" for name, count in counts.most_common(3)
+    )
     more = f" and {_count(len(counts) - 3, 'folder')} more" if len(counts) > 3 else ""
     return f" \u00b7 in {common}{more}"
 
