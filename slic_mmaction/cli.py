@@ -151,6 +151,10 @@ def clusters(
     ] = None,
 ) -> None:
     """Cluster all windows, keep the clusters in the index, and show them on a page."""
+    out = out or index / "clusters.csv"
+    page = out.with_suffix(".html")
+    if page == out:
+        raise ValueError(f"{out} must be the name of the CSV; the page lies beside it.")
     collection = open_collection(index)
     register_components()
     from .visualization import cluster_page
@@ -160,10 +164,9 @@ def clusters(
     default = method == "FINCH" and not given
     labels = collection.cluster(None if default else dict(type=method, **given))
     table = collection.rows.select(["path", "start", "end", "cluster", "distance"])
-    out = out or index / "clusters.csv"
     write_text(out, csv_text(table.to_pylist()))
     say(f"{len(set(labels.tolist()) - {-1})} clusters of {len(labels)} windows: {out}")
-    say(f"page: {cluster_page(collection, out.with_suffix('.html'))}")
+    say(f"page: {cluster_page(collection, page)}")
     if not default:
         config = ", ".join([f'type="{method}"', *(f"{k}={v}" for k, v in given.items())])
         say(f"in a config: clusterer=dict({config})")

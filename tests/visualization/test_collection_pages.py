@@ -1,4 +1,4 @@
-"""Pages of a collection, and the shell that all pages share."""
+"""Pages of a collection of made-up vectors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
 from urllib.parse import unquote
@@ -16,7 +15,6 @@ from urllib.parse import unquote
 import cv2
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from slic_mmaction.cli import app
@@ -29,13 +27,11 @@ from slic_mmaction.visualization import (
     map_page,
     search_page,
     video_map,
-    video_strip,
 )
-from slic_mmaction.visualization import page as page_module
-from slic_mmaction.visualization.thumbnails import Moment, strips
 from slic_mmaction.visualization.video_map import place
 
 from ..videos import encode
+from .parsed_page import Parsed
 
 HOSTILE = [
     "<script>alert(1)</script>.mp4",
@@ -45,28 +41,6 @@ HOSTILE = [
     "Видео/_日本 🎬.mp4",
     "</title></style><b>/javascript:x.webm",
 ]
-
-
-class Parsed(HTMLParser):
-    """Elements with attributes, and the text outside of scripts and styles."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str]]] = []
-        self.text = ""
-        self.inside = ""
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self.inside = tag
-
-    def handle_data(self, data: str) -> None:
-        if self.inside not in ("script", "style"):
-            self.text += data
-
-    def attributes(self, tag: str, name: str) -> list[str]:
-        return [values[name] for found, values in self.elements if found == tag and name in values]
 
 
 @pytest.fixture
@@ -257,17 +231,6 @@ def test_place_keeps_the_plane_and_umap_is_asked_for_one_map(
     assert place(flat[:9])[1].startswith("PCA")
 
 
-def test_strips_of_a_moment_and_of_what_cannot_be_read(tmp_path: Path) -> None:
-    frames = [np.full((48, 64, 3), 8 * t, np.uint8) for t in range(30)]
-    path = encode(tmp_path / "a.mp4", frames)
-    strip = video_strip(path, 0.4, 0.64, height=60)  # frames 10 to 16
-    assert strip.shape == (60, 240, 3)
-    np.testing.assert_allclose(strip[30, [40, 120, 200], 0], [88, 104, 120], atol=3)
-    (tmp_path / "no.mp4").write_bytes(b"no video")
-    found = strips([Moment(path), Moment(tmp_path / "no.mp4"), Moment(tmp_path / "left.mp4")])
-    assert [one.problem for one in found] == ["", "unreadable", "gone"]
-
-
 def test_commands_name_their_pages(
     make: Callable[..., Collection], tmp_path: Path, no_umap: None
 ) -> None:
@@ -280,13 +243,5 @@ def test_commands_name_their_pages(
     assert "Most similar to 3.mp4" in Path(out).read_text()
     result = CliRunner().invoke(app, ["clusters", "--in", index])
     assert f"page: {index}/clusters.html" in result.output
-
-
-def test_table_and_figure_of_the_shell(tmp_path: Path) -> None:
-    rows = [{"name <b>": "<i>", "value": 1.5}, {"name <b>": "x", "value": None}]
-    figure = page_module.picture(Figure(figsize=(1, 1)), 'a "figure"')
-    parts = [page_module.section("S", page_module.table(rows), figure, note="why")]
-    parsed = Parsed(page_module.write_page(tmp_path / "p.html", "T", ["n"], parts))
-    assert "<i>" in parsed.text and ("b", {}) not in parsed.elements
-    assert parsed.attributes("td", "class") == ["number"] * 2
-    assert parsed.attributes("img", "alt") == ['a "figure"']
+    result = CliRunner().invoke(app, ["clusters", "--in", index, "--out", out])
+    assert "must be the name of the CSV" in str(result.exception)
