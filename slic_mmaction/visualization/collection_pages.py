@@ -136,9 +136,10 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
     ]
     if len(clusters) > len(shown):
         left_out = sum(len(one.rows) for one in clusters[_CLUSTERS:]) / len(cluster)
+        others = _count(len(clusters) - len(shown), "other")
         notes.append(
-            f"The {len(shown)} clusters of most videos are shown; {len(clusters) - len(shown)} "
-            f"others, with {left_out:.1%} of all windows, are left out here."
+            f"The {len(shown)} clusters of most videos are shown; left out here: {others}, with "
+            f"{left_out:.1%} of all windows."
         )
     title = f"Clusters of {collection.folder.name}"
     return write_page(path, title, notes, [facts(figures), *sections])
@@ -197,11 +198,11 @@ def _folders(paths: Sequence[str]) -> str:
     if list(counts) == [""]:
         return ""
     common = ", ".join(
-        f"{name or 'the top folder'} {count}" for name, count in counts.most_common(3)
+        f"{name or 'the top folder'} ({count})" for name, count in counts.most_common(3)
     )
-    more = f" and {_count(len(counts) - 3, 'folder')} more" if len(counts) > 3 else ""
+    more = f" and {len(counts) - 3} more folders" if len(counts) > 3 else ""
     return f" \u00b7 in {common}{more}"
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -144,6 +144,9 @@ def section(title: str, *body: Markup, note: str | Markup = "") -> Markup:
 
 def facts(values: Mapping[str, Any]) -> Markup:
     """A few figures in large type, by what they are."""
+    values = {
+        name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()
+    }
     return render(
         '<dl class="facts">{% for name, value in values.items() %}'
         "<div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>",

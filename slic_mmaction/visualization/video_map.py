@@ -70,9 +70,9 @@ def map_page(collection: Collection, path: str | Path, color: str | None = None)
     generator = np.random.default_rng(0)
     drawn = np.sort(generator.permutation(len(names))[:_POINTS])
     points, how = place(cluster_means(collection.vectors, videos)[drawn])
-    count = f"{len(drawn)} of {len(names)} videos (a random sample)"
+    count = f"{len(drawn):,} of {len(names):,} videos (a random sample)"
     if len(drawn) == len(names):
-        count = f"{len(names)} videos" if len(names) > 1 else "1 video"
+        count = f"{len(names):,} videos" if len(names) > 1 else "1 video"
     with_image = np.sort(generator.permutation(drawn)[:_THUMBNAILS])
     moments = [Moment(collection.folder / name) for name in names[with_image].tolist()]
     images = dict(zip(with_image.tolist(), strips(moments, height=70)))
@@ -99,7 +99,7 @@ def map_page(collection: Collection, path: str | Path, color: str | None = None)
         f"a video to see it{play}, scroll to zoom, click a name to hide its points.",
     ]
     if len(images) < len(drawn):
-        notes.append(f"A random {len(images)} of the points have a thumbnail.")
+        notes.append(f"A random {len(images):,} of the points have a thumbnail.")
     values = dict(traces=[layer.trace(points) for layer in grouped], points=records)
     body = render(MAP, plotly=Markup(get_plotlyjs()), data=values)
     title = f"Map of {collection.folder.name}"

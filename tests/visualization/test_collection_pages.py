@@ -146,7 +146,7 @@ def test_clusters_stand_in_order_with_members_of_different_videos(
     collection = make(paths, values, cluster)
     page = Parsed(cluster_page(collection, tmp_path / "clusters.html"))
     assert re.findall(r"Cluster (\d)", page.text) == ["1", "2", "0", "3"]
-    assert "24 windows of 12 videos" in page.text and "in f0 6, f1 6" in page.text
+    assert "24 windows of 12 videos" in page.text and "in f0 (6), f1 (6)" in page.text
     assert "windows in no cluster" in page.text and page.text.count("gone") == 8 + 2 + 2 + 3
     assert not page.attributes("a", "href")
     rows = collection.rows
@@ -158,7 +158,7 @@ def test_clusters_stand_in_order_with_members_of_different_videos(
     monkeypatch.setattr(collection_pages, "_CLUSTERS", 3)
     page = Parsed(cluster_page(collection, tmp_path / "clusters.html"))
     assert re.findall(r"Cluster (\d)", page.text) == ["1", "2", "0"]
-    assert "1 others, with 9.4% of all windows, are left out" in page.text
+    assert "left out here: 1 other, with 9.4% of all windows" in page.text
 
 
 def test_map_samples_and_says_so(
