@@ -200,7 +200,7 @@ def _folders(paths: Sequence[str]) -> str:
     common = ", ".join(
         f"{name or 'the top folder'} ({count})" for name, count in counts.most_common(3)
     )
-    more = f" and {len(counts) - 3} more folders" if len(counts) > 3 else ""
+    more = f" and {_count(len(counts) - 3, 'more folder')}" if len(counts) > 3 else ""
     return f" \u00b7 in {common}{more}"
 
 
