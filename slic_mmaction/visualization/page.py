@@ -29,7 +29,8 @@ _STYLE = """
 body { margin: 0; background: var(--back); color: var(--text);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif }
 main { max-width: 1240px; margin: 0 auto; padding: 28px 20px 48px }
-h1 { font-size: clamp(20px, 5.5vw, 26px); line-height: 1.25; margin: 0 0 4px; overflow-wrap: anywhere }
+h1 { font-size: clamp(20px, 5.5vw, 26px); line-height: 1.25; margin: 0 0 4px;
+  overflow-wrap: anywhere }
 h2 { font-size: 18px; margin: 0 }
 h3 { font-size: 12px; font-weight: 600; margin: 14px 0 6px; color: var(--faint);
   text-transform: uppercase; letter-spacing: .05em }
