@@ -122,8 +122,8 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
             parts += [render("<h3>least sure members</h3>"), cards([drawn[row] for row in least])]
         folders = _folders([str(names[video]) for video in one.videos])
         note = (
-            f"{_count(len(one.rows), 'window')} of {_count(len(one.videos), 'video')}"
-            f"{folders} \u00b7 spread {one.spread:.4f}"
+            f"{_count(len(one.rows), 'window')} of {_count(len(one.videos), 'video')} \u00b7 "
+            f"spread {one.spread:.4f}{folders}"
         )
         sections.append(section(f"Cluster {one.number}", *parts, note=note))
     figures = {"clusters": len(clusters), "windows": len(cluster), "videos": len(names)}
@@ -136,9 +136,10 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
     ]
     if len(clusters) > len(shown):
         left_out = sum(len(one.rows) for one in clusters[_CLUSTERS:]) / len(cluster)
+        others = _count(len(clusters) - len(shown), "other")
         notes.append(
-            f"The {len(shown)} clusters of most videos are shown; {len(clusters) - len(shown)} "
-            f"others, with {left_out:.1%} of all windows, are left out here."
+            f"The {len(shown)} clusters of most videos are shown; left out here: {others}, with "
+            f"{left_out:.1%} of all windows."
         )
     title = f"Clusters of {collection.folder.name}"
     return write_page(path, title, notes, [facts(figures), *sections])
@@ -196,10 +197,12 @@ def _folders(paths: Sequence[str]) -> str:
     counts = Counter(path.rpartition("/")[0] for path in paths)
     if list(counts) == [""]:
         return ""
-    common = ", ".join(f"{name or '.'} {count}" for name, count in counts.most_common(3))
-    more = f" and {_count(len(counts) - 3, 'folder')} more" if len(counts) > 3 else ""
-    return f" (in {common}{more})"
+    common = ", ".join(
+        f"{name or 'the top folder'} ({count})" for name, count in counts.most_common(3)
+    )
+    more = f" and {_count(len(counts) - 3, 'more folder')}" if len(counts) > 3 else ""
+    return f" \u00b7 in {common}{more}"
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
