@@ -5,6 +5,7 @@ from .collection_pages import cluster_page, search_page
 from .curves import training_curves
 from .gallery import retrieval_gallery, video_strip
 from .scalars import read_scalars
+from .training_report import training_report
 
 __all__ = [
     "cluster_page",
@@ -13,5 +14,6 @@ __all__ = [
     "retrieval_gallery",
     "search_page",
     "training_curves",
+    "training_report",
     "video_strip",
 ]

@@ -20,6 +20,12 @@ _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "media-src 'self' file:; form-action 'none'"
 )
+# Strong colours first; all stand out on white and on black.
+COLOURS = (
+    *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf"),
+    *("#bcbd22", "#3b5bdb", "#0b8a6a", "#c2255c", "#e8a100", "#7048e8", "#6fa8dc", "#f4a261"),
+    *("#82c96a", "#f28482", "#b39ddb", "#a1887f"),
+)
 _STYLE = """
 :root { color-scheme: light dark; --back: #f6f7f9; --card: #fff; --text: #1b1f24; --faint: #626b76;
   --line: #dfe3e8; --accent: #0b6bcb; --hole: #e6e9ed }
@@ -71,7 +77,8 @@ figcaption .details { display: block; font-variant-numeric: tabular-nums }
   background: var(--hole) }
 div.strip { display: grid; place-items: center; color: var(--faint); font-size: 13px }
 summary { cursor: pointer; color: var(--accent); font-size: 13px; margin-top: 2px }
-video { display: block; width: 100%; aspect-ratio: 4 / 3; margin-top: 6px; border-radius: 6px; background: #000 }
+video { display: block; width: 100%; aspect-ratio: 4 / 3; margin-top: 6px; border-radius: 6px;
+  background: #000 }
 footer { color: var(--faint); font-size: 13px; margin-top: 24px }
 """
 _PAGE = """<!DOCTYPE html>
