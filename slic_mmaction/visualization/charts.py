@@ -106,8 +106,8 @@ def _chart(title: str, lines: list[Line], note: str) -> Markup:
         for line, colour in zip(lines, COLOURS)
     ]
     dashed = any(line.chance is not None for line in lines)
-    values = dict(title=title, lines=labels, dashed=dashed, note=note, svg=_svg(figure))
-    return render(_CHART, **values)
+    about = dict(title=title, lines=labels, dashed=dashed, note=note)
+    return render(_CHART, svg=_svg(figure), **about)
 
 
 def _svg(figure: Figure) -> Markup:

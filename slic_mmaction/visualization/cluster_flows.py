@@ -14,6 +14,7 @@ from .page import COLOURS, render
 OTHERS = -2  # all clusters that are not drawn by themselves
 _COLUMNS, _LARGEST = 6, 15
 _HEIGHT, _TOP, _GAP, _BAR, _STEP = 440.0, 44.0, 4.0, 12.0, 190.0
+_GREY = 50.0  # height of what is in none of the clusters drawn, at most
 _SMALLEST_WITH_NAME = 9.0  # pixels
 _SVG = """<div class="wide"><svg class="flows" viewBox="0 0 {{ width }} {{ height }}" role="img"
 aria-label="Which videos go from which cluster to which">
@@ -63,11 +64,11 @@ def flow_rows(before: Clustering, after: Clustering, most: int = 12) -> list[dic
         found = sorted(targets[source])
         parts = [f"{_name(target)} ({-count})" for count, target in found[:4]]
         if found[4:]:
-            parts.append(f"{len(found) - 4} others ({-sum(count for count, _ in found[4:])})")
+            parts.append(f"{len(found) - 4} more ({-sum(count for count, _ in found[4:])})")
         kept = -found[0][0] / sizes[source]
         rows.append(
             {
-                "cluster": source,
+                "cluster": str(source),
                 "videos": sizes[source],
                 "stay together": f"{kept:.0%}",
                 "go to cluster (videos)": ", ".join(parts),
@@ -81,6 +82,7 @@ class _Node(NamedTuple):
     cluster: int
     size: int
     y: float
+    height: float
     colour: str
 
 
@@ -92,18 +94,21 @@ def flow_picture(clusterings: Sequence[Clustering]) -> Markup:
     """
     chosen = np.unique(np.linspace(0, len(clusterings) - 1, _COLUMNS).round().astype(int))
     shown = [clusterings[i] for i in chosen]
-    scale = (_HEIGHT - _GAP * (_LARGEST + 1)) / max(len(one.labels) for one in shown)
+    labels = [_drawn(one.labels) for one in shown]
+    room = _HEIGHT - _GAP * (_LARGEST + 1) - 2 * _GREY
+    scale = room / max(1, *(int((drawn >= 0).sum()) for drawn in labels))
     columns: list[dict[int, _Node]] = []
     links = []
     fresh = 0
     for number, one in enumerate(shown):
-        drawn = _drawn(one.labels)
+        drawn = labels[number]
         sizes = dict(zip(*(part.tolist() for part in np.unique(drawn, return_counts=True))))
         before = {}
         if number:
             old = shown[number - 1]
-            here = Clustering(one.epoch, drawn, one.videos)
-            before = flows(*matched(old._replace(labels=_drawn(old.labels)), here))
+            before = flows(
+                *matched(old._replace(labels=labels[number - 1]), one._replace(labels=drawn))
+            )
             links.append(before)
         parents = columns[-1] if columns else {}
         order = sorted(sizes, key=lambda k: (k < 0, _height(k, before, parents), -sizes[k], k))
@@ -117,10 +122,12 @@ def flow_picture(clusterings: Sequence[Clustering]) -> Markup:
                 colour = parents[partner].colour
             else:
                 colour, fresh = COLOURS[fresh % len(COLOURS)], fresh + 1
-            column[cluster] = _Node(number, cluster, sizes[cluster], y, colour)
-            y += sizes[cluster] * scale + _GAP
+            height = sizes[cluster] * scale
+            height = height if cluster >= 0 else min(height, _GREY)
+            column[cluster] = _Node(number, cluster, sizes[cluster], y, height, colour)
+            y += height + _GAP
         columns.append(column)
-    return _svg(shown, columns, links, scale)
+    return _svg(shown, columns, links)
 
 
 def _drawn(labels: np.ndarray) -> np.ndarray:
@@ -150,38 +157,33 @@ def _svg(
     shown: Sequence[Clustering],
     columns: Sequence[dict[int, _Node]],
     links: Sequence[dict[tuple[int, int], int]],
-    scale: float,
 ) -> Markup:
     bands = []
     for number, found in enumerate(links):
-        used_left, used_right = (
-            dict.fromkeys(columns[number], 0),
-            dict.fromkeys(columns[number + 1], 0),
-        )
         lefts, rights = columns[number], columns[number + 1]
         left_x, right_x = number * _STEP + _BAR, (number + 1) * _STEP
         middle = (left_x + right_x) / 2
+        left_y, right_y = ({k: n.y for k, n in column.items()} for column in (lefts, rights))
         for a, b in sorted(found, key=lambda pair: (lefts[pair[0]].y, rights[pair[1]].y)):
             count = found[a, b]
-            y0, y1 = lefts[a].y + used_left[a] * scale, rights[b].y + used_right[b] * scale
-            used_left[a], used_right[b] = used_left[a] + count, used_right[b] + count
-            wide = count * scale
+            y0, y1 = left_y[a], right_y[b]
+            left_y[a] += count / lefts[a].size * lefts[a].height
+            right_y[b] += count / rights[b].size * rights[b].height
             path = (
                 f"M{left_x:g} {y0:.1f}C{middle:g} {y0:.1f} {middle:g} {y1:.1f} {right_x:g} {y1:.1f}"
-                f"v{wide:.1f}C{middle:g} {y1 + wide:.1f} {middle:g} {y0 + wide:.1f} "
-                f"{left_x:g} {y0 + wide:.1f}z"
+                f"V{right_y[b]:.1f}C{middle:g} {right_y[b]:.1f} {middle:g} {left_y[a]:.1f} "
+                f"{left_x:g} {left_y[a]:.1f}z"
             )
             title = f"{_title(a)} to {_title(b)}: {_videos(count)}"
             bands.append(dict(path=path, colour=lefts[a].colour, title=title))
     nodes = []
     for node in (node for column in columns for node in column.values()):
-        height = node.size * scale
-        named = height >= _SMALLEST_WITH_NAME
+        named = node.height >= _SMALLEST_WITH_NAME
         nodes.append(
             dict(
                 x=node.column * _STEP,
                 y=round(node.y, 1),
-                height=round(max(height, 0.5), 1),
+                height=round(max(node.height, 0.5), 1),
                 colour=node.colour,
                 name=f"{_name(node.cluster)} \u00b7 {node.size}" if named else "",
                 title=f"{_title(node.cluster)}: {_videos(node.size)}",

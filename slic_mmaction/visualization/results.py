@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 from scipy.stats import hypergeom
 
+from .page import render, table
 from .run_folder import Run
 
 _SETTINGS = ("lr", "weight_decay", "val_top1")  # of a linear probe, chosen by itself
@@ -66,33 +68,29 @@ def _classes(run: Run, part: Mapping[str, Any], delimiter: str | None) -> Counte
     return Counter(int(field) for field in fields if field.isdecimal())
 
 
-def result_rows(run: Run) -> list[dict[str, object]]:
-    """Rows of a table, one for each figure of each evaluation."""
-    rows: list[dict[str, object]] = []
+def results(run: Run) -> Iterator[Markup]:
+    """A heading and a table for each evaluation of a run."""
     for record in run.evaluations:
         chance = chance_levels(run, record)
         if record.get("part") == "val":
             what = f"validation after epoch {record.get('epoch')}"
         else:
             what = f"test of {record.get('checkpoint')}"
-        parts = [(role, record.get(role)) for role in ("query", "gallery", "videos")]
-        videos = ", ".join(
-            f"{part['videos']} {'videos' if role == 'videos' else role}"
-            for role, part in parts
-            if isinstance(part, dict) and "videos" in part
-        )
+        counts = [
+            f"{record[part]['videos']} {words}"
+            for part, words in (("query", "queries"), ("gallery", "in the gallery"),
+                                ("videos", "videos"))
+            if isinstance(record.get(part), dict)
+        ]  # fmt: skip
+        yield render("<h3>{{ what }}</h3>", what=what)
+        yield render('<p class="note">{{ line }}</p>',
+                     line=" \u00b7 ".join(filter(None, [record.get("name"), *counts])))  # fmt: skip
+        measured: dict[str, object] = {"%": "this network"}
+        random: dict[str, object] = {"%": "chance"}
         for key, value in record["figures"].items():
             kind, _, metric = key.rpartition("/")
-            if metric in _SETTINGS:
-                continue
-            rows.append(
-                {
-                    "what": what,
-                    "protocol": str(record.get("name", "")),
-                    "videos": videos,
-                    "figure": f"{kind} {metric}".strip(),
-                    "%": round(value, 1),
-                    "chance %": round(chance[key], 1) if key in chance else None,
-                }
-            )
-    return rows
+            if metric not in _SETTINGS:
+                name = f"{kind} {metric}".strip()
+                measured[name] = f"{value:.1f}"
+                random[name] = f"{chance[key]:.1f}" if key in chance else "\u2013"
+        yield table([measured, random] if chance else [measured])

@@ -17,7 +17,7 @@ from ..hooks.plain_report_hook import standstill
 from .charts import charts_of
 from .cluster_flows import Clustering, flow_picture, flow_rows
 from .page import facts, render, section, table, visible, write_page
-from .results import chance_levels, result_rows
+from .results import chance_levels, results
 from .run_folder import Run, read_run
 from .thumbnails import Moment, card, cards, strips, video_url
 
@@ -32,6 +32,8 @@ _STYLE = """<style>
 .key b { color: var(--text); font-variant-numeric: tabular-nums }
 .key i { display: inline-block; width: 14px; height: 3px; border-radius: 2px;
   vertical-align: middle; margin-right: 4px }
+.moments { gap: 12px 14px;
+  grid-template-columns: repeat(auto-fill, minmax(min(170px, 45%), 1fr)) }
 .flows { display: block; width: 100%; min-width: 620px; max-width: 1100px; font-size: 11.5px }
 .flows text { fill: var(--text) } .flows path { opacity: .38 } .flows path:hover { opacity: .75 }
 .flows .head { font-size: 13px; font-weight: 600 } .flows .sub { fill: var(--faint) }
@@ -56,7 +58,7 @@ def training_report(run: str | Path, path: str | Path) -> Path:
         ValueError: If it holds no training.
     """
     path, found = Path(path), read_run(run)
-    title = f"Training of {found.folder.resolve().name}"
+    title = f"Training: {found.folder.resolve().name}"
     parts = [Markup(_STYLE), facts(_figures(found)), *_sections(found, path)]
     return write_page(path, title, _sentences(found), parts)
 
@@ -68,11 +70,10 @@ def _sections(run: Run, page: Path) -> Iterator[Markup]:
         body = render('<div class="charts">{% for c in charts %}{{ c }}{% endfor %}</div>',
                       charts=charts)  # fmt: skip
         yield section("Curves", body, note="By epoch. The figure is the last one.")
-    rows = result_rows(run)
-    if rows:
+    if run.evaluations:
         yield section(
             "Results",
-            table(rows),
+            *results(run),
             note="Figures of different protocols must not be compared. Chance is what a random "
             "order of the gallery gives; it is missing where the lists of videos are gone.",
         )
@@ -93,15 +94,19 @@ def _sections(run: Run, page: Path) -> Iterator[Markup]:
 def _cluster_sections(run: Run, page: Path) -> Iterator[Markup]:
     last = run.clusterings[-1]
     if len(run.clusterings) > 1:
-        rows = flow_rows(*run.clusterings[-2:])
-        before, after = (one.epoch + 1 for one in run.clusterings[-2:])
+        before = run.clusterings[-2]
         yield section(
             "How clusters split and merge",
             flow_picture(run.clusterings),
-            render("<h3>from before epoch {{ a }} to before epoch {{ b }}</h3>", a=before, b=after),
-            table(rows),
-            note="The 15 largest clusters of each clustering, with their number and videos. A "
-            "cluster keeps its colour while it is the largest partner of the one before.",
+            render(
+                "<h3>where the videos went from before epoch {{ a }} to before epoch {{ b }}</h3>",
+                a=before.epoch + 1,
+                b=last.epoch + 1,
+            ),
+            table(flow_rows(before, last)),
+            note="The 15 largest clusters of each clustering: number \u00b7 videos. One keeps its "
+            "colour while most of its videos stay together; all others, in grey, are drawn "
+            "smaller than they are.",
         )
     bins = {name: count for name, count in size_bins(last.labels).items() if count}
     if bins:
@@ -120,9 +125,9 @@ def _gallery(run: Run, last: Clustering, page: Path) -> Iterator[Markup]:
     largest = found[np.lexsort((found, -counts))[:_CLUSTERS]].tolist()
     chosen: dict[int, list[str]] = {}
     for cluster in largest:
-        names = np.sort(last.videos[last.labels == cluster])
-        some = np.linspace(0, len(names) - 1, min(_VIDEOS, len(names))).round().astype(int)
-        chosen[cluster] = names[some].tolist()
+        paths = np.sort(last.videos[last.labels == cluster])
+        some = np.linspace(0, len(paths) - 1, min(_VIDEOS, len(paths))).round().astype(int)
+        chosen[cluster] = paths[some].tolist()
     moments = {name: Moment(run.find(name)) for names in chosen.values() for name in names}
     images = dict(zip(moments, strips(list(moments.values()), height=72)))
     for cluster, names in chosen.items():
