@@ -54,7 +54,7 @@ class Line(NamedTuple):
 
 
 def charts_of(series: Series, chance: Mapping[str, float]) -> list[Markup]:
-    """A chart for each kind of scalars that a run has logged.
+    """A chart for each kind of scalars that a run has logged more than once.
 
     Args:
         series: Scalars by name and epoch.
@@ -78,7 +78,11 @@ def charts_of(series: Series, chance: Mapping[str, float]) -> list[Markup]:
         kind, _, metric = name.rpartition("/")
         if _METRIC.fullmatch(metric) and kind:
             add(f"{kind} (%)", metric, name)
-    return [_chart(title, lines, _PANELS.get(title, "")) for title, lines in panels.items()]
+    return [
+        _chart(title, lines, _PANELS.get(title, ""))
+        for title, lines in panels.items()
+        if max(len(line.values) for line in lines) > 1
+    ]
 
 
 def _chart(title: str, lines: list[Line], note: str) -> Markup:
@@ -95,7 +99,8 @@ def _chart(title: str, lines: list[Line], note: str) -> Markup:
         axis.set_ylim(bottom=0)
     axis.margins(x=0.02)
     axis.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-    axis.yaxis.set_major_locator(MaxNLocator(4))
+    whole = all(v == round(v) for v in finite)
+    axis.yaxis.set_major_locator(MaxNLocator(4, integer=whole))
     axis.tick_params(labelsize=9, color=_GRID, labelcolor=_TEXT, length=0)
     axis.grid(color=_GRID, linewidth=0.8)
     axis.set_axisbelow(True)

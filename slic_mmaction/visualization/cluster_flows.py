@@ -13,11 +13,12 @@ from .page import COLOURS, render
 
 OTHERS = -2  # all clusters that are not drawn by themselves
 _COLUMNS, _LARGEST = 6, 15
-_HEIGHT, _TOP, _GAP, _BAR, _STEP = 440.0, 44.0, 4.0, 12.0, 190.0
+_HEIGHT, _TOP, _GAP, _BAR = 440.0, 44.0, 4.0, 12.0
+_WIDTH, _LAST_NAMES, _WIDEST = 1080.0, 130.0, 380.0
 _GREY = 50.0  # height of what is in none of the clusters drawn, at most
 _SMALLEST_WITH_NAME = 9.0  # pixels
-_SVG = """<div class="wide"><svg class="flows" viewBox="0 0 {{ width }} {{ height }}" role="img"
-aria-label="Which videos go from which cluster to which">
+_SVG = """<div class="wide"><svg class="flows" style="max-width: {{ width }}px"
+viewBox="0 0 {{ width }} {{ height }}" role="img" aria-label="Which videos go from which cluster to which">
 {% for c in columns %}<text class="head" x="{{ c.x }}" y="14">{{ c.head }}</text>
 <text class="sub" x="{{ c.x }}" y="31">{{ c.sub }}</text>{% endfor %}
 {% for b in bands %}<path d="{{ b.path }}" fill="{{ b.colour }}"><title>{{ b.title }}</title></path>
@@ -89,8 +90,7 @@ class _Node(NamedTuple):
 def flow_picture(clusterings: Sequence[Clustering]) -> Markup:
     """Draw evenly chosen clusterings as columns, and the videos that go from one to the next.
 
-    A cluster keeps its colour where most of its videos stay together and make up most of the
-    next: in other words, where two clusters are each other's largest partner.
+    Two clusters have one colour where each is the other's largest partner.
     """
     chosen = np.unique(np.linspace(0, len(clusterings) - 1, _COLUMNS).round().astype(int))
     shown = [clusterings[i] for i in chosen]
@@ -158,10 +158,11 @@ def _svg(
     columns: Sequence[dict[int, _Node]],
     links: Sequence[dict[tuple[int, int], int]],
 ) -> Markup:
+    step = min(_WIDEST, (_WIDTH - _LAST_NAMES) / max(1, len(shown) - 1))
     bands = []
     for number, found in enumerate(links):
         lefts, rights = columns[number], columns[number + 1]
-        left_x, right_x = number * _STEP + _BAR, (number + 1) * _STEP
+        left_x, right_x = number * step + _BAR, (number + 1) * step
         middle = (left_x + right_x) / 2
         left_y, right_y = ({k: n.y for k, n in column.items()} for column in (lefts, rights))
         for a, b in sorted(found, key=lambda pair: (lefts[pair[0]].y, rights[pair[1]].y)):
@@ -181,7 +182,7 @@ def _svg(
         named = node.height >= _SMALLEST_WITH_NAME
         nodes.append(
             dict(
-                x=node.column * _STEP,
+                x=round(node.column * step),
                 y=round(node.y, 1),
                 height=round(max(node.height, 0.5), 1),
                 colour=node.colour,
@@ -191,15 +192,16 @@ def _svg(
         )
     heads = [
         dict(
-            x=number * _STEP,
+            x=round(number * step),
             head=f"before epoch {one.epoch + 1}",
             sub=f"{len(np.unique(one.labels[one.labels >= 0]))} clusters",
         )
         for number, one in enumerate(shown)
     ]
-    width = (len(shown) - 1) * _STEP + 130
-    size = dict(width=width, height=_TOP + _HEIGHT)
-    return render(_SVG, columns=heads, bands=bands, nodes=nodes, **size)
+    width = round((len(shown) - 1) * step + _LAST_NAMES)
+    bottom = max(node.y + node.height for column in columns for node in column.values())
+    height = round(bottom + 6, 1)
+    return render(_SVG, columns=heads, bands=bands, nodes=nodes, width=width, height=height)
 
 
 def _name(cluster: int) -> str:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
 from ..clustering.quality import size_bins
 from ..datasets.videos import relative_path
-from ..hooks.plain_report_hook import standstill
 from .charts import charts_of
 from .cluster_flows import Clustering, flow_picture, flow_rows
 from .page import facts, render, section, table, visible, write_page
 from .results import chance_levels, results
 from .run_folder import Run, read_run
+from .run_summary import commands, count, duration, sentences
 from .thumbnails import Moment, card, cards, strips, video_url
 
 _CLUSTERS, _VIDEOS = 12, 6
@@ -34,9 +31,13 @@ _STYLE = """<style>
   vertical-align: middle; margin-right: 4px }
 .moments { gap: 12px 14px;
   grid-template-columns: repeat(auto-fill, minmax(min(170px, 45%), 1fr)) }
-.flows { display: block; width: 100%; min-width: 620px; max-width: 1100px; font-size: 11.5px }
+.flows { display: block; width: 100%; min-width: 640px; font-size: 11.5px }
 .flows text { fill: var(--text) } .flows path { opacity: .38 } .flows path:hover { opacity: .75 }
 .flows .head { font-size: 13px; font-weight: 600 } .flows .sub { fill: var(--faint) }
+.wide th, .wide td { overflow-wrap: break-word }
+.pairs { display: grid; gap: 10px 28px; margin: 0;
+  grid-template-columns: repeat(auto-fill, minmax(min(230px, 100%), 1fr)) }
+.pairs dt { color: var(--faint); font-size: 13px } .pairs dd { margin: 0; overflow-wrap: anywhere }
 .bars { display: grid; grid-template-columns: max-content 1fr max-content; gap: 4px 12px;
   align-items: center; max-width: 560px; font-variant-numeric: tabular-nums }
 .bars span:nth-child(3n + 1) { color: var(--faint) }
@@ -60,7 +61,7 @@ def training_report(run: str | Path, path: str | Path) -> Path:
     path, found = Path(path), read_run(run)
     title = f"Training: {found.folder.resolve().name}"
     parts = [Markup(_STYLE), facts(_figures(found)), *_sections(found, path)]
-    return write_page(path, title, _sentences(found), parts)
+    return write_page(path, title, sentences(found), parts)
 
 
 def _sections(run: Run, page: Path) -> Iterator[Markup]:
@@ -80,9 +81,13 @@ def _sections(run: Run, page: Path) -> Iterator[Markup]:
     if run.clusterings:
         yield from _cluster_sections(run, page)
     if run.environment:
-        rows = [{"what": name, "recorded": value} for name, value in run.environment.items()]
-        yield section("Environment", table(rows))
-    yield section("Commands", _code("\n".join(_commands(run))), note="To go on from here.")
+        pairs = render(
+            '<dl class="pairs">{% for name, value in pairs.items() %}'
+            "<div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>",
+            pairs=run.environment,
+        )
+        yield section("Environment", pairs, note="As the last start has recorded it.")
+    yield section("Commands", _code("\n".join(commands(run))), note="To go on from here.")
     if run.config_text:
         text = render(
             "<details><summary>Show the config</summary>{{ text }}</details>",
@@ -104,8 +109,8 @@ def _cluster_sections(run: Run, page: Path) -> Iterator[Markup]:
                 b=last.epoch + 1,
             ),
             table(flow_rows(before, last)),
-            note="The 15 largest clusters of each clustering: number \u00b7 videos. One keeps its "
-            "colour while most of its videos stay together; all others, in grey, are drawn "
+            note="The 15 largest clusters of each clustering: number \u00b7 videos. Two have one "
+            "colour where each is the other's largest partner. All others are grey, and drawn "
             "smaller than they are.",
         )
     bins = {name: count for name, count in size_bins(last.labels).items() if count}
@@ -132,14 +137,14 @@ def _gallery(run: Run, last: Clustering, page: Path) -> Iterator[Markup]:
     images = dict(zip(moments, strips(list(moments.values()), height=72)))
     for cluster, names in chosen.items():
         size = int(counts[found == cluster][0])
-        yield render("<h3>cluster {{ k }} \u00b7 {{ n }}</h3>", k=cluster, n=_count(size, "video"))
+        yield render("<h3>cluster {{ k }} \u00b7 {{ n }}</h3>", k=cluster, n=count(size, "video"))
         yield cards(
             [
                 card(
                     relative_path(name, run.videos_folder),
                     [],
                     images[name],
-                    video_url(moments[name], page),
+                    "" if images[name].problem else video_url(moments[name], page),
                 )
                 for name in names
             ]
@@ -152,7 +157,7 @@ def _figures(run: Run) -> dict[str, object]:
         figures["videos"] = len(run.clusterings[-1].labels)
     planned = "" if run.max_epochs is None else f" of {run.max_epochs}"
     figures["epochs"] = f"{run.epoch}{planned}"
-    figures["time"] = _duration(run.seconds)
+    figures["time"] = duration(run.seconds)
     losses = list(run.series.get("loss", {}).values())
     if losses:
         figures["loss"] = f"{losses[0]:.3g} \u2192 {losses[-1]:.3g}" if losses[1:] else losses[0]
@@ -161,99 +166,6 @@ def _figures(run: Run) -> dict[str, object]:
         if values:
             figures[name] = f"{values[-1]:.3g}" if name == "stability" else f"{values[-1]:.0f}"
     return figures
-
-
-def _sentences(run: Run) -> Iterator[str]:
-    videos = f"{len(run.clusterings[-1].labels)} videos" if run.clusterings else "videos"
-    folder = run.videos_folder or run.dataset.get("ann_file") or "a folder that is not recorded"
-    yield f"{_network(run.config)} on {videos} of {folder}."
-    yield _state(run)
-    losses = list(run.series.get("loss", {}).values())
-    if not losses:
-        yield "No loss has been logged yet."
-        return
-    words = [_went("loss", losses)]
-    still = standstill(losses, run.max_epochs or len(losses))
-    if still:
-        words.append(
-            f"It has not fallen for {still} epochs: the training has probably converged, and more "
-            "epochs will hardly help."
-        )
-    spread = [1 - value for value in run.series.get("mean_cosine", {}).values()]
-    if spread:
-        words.append(f"{_went('spread of the embeddings', spread)} (0: all alike).")
-    if run.clusterings:
-        last = run.clusterings[-1]
-        sizes = np.unique(last.labels[last.labels >= 0], return_counts=True)[1]
-        of = f", the largest of {sizes.max()}" if len(sizes) else ""
-        agreement = run.series.get("cluster/stability", {}).get(last.epoch)
-        same = "" if agreement is None else (
-            f"; they agree with the clusters before by {agreement:.2f} of 1"
-        )  # fmt: skip
-        words.append(f"There are {_count(len(sizes), 'cluster')}{of}{same}.")
-    yield " ".join(words)
-
-
-def _went(what: str, values: list[float]) -> str:
-    first, last = values[0], values[-1]
-    end = "" if what.startswith("spread") else "."
-    if not math.isfinite(last):
-        return f"The {what} is not finite any more: the training has diverged{end}"
-    if len(values) == 1:
-        return f"The {what} is {first:.4g}{end}"
-    how = "fell" if last < first else "rose" if last > first else "went"
-    return f"The {what} {how} from {first:.4g} to {last:.4g}{end}"
-
-
-def _state(run: Run) -> str:
-    epoch, planned, time = run.epoch, run.max_epochs, _duration(run.seconds)
-    if run.process == "alive":
-        return f"It is still running, in epoch {max(1, epoch)} of {planned}, for {time} so far."
-    if planned is not None and epoch >= planned:
-        return f"It is finished: {_count(epoch, 'epoch')} in {time}."
-    ended = "It has stopped" if run.process == "gone" else "It is not finished"
-    seen = f"; its log ends at {run.last_sign:%Y-%m-%d %H:%M}" if run.last_sign else ""
-    return f"{ended}, in epoch {epoch} of {planned or '?'}, after {time}{seen}."
-
-
-def _network(config: Mapping[str, Any]) -> str:
-    model = config.get("model") or {}
-    backbone, head = model.get("backbone") or {}, model.get("cls_head") or {}
-    kind = str(backbone.get("type", "A network")).rpartition(".")[2]
-    details = [
-        f"{label} {backbone[key]}"
-        for key, label in (("depth", "depth"), ("base_channels", "base channels"))
-        if isinstance(backbone.get(key), int)
-    ]
-    losses = [str(loss.get("type", "")) for loss in head.get("losses") or []]
-    trained = f", trained with {' and '.join(losses)}" if losses else ", trained"
-    return kind + (f" ({', '.join(details)})" if details else "") + trained
-
-
-def _commands(run: Run) -> Iterator[str]:
-    def command(*words: object) -> str:
-        return shlex.join(map(str, words))
-
-    config = run.config_file or "CONFIG"
-    pretrained = run.folder != run.work_dir
-    videos = run.videos_folder or "FOLDER"
-    yield "# the same again, elsewhere"
-    yield command("python", "tools/train.py", config, "--work-dir", "NEW")
-    if run.max_epochs is None or run.epoch < run.max_epochs:
-        yield "# go on where it stopped"
-        if pretrained:
-            yield command("slic", "pretrain", videos, "--out", run.folder, "--resume")
-        else:
-            yield command("python", "tools/train.py", config, "--work-dir", run.work_dir,
-                          "--resume")  # fmt: skip
-    last = f"{run.work_dir}/epoch_{run.epoch}.pth"
-    if run.config.get("test_evaluator") and Path(last).is_file():
-        yield "# evaluate"
-        yield command("python", "tools/test.py", config, last)
-    yield "# search, cluster and look at videos with this network"
-    yield command("slic", "index", videos, "--with", run.folder, "--out", run.folder / "index")
-    yield "# this page"
-    yield command("slic", "report", run.folder)
 
 
 def _bars(bins: Mapping[str, int]) -> Markup:
@@ -270,14 +182,3 @@ def _code(text: str) -> Markup:
     """Lines as they are, other control characters written out."""
     lines = Markup("\n").join(visible(line.expandtabs()) for line in text.split("\n"))
     return render("<pre>{{ lines }}</pre>", lines=lines)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
