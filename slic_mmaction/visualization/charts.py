@@ -77,7 +77,7 @@ def charts_of(series: Series, chance: Mapping[str, float]) -> list[Markup]:
     for name in series:
         kind, _, metric = name.rpartition("/")
         if _METRIC.fullmatch(metric) and kind:
-            add(f"{kind} (%)", metric, name)
+            add(f"{kind[:1].upper()}{kind[1:]} (%)", metric, name)
     return [
         _chart(title, lines, _PANELS.get(title, ""))
         for title, lines in panels.items()

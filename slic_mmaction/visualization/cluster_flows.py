@@ -17,8 +17,8 @@ _HEIGHT, _TOP, _GAP, _BAR = 440.0, 44.0, 4.0, 12.0
 _WIDTH, _LAST_NAMES, _WIDEST = 1080.0, 130.0, 380.0
 _GREY = 50.0  # height of what is in none of the clusters drawn, at most
 _SMALLEST_WITH_NAME = 9.0  # pixels
-_SVG = """<div class="wide"><svg class="flows" style="max-width: {{ width }}px"
-viewBox="0 0 {{ width }} {{ height }}" role="img" aria-label="Which videos go from which cluster to which">
+_SVG = """<div class="wide"><svg class="flows" style="max-width: {{ width }}px" role="img"
+viewBox="0 0 {{ width }} {{ height }}" aria-label="Which videos go from which cluster to which">
 {% for c in columns %}<text class="head" x="{{ c.x }}" y="14">{{ c.head }}</text>
 <text class="sub" x="{{ c.x }}" y="31">{{ c.sub }}</text>{% endfor %}
 {% for b in bands %}<path d="{{ b.path }}" fill="{{ b.colour }}"><title>{{ b.title }}</title></path>

@@ -69,6 +69,16 @@ class Run(NamedTuple):
         return (self.config.get("train_cfg") or {}).get("max_epochs")
 
     @property
+    def finished(self) -> bool:
+        """Whether all planned epochs were trained to their end."""
+        last = self.work_dir / "last_checkpoint"
+        saved = (
+            re.search(r"epoch_(\d+)\.pth$", last.read_text().strip()) if last.is_file() else None
+        )
+        ended = int(saved[1]) if saved else self.epoch
+        return self.max_epochs is not None and min(self.epoch, ended) >= self.max_epochs
+
+    @property
     def dataset(self) -> Mapping[str, Any]:
         """Config of the list of training videos."""
         dataset = (self.config.get("train_dataloader") or {}).get("dataset") or {}

@@ -44,7 +44,7 @@ def sentences(run: Run) -> Iterator[str]:
             f"; they agree with the clusters before by {agreement:.2f} of 1"
         )  # fmt: skip
         once = "" if len(run.clusterings) > 1 else f", made once, before epoch {last.epoch + 1}"
-        words.append(f"There are {count(len(sizes), 'cluster')}{of}{same}{once}.")
+        words.append(f"The last clustering has {count(len(sizes), 'cluster')}{of}{same}{once}.")
     yield " ".join(words)
     for record in [r for r in run.evaluations if r.get("part") == "val" and r["figures"]][-1:]:
         key, value = next(iter(record["figures"].items()))
@@ -69,7 +69,7 @@ def _state(run: Run) -> str:
     epoch, planned, time = run.epoch, run.max_epochs, duration(run.seconds)
     if run.process == "alive":
         return f"It is still running, in epoch {max(1, epoch)} of {planned}, for {time} so far."
-    if planned is not None and epoch >= planned:
+    if run.finished:
         return f"It is finished: {count(epoch, 'epoch')} in {time}."
     ended = "It has stopped" if run.process == "gone" else "It is not finished"
     seen = f"; its log ends at {run.last_sign:%Y-%m-%d %H:%M}" if run.last_sign else ""
@@ -96,26 +96,27 @@ def commands(run: Run) -> Iterator[str]:
     def command(*words: object) -> str:
         return shlex.join(map(str, words))
 
-    config = run.config_file or "CONFIG"
+    folder, work_dir = run.folder.resolve(), run.work_dir.resolve()
+    config = run.config_file.resolve() if run.config_file else "CONFIG"
     pretrained = run.folder != run.work_dir
     videos = run.videos_folder or "FOLDER"
     yield "# the same again, elsewhere"
     yield command("python", "tools/train.py", config, "--work-dir", "NEW")
-    if run.max_epochs is None or run.epoch < run.max_epochs:
+    if not run.finished:
         yield "# go on where it stopped"
         if pretrained:
-            yield command("slic", "pretrain", videos, "--out", run.folder, "--resume")
+            yield command("slic", "pretrain", videos, "--out", folder, "--resume")
         else:
-            yield command("python", "tools/train.py", config, "--work-dir", run.work_dir,
+            yield command("python", "tools/train.py", config, "--work-dir", work_dir,
                           "--resume")  # fmt: skip
-    last = f"{run.work_dir}/epoch_{run.epoch}.pth"
+    last = f"{work_dir}/epoch_{run.epoch}.pth"
     if run.config.get("test_evaluator") and Path(last).is_file():
         yield "# evaluate"
         yield command("python", "tools/test.py", config, last)
     yield "# search, cluster and look at videos with this network"
-    yield command("slic", "index", videos, "--with", run.folder, "--out", run.folder / "index")
+    yield command("slic", "index", videos, "--with", folder, "--out", folder / "index")
     yield "# this page"
-    yield command("slic", "report", run.folder)
+    yield command("slic", "report", folder)
 
 
 def duration(seconds: float) -> str:

@@ -35,6 +35,7 @@ _STYLE = """<style>
 .flows text { fill: var(--text) } .flows path { opacity: .38 } .flows path:hover { opacity: .75 }
 .flows .head { font-size: 13px; font-weight: 600 } .flows .sub { fill: var(--faint) }
 .wide th, .wide td { overflow-wrap: break-word }
+.went td:last-child { min-width: 200px }
 .pairs { display: grid; gap: 10px 28px; margin: 0;
   grid-template-columns: repeat(auto-fill, minmax(min(230px, 100%), 1fr)) }
 .pairs dt { color: var(--faint); font-size: 13px } .pairs dd { margin: 0; overflow-wrap: anywhere }
@@ -108,7 +109,7 @@ def _cluster_sections(run: Run, page: Path) -> Iterator[Markup]:
                 a=before.epoch + 1,
                 b=last.epoch + 1,
             ),
-            table(flow_rows(before, last)),
+            render('<div class="went">{{ rows }}</div>', rows=table(flow_rows(before, last))),
             note="The 15 largest clusters of each clustering: number \u00b7 videos. Two have one "
             "colour where each is the other's largest partner. All others are grey, and drawn "
             "smaller than they are.",
