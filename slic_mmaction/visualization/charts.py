@@ -124,6 +124,6 @@ def _svg(figure: Figure) -> Markup:
     text = file.getvalue()
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text[text.index("<svg") :])
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text)
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<(metadata|style)\b.*?</\1>", "", text, flags=re.DOTALL)
     text = re.sub(r"font: ([^;\"]*?)px [^;\"]*", r"font-size: \1px", text)
     return Markup(text.replace(_TEXT, "var(--faint)").replace(_GRID, "var(--line)"))

@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from ..clustering.quality import NOISE
-from .page import COLOURS, render
+from .page import COLOURS, count_of, render
 
 OTHERS = -2  # all clusters that are not drawn by themselves
 _COLUMNS, _LARGEST = 6, 15
@@ -175,7 +175,7 @@ def _svg(
                 f"V{right_y[b]:.1f}C{middle:g} {right_y[b]:.1f} {middle:g} {left_y[a]:.1f} "
                 f"{left_x:g} {left_y[a]:.1f}z"
             )
-            title = f"{_title(a)} to {_title(b)}: {_videos(count)}"
+            title = f"{_title(a)} to {_title(b)}: {count_of(count, 'video')}"
             bands.append(dict(path=path, colour=lefts[a].colour, title=title))
     nodes = []
     for node in (node for column in columns for node in column.values()):
@@ -187,14 +187,14 @@ def _svg(
                 height=round(max(node.height, 0.5), 1),
                 colour=node.colour,
                 name=f"{_name(node.cluster)} \u00b7 {node.size}" if named else "",
-                title=f"{_title(node.cluster)}: {_videos(node.size)}",
+                title=f"{_title(node.cluster)}: {count_of(node.size, 'video')}",
             )
         )
     heads = [
         dict(
             x=round(number * step),
             head=f"before epoch {one.epoch + 1}",
-            sub=f"{len(np.unique(one.labels[one.labels >= 0]))} clusters",
+            sub=count_of(len(np.unique(one.labels[one.labels >= 0])), "cluster"),
         )
         for number, one in enumerate(shown)
     ]
@@ -210,7 +210,3 @@ def _name(cluster: int) -> str:
 
 def _title(cluster: int) -> str:
     return {NOISE: "no cluster", OTHERS: "other clusters"}.get(cluster, f"cluster {cluster}")
-
-
-def _videos(count: int) -> str:
-    return "1 video" if count == 1 else f"{count} videos"

@@ -187,6 +187,11 @@ def picture(figure: Figure, description: str) -> Markup:
     )
 
 
+def count_of(number: int, what: str) -> str:
+    """A number of things: ``1 video``, ``2 videos``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def data_uri(kind: str, content: bytes) -> str:
     """A file of a MIME type as the address of itself."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

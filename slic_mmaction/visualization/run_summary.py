@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..hooks.plain_report_hook import standstill
+from .page import count_of
 from .results import chance_levels
 from .run_folder import Run
 
@@ -44,7 +45,7 @@ def sentences(run: Run) -> Iterator[str]:
             f"; they agree with the clusters before by {agreement:.2f} of 1"
         )  # fmt: skip
         once = "" if len(run.clusterings) > 1 else f", made once, before epoch {last.epoch + 1}"
-        words.append(f"The last clustering has {count(len(sizes), 'cluster')}{of}{same}{once}.")
+        words.append(f"The last clustering has {count_of(len(sizes), 'cluster')}{of}{same}{once}.")
     yield " ".join(words)
     for record in [r for r in run.evaluations if r.get("part") == "val" and r["figures"]][-1:]:
         key, value = next(iter(record["figures"].items()))
@@ -70,7 +71,7 @@ def _state(run: Run) -> str:
     if run.process == "alive":
         return f"It is still running, in epoch {max(1, epoch)} of {planned}, for {time} so far."
     if run.finished:
-        return f"It is finished: {count(epoch, 'epoch')} in {time}."
+        return f"It is finished: {count_of(epoch, 'epoch')} in {time}."
     ended = "It has stopped" if run.process == "gone" else "It is not finished"
     seen = f"; its log ends at {run.last_sign:%Y-%m-%d %H:%M}" if run.last_sign else ""
     return f"{ended}, in epoch {epoch} of {planned or '?'}, after {time}{seen}."
@@ -125,8 +126,3 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def count(number: int, what: str) -> str:
-    """A number of things."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -12,10 +12,10 @@ from ..clustering.quality import size_bins
 from ..datasets.videos import relative_path
 from .charts import charts_of
 from .cluster_flows import Clustering, flow_picture, flow_rows
-from .page import facts, render, section, table, visible, write_page
+from .page import count_of, facts, render, section, table, visible, write_page
 from .results import chance_levels, results
 from .run_folder import Run, read_run
-from .run_summary import commands, count, duration, sentences
+from .run_summary import commands, duration, sentences
 from .thumbnails import Moment, card, cards, strips, video_url
 
 _CLUSTERS, _VIDEOS = 12, 6
@@ -138,7 +138,9 @@ def _gallery(run: Run, last: Clustering, page: Path) -> Iterator[Markup]:
     images = dict(zip(moments, strips(list(moments.values()), height=72)))
     for cluster, names in chosen.items():
         size = int(counts[found == cluster][0])
-        yield render("<h3>cluster {{ k }} \u00b7 {{ n }}</h3>", k=cluster, n=count(size, "video"))
+        yield render(
+            "<h3>cluster {{ k }} \u00b7 {{ n }}</h3>", k=cluster, n=count_of(size, "video")
+        )
         yield cards(
             [
                 card(
