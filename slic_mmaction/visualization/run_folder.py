@@ -122,8 +122,12 @@ def read_run(folder: str | Path) -> Run:
     logs = [next(start.glob("*.log")).read_text(errors="replace") for start in trained]
     stamps = [[_moment(text) for text in _STAMP.findall(log)] for log in logs]
     own = [folder / "config.py"] if work_dir != folder else sorted(work_dir.glob("*.py"))
-    config_file = next(filter(Path.is_file, own), None)
+    own = list(filter(Path.is_file, own))
     dumped = next(filter(Path.is_file, [trained[-1] / "vis_data" / "config.py", *own]), None)
+    text = dumped.read_text(errors="replace") if dumped else ""
+    # A test with another config leaves that one in the folder as well.
+    same = [path for path in own if path.read_text(errors="replace") == text]
+    config_file = next(iter([*same, *own]), None)
     clusterings = list(_clusterings(work_dir))
     series = read_scalars(work_dir) if any(work_dir.glob("*/vis_data/scalars.json")) else {}
     _add_clusterings(series, clusterings)
@@ -132,7 +136,7 @@ def read_run(folder: str | Path) -> Run:
         work_dir,
         Config.fromfile(dumped, import_custom_modules=False) if dumped else Config(),
         config_file,
-        dumped.read_text(errors="replace") if dumped else "",
+        text,
         series,
         clusterings,
         [_json(path) for path in sorted(work_dir.glob(f"*/{EVALUATION}"))],

@@ -184,14 +184,21 @@ def test_hostile_names_and_videos_that_are_gone(tmp_path: Path) -> None:
     run = tmp_path / HOSTILE.replace("/", "|")
     make_run(run, videos)
     (run / ".training").write_text(f"process {2**22 + 1} on {socket.gethostname()}")
+    evaluation = dict(part="test", checkpoint=HOSTILE, name="iic <script>", videos=dict(videos=9))
+    evaluation["figures"] = {"linear/iic/top1": 51.26, "linear/iic/lr": 0.125, HOSTILE: 77.0}
+    (run / "20260101_120000" / "evaluation.json").write_text(json.dumps(evaluation))
+    (run / "another.py").write_text("x = 1")
     page = training_report(run, tmp_path / "page.html")
     read = Reader(page)
     assert not {"script", "i><", "onerror"} & ({*read.tags} | read.attributes)
-    assert read.tags["img"] == 0 and read.text.count("gone") == 7
+    assert read.tags["img"] == 0 and read.text.count("gone") == 7 + 1
     assert "alert(1)</script>&amp;\\n\\x1b[31m\\u202e$x_1$ clip.mp4" in read.text
     assert "It has stopped, in epoch 3 of 8, after 5 min; its log ends at 2026-01-01" in read.text
     assert "name = '<script>'" in read.text and "2.0 <b>" in read.text
     assert "compiling" not in read.text
+    assert "test of it's" in read.text and "iic <script> \u00b7 9 videos" in read.text
+    assert "51.3" in read.text and "77.0" in read.text and "0.125" not in read.text
+    assert "config.py' --work-dir NEW" in read.text
     assert "0 (2)" in read.text
 
 
