@@ -60,9 +60,9 @@ def _went(what: str, values: list[float]) -> str:
     end = "" if what.startswith("spread") else "."
     if not math.isfinite(last):
         return f"The {what} is not finite any more: the training has diverged{end}"
-    if len(values) == 1:
+    if last == first:
         return f"The {what} is {first:.4g}{end}"
-    how = "fell" if last < first else "rose" if last > first else "went"
+    how = "fell" if last < first else "rose"
     return f"The {what} {how} from {first:.4g} to {last:.4g}{end}"
 
 

@@ -163,7 +163,8 @@ def _figures(run: Run) -> dict[str, object]:
     figures["time"] = duration(run.seconds)
     losses = list(run.series.get("loss", {}).values())
     if losses:
-        figures["loss"] = f"{losses[0]:.3g} \u2192 {losses[-1]:.3g}" if losses[1:] else losses[0]
+        ends = losses[:1] + losses[1:][-1:]
+        figures["loss"] = " \u2192 ".join(f"{loss:.3g}" for loss in ends)
     for name in ("clusters", "stability"):
         values = list(run.series.get(f"cluster/{name}", {}).values())
         if values:
