@@ -251,6 +251,19 @@ def draw_map(
 
 
 @app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of `slic pretrain`, or any work directory.")],
+    out: Annotated[Path, typer.Option(help="HTML.")] = Path("report.html"),
+) -> None:
+    """Write a page of a training: curves, clusters, results, config, commands."""
+    register_components()
+    from .visualization import training_report
+
+    say(f"page: {training_report(run, out)}")
+    say_next(f"slic index FOLDER --with {quoted(run)}")
+
+
+@app.command()
 def export(
     out: Annotated[Path, typer.Argument(help="NAME.parquet, NAME.csv or NAME.npy.")],
     index: Index = Path("index"),

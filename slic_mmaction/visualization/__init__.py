@@ -4,6 +4,7 @@ from .collection_pages import cluster_page, search_page
 from .curves import training_curves
 from .gallery import retrieval_gallery, video_strip
 from .scalars import read_scalars
+from .training_report import training_report
 from .video_map import map_page
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "retrieval_gallery",
     "search_page",
     "training_curves",
+    "training_report",
     "video_strip",
 ]

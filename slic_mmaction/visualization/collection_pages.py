@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..collection.groups import NOISE
-from .page import facts, render, section, write_page
+from .page import count_of, facts, render, section, write_page
 from .thumbnails import Moment, card, cards, span_text, strips, video_url
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def search_page(
         path,
         f"Most similar to {name.rpartition('/')[2]}",
         [
-            f"The best {_count(len(hits), 'moment')} among "
-            f"{_count(len(set(collection.paths)), 'video')} in {collection.folder}."
+            f"The best {count_of(len(hits), 'moment')} among "
+            f"{count_of(len(set(collection.paths)), 'video')} in {collection.folder}."
         ],
         [
             section("Query", cards([query_card], large=True)),
@@ -122,7 +122,7 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
             parts += [render("<h3>least sure members</h3>"), cards([drawn[row] for row in least])]
         folders = _folders([str(names[video]) for video in one.videos])
         note = (
-            f"{_count(len(one.rows), 'window')} of {_count(len(one.videos), 'video')} \u00b7 "
+            f"{count_of(len(one.rows), 'window')} of {count_of(len(one.videos), 'video')} \u00b7 "
             f"spread {one.spread:.4f}{folders}"
         )
         sections.append(section(f"Cluster {one.number}", *parts, note=note))
@@ -136,7 +136,7 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
     ]
     if len(clusters) > len(shown):
         left_out = sum(len(one.rows) for one in clusters[_CLUSTERS:]) / len(cluster)
-        others = _count(len(clusters) - len(shown), "other")
+        others = count_of(len(clusters) - len(shown), "other")
         notes.append(
             f"The {len(shown)} clusters of most videos are shown; left out here: {others}, with "
             f"{left_out:.1%} of all windows."
@@ -200,9 +200,5 @@ def _folders(paths: Sequence[str]) -> str:
     common = ", ".join(
         f"{name or 'the top folder'} ({count})" for name, count in counts.most_common(3)
     )
-    more = f" and {_count(len(counts) - 3, 'more folder')}" if len(counts) > 3 else ""
+    more = f" and {count_of(len(counts) - 3, 'more folder')}" if len(counts) > 3 else ""
     return f" \u00b7 in {common}{more}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
