@@ -1,0 +1,249 @@
+"""Near-duplicates: candidates, the comparison of footage, groups, and the command."""
+
+from __future__ import annotations
+
+import csv
+import json
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from slic_mmaction import nearest
+from slic_mmaction.cli import app
+from slic_mmaction.collection import Collection
+from slic_mmaction.collection.duplicates import best_of, candidates
+from slic_mmaction.collection.footage import RATE, Footage, bars, compare, read_footage
+from slic_mmaction.collection.store import WindowTable
+from tests.videos import encode
+
+WIDTH, HEIGHT = 96, 64
+
+
+def scene(scene_seed: int, take: int, length: int = 90) -> list[np.ndarray]:
+    """A background by the scene, before which a ball and a square move by the take."""
+    rng = np.random.default_rng(scene_seed)
+    background = cv2.resize(rng.integers(40, 216, (6, 8, 3), dtype=np.uint8), (WIDTH, HEIGHT))
+    rng = np.random.default_rng([scene_seed, take])
+    speed, phase = rng.uniform(0.5, 2.0, (2, 2)), rng.uniform(0, 6, (2, 2))
+    frames = []
+    for t in range(length):
+        places = 0.5 + 0.4 * np.sin(speed * t / 8 + phase)
+        (x, y), (u, v) = (places * [WIDTH, HEIGHT]).astype(int).tolist()
+        frame = cv2.circle(background.copy(), (x, y), 9, (250, 250, 240), -1)
+        frames.append(cv2.rectangle(frame, (u - 7, v - 7), (u + 7, v + 7), (5, 10, 20), -1))
+    return frames
+
+
+def half(frame: np.ndarray) -> np.ndarray:
+    return cv2.resize(frame, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
+
+
+def bordered(frame: np.ndarray) -> np.ndarray:
+    return cv2.copyMakeBorder(frame, 10, 10, 0, 24, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+
+
+def faded(frame: np.ndarray) -> np.ndarray:
+    return (frame[:, :, [1, 2, 0]] * 0.6 + 60).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene, its copies, another take of it, and another scene with a copy of its own."""
+    folder = tmp_path_factory.mktemp("near duplicates")
+    frames = scene(0, 0)
+    encode(folder / "original.mp4", frames)
+    encode(folder / "low quality.mp4", frames, options={"crf": "40"})
+    encode(folder / "half's.mp4", map(half, frames))
+    encode(folder / "mirrored.mp4", [np.ascontiguousarray(f[:, ::-1]) for f in frames])
+    encode(folder / "trimmed\n.mp4", frames[25:])
+    encode(folder / "bars.mp4", map(bordered, frames))
+    encode(folder / "slow.mp4", frames[::2], stamps=range(0, len(frames), 2))
+    encode(folder / "faded.mp4", map(faded, frames))
+    encode(folder / "other take.mp4", scene(0, 1))
+    encode(folder / "other.mp4", scene(1, 0))
+    encode(folder / "other, too.mp4", scene(1, 0), options={"crf": "35"})
+    return folder
+
+
+COPIES = {
+    "low quality.mp4": (0, False),
+    "half's.mp4": (0, False),
+    "mirrored.mp4": (0, True),
+    "trimmed\n.mp4": (1.0, False),
+    "bars.mp4": (0, False),
+    "slow.mp4": (0, False),
+    "faded.mp4": (0, False),
+}
+
+
+def test_footage(folder: Path) -> None:
+    footage = {path.name: read_footage(str(path)) for path in folder.iterdir()}
+    original = footage["original.mp4"]
+    assert original.frames.shape == (36, 16, 16) and original.seconds == pytest.approx(3.6)
+    assert (original.width, original.height, original.pixels) == (WIDTH, HEIGHT, WIDTH * HEIGHT)
+    assert footage["bars.mp4"].pixels == pytest.approx(WIDTH * HEIGHT, rel=0.06)
+    for name, (offset, mirrored) in COPIES.items():
+        match, back = compare(original, footage[name]), compare(footage[name], original)
+        assert match.motion > 0.85 and match.still > 0.8, name
+        assert match.offset == pytest.approx(offset, abs=0.1) and match.mirrored == mirrored
+        assert back.offset == pytest.approx(-match.offset)
+        assert back.motion == pytest.approx(match.motion)
+    for name in ("other take.mp4", "other.mp4"):
+        assert compare(original, footage[name]).motion < 0.7, name
+
+
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Of what moves in frames (T, H, W), in plain words."""
+    a, b = (f - f.mean(axis=(1, 2), keepdims=True) for f in (a.astype(float), b.astype(float)))
+    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+    return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 14), st.integers(2, 14), st.integers(0, 99), st.booleans())
+def test_alignment_is_the_best_of_all(s: int, t: int, seed: int, mirrored: bool) -> None:
+    rng = np.random.default_rng(seed)
+    a = rng.integers(0, 256, (s, 4, 6), dtype=np.uint8)
+    b = rng.integers(0, 256, (t, 4, 6), dtype=np.uint8)
+    shared = min(s, t)
+    b[:shared] = (a[-shared:, :, ::-1] if mirrored else a[-shared:]) // 2 + b[:shared] // 8
+    results = []
+    for flip in (False, True):
+        turned = b[:, :, ::-1] if flip else b
+        for offset in range(-t + 1, s):
+            first, last = max(offset, 0), min(offset + t, s)
+            if last - first >= max(2, round(shared / 2)):
+                part = turned[first - offset : last - offset]
+                results.append((correlation(a[first:last], part), offset, last - first, flip))
+    best = max(results)
+    match = compare(*(Footage(frames, 6, 4, 24.0, len(frames) / RATE) for frames in (a, b)))
+    assert match.motion == pytest.approx(best[0])
+    assert (match.offset * RATE, match.seconds * RATE) == pytest.approx(best[1:3])
+    assert match.mirrored == best[3]
+
+
+def test_still_videos_have_no_motion_to_agree() -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 255, (16, 16), dtype=np.uint8)
+    frames = np.repeat(picture[None], 20, axis=0)
+    frames[3, 2, 2] += 1  # noise of a codec
+    still = Footage(frames, 16, 16, 256.0, 2.0)
+    assert compare(still, still).motion < 0.1
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
+def test_bars(top: int, bottom: int, left: int, right: int) -> None:
+    inside = np.random.default_rng(0).integers(0, 256, (5, 20, 20), dtype=np.uint8)
+    sides = [(0, 0), (top, bottom), (left, right)]
+    padded = np.pad(inside, sides, constant_values=16)
+    assert bars(padded) == (top, top + 20, left, left + 20)
+
+
+def windows(seed: int) -> tuple[list[str], np.ndarray]:
+    """Vectors of two to four windows of each of 14 videos, some of them near each other."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(2, 5, 14)
+    paths = [f"{i:02}" for i, count in enumerate(counts) for _ in range(count)]
+    centres = rng.normal(size=(6, 4))[rng.integers(0, 6, len(paths))]
+    return paths, (centres + 0.3 * rng.normal(size=(len(paths), 4))).astype(np.float32)
+
+
+@pytest.mark.parametrize("neighbors", [1, 3, 20])
+def test_candidates_are_the_closest_videos(neighbors: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths, vectors = windows(neighbors)
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    video = np.array(paths, int)
+    closest = np.full((14, 14), -np.inf)
+    np.maximum.at(closest, (video[:, None], video), (units @ units.T).astype(float))
+    np.fill_diagonal(closest, -np.inf)
+    ranks = (-closest).argsort(axis=1)
+    sure = {tuple(sorted((i, int(j)))) for i in range(14) for j in ranks[i, : min(neighbors, 3)]}
+    most = {tuple(sorted((i, int(j)))) for i in range(14) for j in ranks[i, : min(neighbors, 13)]}
+    found = candidates(paths, vectors, neighbors)
+    pairs = set(map(tuple, found.tolist()))
+    assert sure <= pairs <= most
+    # What is left out is farther apart than what is taken beyond the sure ones.
+    left, more = most - pairs, pairs - sure
+    if left and more:
+        assert max(closest[pair] for pair in left) < min(closest[pair] for pair in more)
+    monkeypatch.setattr(nearest, "BLOCK_ELEMENTS", 3 * len(paths))
+    assert (candidates(paths, vectors, neighbors) == found).all()
+
+
+def test_one_video_has_no_candidates() -> None:
+    assert candidates(["a", "a"], np.ones((2, 3), np.float32), 10).shape == (0, 2)
+
+
+def test_best_of_a_group() -> None:
+    def footage(pixels: float, seconds: float) -> Footage:
+        return Footage(np.empty((0, 16, 16), np.uint8), 10, 10, pixels, seconds)
+
+    group = dict(small=footage(50, 9), short=footage(98, 8), a=footage(97, 9), b=footage(100, 8.9))
+    sizes = dict(small=900, short=800, a=200, b=100)
+    assert best_of(list(group), group, sizes) == "a"
+    assert best_of(list(group), group, dict(sizes, a=100)) == "a"
+    assert best_of(list(group), group, dict(sizes, b=300)) == "b"
+
+
+@pytest.fixture
+def collection(folder: Path, tmp_path: Path) -> Path:
+    """An index of the folder, with vectors that say nothing, and of a file that is gone."""
+    names = sorted([*(path.name for path in folder.iterdir()), "gone.mp4"])
+    sizes = [(folder / name).stat().st_size if name != "gone.mp4" else 1 for name in names]
+    table = WindowTable(tmp_path)
+    vectors = np.random.default_rng(0).normal(size=(len(names), 4)) + 4
+    table.add(names, [0.0] * len(names), [4.0] * len(names), sizes, [0] * len(names), vectors)
+    table.publish()
+    settings = dict(format=1, folder=str(folder), window=4.0, stride=2.0, network="")
+    (tmp_path / "collection.json").write_text(json.dumps(settings))
+    return tmp_path
+
+
+def states(folder: Path) -> list[Any]:
+    return sorted((path.name, path.stat().st_mtime_ns) for path in folder.iterdir())
+
+
+def test_command(collection: Path, folder: Path) -> None:
+    before = states(folder)
+    result = CliRunner().invoke(app, ["duplicates", "--in", str(collection), "--neighbors", "20"])
+    assert result.exit_code == 0, result.output
+    assert states(folder) == before
+    with open(collection / "duplicates.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    groups = [{row["path"] for row in rows if row["group"] == number} for number in "01"]
+    assert groups == [{"original.mp4", *COPIES}, {"other.mp4", "other, too.mp4"}]
+    kept = [row["path"] for row in rows if row["keep"] == "True"]
+    assert kept[0] in {"original.mp4", "mirrored.mp4", "bars.mp4", "faded.mp4"}
+    assert kept[1] == "other.mp4" and len(kept) == 2
+    assert "trimmed\\n.mp4" in result.output and "half's.mp4" in result.output
+    assert "not compared: gone.mp4: The video" in result.output
+    assert "8 videos are spare" in result.output and "Nothing was deleted" in result.output
+
+    found = Collection(collection).duplicates(neighbors=20)
+    assert [member.path for member in found.members] == [row["path"] for row in rows]
+    joined = {frozenset(pair) for pair in found.pairs}
+    assert {frozenset(pair) for pair in combinations(groups[0], 2)} >= joined - {
+        frozenset(groups[1])
+    }
+
+
+def test_nothing_found(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    encode(tmp_path / "videos" / "a.mp4", scene(0, 0, 30))
+    table = WindowTable(tmp_path)
+    table.add(["a.mp4"], [0.0], [1.2], [9], [0], np.ones((1, 4)))
+    table.publish()
+    settings = dict(format=1, folder=str(tmp_path / "videos"), window=4, stride=2, network="")
+    (tmp_path / "collection.json").write_text(json.dumps(settings))
+    result = CliRunner().invoke(app, ["duplicates", "--in", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "no near-duplicates" in result.output and "slic clusters" in result.output
+    assert (tmp_path / "duplicates.csv").read_text().startswith("group,keep,path")
