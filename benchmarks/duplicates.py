@@ -12,10 +12,18 @@ copy, how many are found beside their source, and every pair that no copy was ma
 
 from __future__ import annotations
 
+import argparse
 import random
 import shutil
 import subprocess
+import time
+from collections import Counter
+from itertools import combinations
 from pathlib import Path
+
+from slic_mmaction import register
+from slic_mmaction.collection import Collection
+from slic_mmaction.collection.network import Network
 
 SOURCES, CLIPS_OF_A_CLASS = 40, 30
 DOUBLE = ("v_TrampolineJumping_g08_c01", "v_TrampolineJumping_g12_c05")  # one clip, two names
@@ -42,8 +50,8 @@ def group(path: Path) -> str:
     return path.stem.rsplit("_", 1)[0]
 
 
-def choose(folders: list[Path]) -> tuple[list[Path], list[Path]]:
-    """Sources of copies, and all clips, by class and group."""
+def choose(folders: list[Path], part: int) -> tuple[list[Path], list[Path]]:
+    """Sources of copies, and all clips; the two parts share no group."""
     draw = random.Random(0)
     classes: dict[str, list[Path]] = {}
     for path in sorted(path for folder in folders for path in folder.rglob("*.mp4")):
@@ -53,6 +61,7 @@ def choose(folders: list[Path]) -> tuple[list[Path], list[Path]]:
     for number, own in enumerate(classes.values()):
         groups = sorted({group(path) for path in own})
         draw.shuffle(groups)
+        groups = groups if part == 0 else groups[::-1]
         count = SOURCES * (number + 1) // len(classes) - len(sources)
         sources += [draw.choice([p for p in own if group(p) == name]) for name in groups[:count]]
         ordered = sorted(own, key=lambda path: groups.index(group(path)))
@@ -83,9 +92,61 @@ def make_copies(sources: list[Path], clips: list[Path], folder: Path) -> dict[st
                 kind,
                 places[source].relative_to(folder).as_posix(),
             )
-            after_it = after.replace("{length_less_0.9}", f"{seconds(source) - 0.9:.3f}").split()
-            quality = [] if "-crf" in after_it else ["-crf", "23"]
-            command = ["ffmpeg", "-v", "error", "-y", *before.split(), "-i", source, *after_it]
-            if not copy.exists():
-                subprocess.run([*command, *quality, "-an", copy], check=True)
+            if copy.exists():
+                continue
+            options = after.replace("{length_less_0.9}", f"{seconds(source) - 0.9:.3f}").split()
+            options += [] if "-crf" in options else ["-crf", "23"]
+            command = ["ffmpeg", "-v", "error", "-y", *before.split(), "-i", str(source), *options]
+            subprocess.run([*command, "-an", str(copy)], check=True)
     return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="+", type=Path, help="UCF101's clips as MP4, by class.")
+    parser.add_argument("--with", dest="network", required=True, help="A run, or a model.pth.")
+    parser.add_argument("--part", type=int, default=1, choices=(0, 1), help="Of the groups.")
+    parser.add_argument("--out", type=Path, required=True, help="Work folder; it is gone on with.")
+    args = parser.parse_args()
+    register()
+    sources, clips = choose(args.folders, args.part)
+    made = make_copies(sources, clips, args.out / "videos")
+    Collection.index(args.out / "videos", args.out / "index", Network.find(args.network))
+    wall, cpu = time.perf_counter(), time.process_time()
+    found = Collection(args.out / "index").duplicates()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    group_of = {member.path: member.group for member in found.members}
+    kept = {member.path for member in found.members if member.keep}
+
+    print(f"| copy | beside its source | in its group |\n|---|---|---|  ({len(sources)} sources)")
+    for kind in KINDS:
+        own = [(copy, source) for copy, (name, source) in made.items() if name == kind]
+        direct = sum((min(pair), max(pair)) in found.pairs for pair in own)
+        joined = sum(group_of.get(a, -1) == group_of.get(b, -2) for a, b in own)
+        print(f"| {kind} | {direct / len(own):.1%} | {joined / len(own):.1%} |")
+
+    source_of = {copy: source for copy, (_, source) in made.items()}
+    doubles = [pair for pair in found.pairs if all(Path(path).stem in DOUBLE for path in pair)]
+    unmade = [
+        pair
+        for pair in found.pairs
+        if source_of.get(pair[0], pair[0]) != source_of.get(pair[1], pair[1])
+    ]
+    origins = Counter(
+        tuple(sorted(Path(source_of.get(path, path)).stem for path in pair)) for pair in unmade
+    )
+    count = len(found.pairs)
+    same = sum(group(Path(a)) == group(Path(b)) for a, b in combinations(map(str, clips), 2))
+    print(f"\n{len(clips)} clips and {len(made)} copies; {found.compared} pairs compared.")
+    print(
+        f"{count} pairs found, {1 - len(unmade) / count:.1%} of one source; known double: {doubles}"
+    )
+    print(f"Of {same} pairs of clips of one group, these and their copies were taken for one:")
+    for names, number in origins.most_common():
+        print(f"  {' and '.join(names)}: {number} pairs")
+    print(f"kept a source: {sum(source in kept for source in set(source_of.values()))}")
+    print(f"{wall:.0f} s, {cpu:.0f} s of this process's CPU (without its decoding workers)")
+
+
+if __name__ == "__main__":
+    main()

@@ -182,7 +182,7 @@ def assign(
 def duplicates(
     index: Index = Path("index"),
     neighbors: Annotated[
-        int, typer.Option(min=1, help="Compare each video with so many similar ones.")
+        int, typer.Option(min=1, help="How many similar videos each is compared with.")
     ] = 10,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Decoding processes; default: cores.")
@@ -199,7 +199,7 @@ def duplicates(
     rows = [member._asdict() for member in members]
     write_text(out, csv_text(rows) or ",".join(Member._fields) + "\n")
     groups = len({member.group for member in members})
-    title = f"{groups} groups of near-duplicates" if groups else "no near-duplicates"
+    spare = [member for member in members if not member.keep]
     shown_rows = [
         {
             "group": str(member.group) if member.keep else "",
@@ -214,18 +214,18 @@ def duplicates(
         for member in members
         if member.group < _GROUPS_SHOWN
     ]
-    print_table(title, shown_rows)
-    if groups > _GROUPS_SHOWN:
-        say(f"... and {groups - _GROUPS_SHOWN} groups more")
-    spare = [member for member in members if not member.keep]
-    say(
-        f"{videos} videos, {found.compared} pairs compared; {len(spare)} videos are spare "
-        f"({sum(member.bytes for member in spare) / 1e6:.1f} MB): {out}"
-    )
+    if members:
+        print_table(f"{groups} groups of near-duplicates among {videos} videos", shown_rows)
+        if groups > _GROUPS_SHOWN:
+            say(f"... and {groups - _GROUPS_SHOWN} groups more")
+        size = sum(member.bytes for member in spare) / 1e6
+        say(f"{len(spare)} videos could go ({size:.1f} MB); all groups: {out}")
+    else:
+        say(f"no near-duplicates among {videos} videos; {found.compared} pairs compared: {out}")
     for path, reason in list(found.unreadable.items())[:20]:
         say(f"not compared: {shown(path)}: {shown(reason)}")
     if spare:
-        say("Nothing was deleted. When you have deleted what you do not want:")
+        say("Nothing was deleted. Once you have deleted what you do not want:")
         say_next(f"slic index {quoted(collection.folder)} --out {quoted(index)}")
     else:
         say_next(f"slic clusters --in {quoted(index)}", f"slic map --in {quoted(index)}")

@@ -287,10 +287,10 @@ class Collection:
     def duplicates(self, neighbors: int = 10, num_workers: int | None = None) -> Duplicates:
         """Find groups of near-duplicate videos, such as re-encoded, trimmed or mirrored copies.
 
-        Pairs with similar vectors are compared frame by frame. No file is changed.
+        Every video is decoded once and compared with those near it. No file is changed.
 
         Args:
-            neighbors: Of each video, so many of the most similar ones are compared with it.
+            neighbors: How many nearest videos each is compared with, by vectors and by looks.
             num_workers: Decoding processes; default: as many as cores.
         """
         from .duplicates import find_duplicates

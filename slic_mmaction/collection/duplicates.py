@@ -1,8 +1,7 @@
-"""Groups of near-duplicate videos: candidates by their vectors, decided by their footage."""
+"""Groups of near-duplicate videos: candidates by vectors and looks, decided by their footage."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,18 +13,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..decoding import UnreadableVideoError
-from ..nearest import exact_rows, similarity_blocks
+from ..nearest import similarity_blocks, top_k_lowest_index_first
 from ..preparation.workers import Failure, run_isolated
 from ..progress import progress_bar
-from .footage import Footage, Match, compare, read_footage
+from .footage import Footage, Match, compare, read_footage, summary
 
-NEIGHBORS = 10
-"""Of each video, so many of the most similar ones are compared with it."""
-
-_SURE_NEIGHBORS = 3  # compared however little they resemble
-_UNLIKE = 0.9  # share of random pairs than which any further candidate is closer
-_RANDOM_PAIRS = 20_000
-_MOTION, _STILL = 0.8, 0.6  # least correlations of copies
 _SAME_LENGTH = 0.2  # seconds
 _SAME_PIXELS = 0.95  # share: bars are found to a 64th of the picture
 _TIMEOUT = 3600.0  # seconds for one video
@@ -83,88 +75,79 @@ def find_duplicates(
     sizes: Mapping[str, int],
     paths: Sequence[str],
     vectors: np.ndarray,
-    neighbors: int = NEIGHBORS,
+    neighbors: int = 10,
     num_workers: int = 1,
 ) -> Duplicates:
     """Find near-duplicates among videos.
+
+    Every video is decoded once and compared with those whose vectors are nearest to its own, and
+    with those that look most alike on the whole: a network that has learned little takes a change
+    of colours for another video, and a look says nothing of a short part of a long one.
 
     Args:
         folder: Of the videos.
         sizes: Bytes of each file, by path relative to ``folder``.
         paths: The video of each window; windows of one video stand together.
         vectors: (N, D) of windows.
-        neighbors: Of each video, so many of the most similar ones are compared with it.
+        neighbors: How many nearest videos of either kind each is compared with.
         num_workers: Decoding processes.
     """
     names = list(dict.fromkeys(paths))
-    pairs = candidates(paths, vectors, neighbors)
-    wanted = [names[i] for i in np.unique(pairs)]
-    footage, unreadable = _read_all(folder, wanted, num_workers)
+    footage, unreadable = _read_all(folder, names, num_workers)
+    readable = [name for name in names for _ in range(2) if name in footage]
+    pairs = set(nearest_videos(paths, vectors, neighbors))
+    if footage:
+        looks = np.concatenate([summary(footage[name]) for name in readable[::2]])
+        pairs |= set(nearest_videos(readable, looks, neighbors))
+    both = sorted((a, b) for a, b in pairs if a in footage and b in footage)
     found: dict[tuple[str, str], Match] = {}
-    compared = 0
-    with progress_bar("comparing pairs", len(pairs)) as advance:
-        for a, b in ((names[i], names[j]) for i, j in pairs):
-            if a in footage and b in footage:
-                compared += 1
-                match = compare(footage[a], footage[b])
-                if match.motion >= _MOTION and match.still >= _STILL:
-                    found[a, b] = match
+    with progress_bar("comparing pairs", len(both)) as advance:
+        for a, b in both:
+            match = compare(footage[a], footage[b])
+            if match.is_copy:
+                found[a, b] = match
             advance()
-    return Duplicates(_group(found, footage, sizes), found, compared, unreadable)
+    return Duplicates(_group(found, footage, sizes), found, len(both), unreadable)
 
 
-def candidates(paths: Sequence[str], vectors: np.ndarray, neighbors: int) -> np.ndarray:
-    """Pairs of videos whose vectors are close.
+def nearest_videos(
+    paths: Sequence[str], vectors: np.ndarray, neighbors: int
+) -> list[tuple[str, str]]:
+    """Pairs of each video and the closest others; two are as close as their closest vectors.
 
-    Two videos are as close as their closest windows. Of each video the three closest others are
-    taken, and of its further ``neighbors`` those that are closer than nine of ten random pairs of
-    windows of different videos: what is close differs from network to network.
+    Exact, in blocks: memory grows with the number of vectors times ``neighbors``.
 
     Args:
-        paths: The video of each window; windows of one video stand together.
-        vectors: (N, D) of windows.
-        neighbors: How many of the closest others to take.
+        paths: The video of each vector; those of one video stand together.
+        vectors: (N, D).
+        neighbors: How many of the closest others to take; of equally close ones the first.
 
     Returns:
-        (P, 2) numbers of videos, in order of appearance, the lower first; sorted.
+        Pairs in alphabetical order, each once.
     """
     first = np.flatnonzero([i == 0 or paths[i] != paths[i - 1] for i in range(len(paths))])
+    names = [paths[int(i)] for i in first]
     video = np.repeat(np.arange(len(first)), np.diff([*first, len(paths)]))
     count = min(neighbors, len(first) - 1)
     if count < 1:
-        return np.empty((0, 2), int)
-    others = np.empty((len(paths), count), int)
-    cosines = np.empty((len(paths), count))
+        return []
+    closest: list[dict[int, float]] = [{} for _ in first]
     with progress_bar("comparing vectors", len(paths)) as advance:
         for part, block in similarity_blocks(vectors, vectors):
             to_videos = np.maximum.reduceat(block.numpy(), first, axis=1)
-            rows = np.arange(len(to_videos))
-            to_videos[rows, video[part]] = -np.inf
-            others[part] = np.argpartition(-to_videos, count - 1, axis=1)[:, :count]
-            cosines[part] = to_videos[rows[:, None], others[part]]
-            for _ in rows:
+            to_videos[np.arange(len(to_videos)), video[part]] = -np.inf
+            # A video's closest others are among those of its vectors.
+            cosines, others = top_k_lowest_index_first(torch.from_numpy(to_videos), count)
+            for own, row, values in zip(video[part], others.tolist(), cosines.tolist()):
+                best = closest[own]
+                for other, cosine in zip(row, values):
+                    best[other] = max(cosine, best.get(other, -2.0))
                 advance()
-    # A video's closest others are among those of its windows.
-    least = _usual_cosine(video, vectors)
-    chosen = []
-    for start, end in zip(first, [*first[1:], len(paths)]):
-        best: dict[int, float] = {}
-        own = zip(others[start:end].ravel().tolist(), cosines[start:end].ravel().tolist())
-        for other, cosine in own:
-            best[other] = max(cosine, best.get(other, -math.inf))
-        ranked = sorted(best.items(), key=lambda item: (-item[1], item[0]))[:count]
-        for rank, (other, cosine) in enumerate(ranked):
-            if rank < _SURE_NEIGHBORS or cosine >= least:
-                chosen.append(sorted((int(video[start]), other)))
-    return np.unique(chosen, axis=0)
-
-
-def _usual_cosine(video: np.ndarray, vectors: np.ndarray) -> float:
-    """The cosine that nine of ten random pairs of windows of different videos stay below."""
-    a, b = np.random.default_rng(0).integers(0, len(video), (2, _RANDOM_PAIRS))
-    apart = video[a] != video[b]
-    rows = [exact_rows(torch.from_numpy(vectors[i[apart]]), "cosine") for i in (a, b)]
-    return float(np.quantile((rows[0] * rows[1]).sum(1).numpy(), _UNLIKE))
+    pairs = set()
+    for own, best in enumerate(closest):
+        for other in sorted(best, key=lambda other: (-best[other], other))[:count]:
+            pairs.add((min(names[own], names[other]), max(names[own], names[other])))
+    return sorted(pairs)
 
 
 def _read_all(
@@ -174,7 +157,7 @@ def _read_all(
     footage: dict[str, Footage] = {}
     unreadable: dict[str, str] = {}
     read = partial(_read, folder)
-    with progress_bar("decoding candidates", len(paths)) as advance:
+    with progress_bar("decoding videos", len(paths)) as advance:
         # A few are done before worker processes have started.
         few = len(paths) < _FEW
         done = map(lambda path: (path, read(path)), paths) if few else None
