@@ -7,7 +7,8 @@ indexed and searched for duplicates, as `slic index` and `slic duplicates` do.
     python benchmarks/duplicates.py VIDEOS... --with RUN --out WORK
 
 VIDEOS are folders of UCF101's clips, as Class/v_Class_g01_c01.mp4. Printed is, for each kind of
-copy, how many are found beside their source, and every pair that no copy was made for.
+copy, how many have their source among the 10 nearest by vectors, how many are found together with
+it, and how many are in its group, perhaps by way of another copy; and every other pair found.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from slic_mmaction import register
 from slic_mmaction.collection import Collection
+from slic_mmaction.collection.duplicates import nearest_videos
 from slic_mmaction.collection.network import Network
 
 SOURCES, CLIPS_OF_A_CLASS = 40, 30
@@ -113,17 +115,22 @@ def main() -> None:
     made = make_copies(sources, clips, args.out / "videos")
     Collection.index(args.out / "videos", args.out / "index", Network.find(args.network))
     wall, cpu = time.perf_counter(), time.process_time()
-    found = Collection(args.out / "index").duplicates()
+    collection = Collection(args.out / "index")
+    found = collection.duplicates()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     group_of = {member.path: member.group for member in found.members}
     kept = {member.path for member in found.members if member.keep}
 
-    print(f"| copy | beside its source | in its group |\n|---|---|---|  ({len(sources)} sources)")
+    near = set(nearest_videos(collection.paths, collection.vectors, 10))
+    print("| copy | vectors near | found | in its group |\n|---|---|---|---|")
     for kind in KINDS:
-        own = [(copy, source) for copy, (name, source) in made.items() if name == kind]
-        direct = sum((min(pair), max(pair)) in found.pairs for pair in own)
-        joined = sum(group_of.get(a, -1) == group_of.get(b, -2) for a, b in own)
-        print(f"| {kind} | {direct / len(own):.1%} | {joined / len(own):.1%} |")
+        own = [(*sorted(pair),) for pair in ((c, s) for c, (k, s) in made.items() if k == kind)]
+        shares = [
+            sum(pair in near for pair in own),
+            sum(pair in found.pairs for pair in own),
+            sum(group_of.get(a, -1) == group_of.get(b, -2) for a, b in own),
+        ]
+        print(f"| {kind} | {' | '.join(f'{share / len(own):.0%}' for share in shares)} |")
 
     source_of = {copy: source for copy, (_, source) in made.items()}
     doubles = [pair for pair in found.pairs if all(Path(path).stem in DOUBLE for path in pair)]

@@ -221,9 +221,14 @@ def _group(
 
 
 def best_of(group: Sequence[str], footage: Mapping[str, Footage], sizes: Mapping[str, int]) -> str:
-    """The video to keep: of most pixels inside of bars, then the longest, then the largest file."""
+    """The video to keep: of most pixels inside of bars, the longest, without bars, the largest.
+
+    Each counts among videos that are about equal in those before it.
+    """
     most = max(footage[name].pixels for name in group)
     sharp = [name for name in group if footage[name].pixels >= _SAME_PIXELS * most]
     longest = max(footage[name].seconds for name in sharp)
     whole = [name for name in sharp if footage[name].seconds >= longest - _SAME_LENGTH]
-    return max(sorted(whole), key=lambda name: sizes[name])
+    smallest = min(footage[name].width * footage[name].height for name in whole)
+    bare = [n for n in whole if footage[n].width * footage[n].height * _SAME_PIXELS <= smallest]
+    return max(sorted(bare), key=lambda name: sizes[name])

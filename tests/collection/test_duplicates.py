@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -34,15 +32,20 @@ from tests.videos import encode
 WIDTH, HEIGHT = 96, 64
 
 
-def scene(scene_seed: int, take: int, length: int = 90, repeated: bool = False) -> list[np.ndarray]:
-    """A background by the scene, before which a ball and a square move by the take."""
-    rng = np.random.default_rng(scene_seed)
+def scene(
+    background_seed: int, take: int, length: int = 90, repeated: float = 0
+) -> list[np.ndarray]:
+    """A background before which a ball and a square move by the take, or to and fro so far."""
+    rng = np.random.default_rng(background_seed)
     background = cv2.resize(rng.integers(40, 216, (6, 8, 3), dtype=np.uint8), (WIDTH, HEIGHT))
-    rng = np.random.default_rng([scene_seed, take])
-    speed, phase = rng.uniform(0.3, 1.5, (2, 2)), rng.uniform(0, 6, (2, 2))
+    rng = np.random.default_rng([background_seed, take])
+    speed, phase = rng.uniform(0.04, 0.2, (2, 2)), rng.uniform(0, 6, (2, 2))
     frames = []
     for t in range(length):
-        places = 0.5 + 0.4 * np.sin((2 * np.pi / 3 if repeated else speed) * t / 8 + phase)
+        if repeated:
+            places = 0.5 + repeated * np.sin(2 * np.pi * t / 20 + phase)
+        else:
+            places = 0.5 + 0.4 * np.sin(speed * t + phase)
         (x, y), (u, v) = (places * [WIDTH, HEIGHT]).astype(int).tolist()
         frame = cv2.circle(background.copy(), (x, y), 9, (250, 250, 240), -1)
         frames.append(cv2.rectangle(frame, (u - 7, v - 7), (u + 7, v + 7), (5, 10, 20), -1))
@@ -75,9 +78,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     encode(folder / "slow.mp4", frames[::2], stamps=range(0, len(frames), 2))
     encode(folder / "faded.mp4", map(faded, frames))
     encode(folder / "other take.mp4", scene(0, 1))
-    again = scene(0, 2, 110, repeated=True)
-    encode(folder / "again.mp4", again[:80])
-    encode(folder / "again, later.mp4", [*again[30:70], *again[28:68]])
+    encode(folder / "again.mp4", scene(0, 2, repeated=0.4))
+    encode(folder / "again, less.mp4", scene(0, 2, repeated=0.38))
     encode(folder / "other.mp4", scene(1, 0))
     encode(folder / "other, too.mp4", scene(1, 0), options={"crf": "35"})
     return folder
@@ -108,13 +110,13 @@ def test_footage(folder: Path) -> None:
         assert back.offset == pytest.approx(-match.offset)
         assert back.motion == pytest.approx(match.motion)
         looks = summary(original)[0] @ summary(footage[name]).T / 2
-        assert looks.argmax() == mirrored and looks.max() > 0.9, name
+        assert looks.argmax() == mirrored and looks.max() > 0.8, name
     for name in ("other take.mp4", "again.mp4", "other.mp4"):
         assert not compare(original, footage[name]).is_copy, name
-    # Another take of the same scene looks the same, and one of the same motion moves the same.
-    assert compare(original, footage["other take.mp4"]).still > 0.9
-    assert compare(footage["again.mp4"], footage["again, later.mp4"]).motion > 0.8
-    assert not compare(footage["again.mp4"], footage["again, later.mp4"]).is_copy
+    # Another take of the same scene looks the same, and one that repeats itself moves so, too.
+    assert compare(original, footage["other take.mp4"]).still > 0.8
+    assert compare(footage["again.mp4"], footage["again, less.mp4"]).motion > 0.8
+    assert not compare(footage["again.mp4"], footage["again, less.mp4"]).is_copy
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
@@ -127,9 +129,8 @@ def correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     )
 
 
-def footage(frames: np.ndarray, repetition: float = 0.0, **values: float) -> Footage:
-    values = dict(pixels=24.0, seconds=len(frames) / RATE) | values
-    return Footage([frames], repetition, 6, 4, **values)
+def footage(frames: np.ndarray, repetition: float = 0.0) -> Footage:
+    return Footage([frames], repetition, 6, 4, 24.0, len(frames) / RATE)
 
 
 @settings(max_examples=25, deadline=None)
@@ -214,69 +215,57 @@ def test_of_equal_videos_the_first_are_nearest() -> None:
 
 
 def test_best_of_a_group() -> None:
-    frames = np.empty((0, 12, 12))
+    def video(width: int, pixels: float, seconds: float) -> Footage:
+        return Footage([], 0.0, width, 10, pixels, seconds)
+
     group = dict(
-        small=footage(frames, pixels=50, seconds=9),
-        short=footage(frames, pixels=98, seconds=8),
-        a=footage(frames, pixels=97, seconds=9),
-        b=footage(frames, pixels=100, seconds=8.9),
+        small=video(5, 50, 9),
+        short=video(10, 98, 8),
+        bars=video(14, 100, 9),
+        a=video(10, 97, 9),
+        b=video(10, 100, 8.9),
     )
-    sizes = dict(small=900, short=800, a=200, b=100)
+    sizes = dict(small=900, short=800, bars=700, a=200, b=100)
     assert best_of(list(group), group, sizes) == "a"
     assert best_of(list(group), group, dict(sizes, a=100)) == "a"
     assert best_of(list(group), group, dict(sizes, b=300)) == "b"
+    assert best_of(["small", "short", "bars"], group, sizes) == "bars"
 
 
-@pytest.fixture
-def collection(folder: Path, tmp_path: Path) -> Path:
-    """An index of the folder, with vectors that say nothing, and of a file that is gone."""
-    names = sorted([*(path.name for path in folder.iterdir()), "gone.mp4"])
-    sizes = [(folder / name).stat().st_size if name != "gone.mp4" else 1 for name in names]
-    table = WindowTable(tmp_path)
-    vectors = np.random.default_rng(0).normal(size=(len(names), 4)) + 4
-    table.add(names, [0.0] * len(names), [4.0] * len(names), sizes, [0] * len(names), vectors)
+def write_index(folder: Path, names: list[str], path: Path) -> None:
+    """An index with vectors that say nothing."""
+    table, count = WindowTable(path), len(names)
+    vectors = np.random.default_rng(0).normal(size=(count, 4)) + 4
+    table.add(names, [0.0] * count, [4.0] * count, [9000] * count, [0] * count, vectors)
     table.publish()
     settings = dict(format=1, folder=str(folder), window=4.0, stride=2.0, network="")
-    (tmp_path / "collection.json").write_text(json.dumps(settings))
-    return tmp_path
+    (path / "collection.json").write_text(json.dumps(settings))
 
 
-def states(folder: Path) -> list[Any]:
-    return sorted((path.name, path.stat().st_mtime_ns) for path in folder.iterdir())
-
-
-def test_command(collection: Path, folder: Path) -> None:
-    before = states(folder)
-    result = CliRunner().invoke(app, ["duplicates", "--in", str(collection), "--neighbors", "20"])
+def test_command(folder: Path, tmp_path: Path) -> None:
+    names = sorted([*(path.name for path in folder.iterdir()), "gone.mp4"])
+    write_index(folder, names, tmp_path)
+    before = [path.stat().st_mtime_ns for path in sorted(folder.iterdir())]
+    result = CliRunner().invoke(app, ["duplicates", "--in", str(tmp_path), "--neighbors", "20"])
     assert result.exit_code == 0, result.output
-    assert states(folder) == before
-    with open(collection / "duplicates.csv", newline="") as file:
+    assert [path.stat().st_mtime_ns for path in sorted(folder.iterdir())] == before
+    with open(tmp_path / "duplicates.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     groups = [{row["path"] for row in rows if row["group"] == number} for number in "01"]
     assert groups == [{"original.mp4", *COPIES}, {"other.mp4", "other, too.mp4"}]
     kept = [row["path"] for row in rows if row["keep"] == "True"]
-    assert kept[0] in {"original.mp4", "mirrored.mp4", "bars.mp4", "faded.mp4"}
-    assert kept[1] == "other.mp4" and len(kept) == 2
+    assert len(kept) == 2 and kept[0] not in {"half's.mp4", "trimmed\n.mp4", "bars.mp4"}
     assert "trimmed\\n.mp4" in result.output and "half's.mp4" in result.output
     assert "not compared: gone.mp4: The video" in result.output
     assert "8 videos could go" in result.output and "Nothing was deleted" in result.output
 
-    found = Collection(collection).duplicates(neighbors=20)
+    found = Collection(tmp_path).duplicates(neighbors=20)
     assert [member.path for member in found.members] == [row["path"] for row in rows]
-    joined = {frozenset(pair) for pair in found.pairs}
-    assert {frozenset(pair) for pair in combinations(groups[0], 2)} >= joined - {
-        frozenset(groups[1])
-    }
+    assert all(set(pair) <= groups[0] or set(pair) <= groups[1] for pair in found.pairs)
 
 
 def test_nothing_found(tmp_path: Path) -> None:
-    (tmp_path / "videos").mkdir()
-    encode(tmp_path / "videos" / "a.mp4", scene(0, 0, 30))
-    table = WindowTable(tmp_path)
-    table.add(["a.mp4"], [0.0], [1.2], [9], [0], np.ones((1, 4)))
-    table.publish()
-    settings = dict(format=1, folder=str(tmp_path / "videos"), window=4, stride=2, network="")
-    (tmp_path / "collection.json").write_text(json.dumps(settings))
+    write_index(encode(tmp_path / "a.mp4", scene(0, 0, 30)).parent, ["a.mp4"], tmp_path)
     result = CliRunner().invoke(app, ["duplicates", "--in", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert "no near-duplicates among 1 videos" in result.output and "slic clusters" in result.output
