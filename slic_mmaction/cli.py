@@ -276,10 +276,11 @@ def duplicates(
     out: Annotated[Path | None, typer.Option(help="CSV; default: duplicates.csv there.")] = None,
 ) -> None:
     """Find groups of near-duplicates, and which of each to keep. No file is deleted."""
-    collection = open_collection(index)
     from .collection.duplicates import Member
+    from .preparation.options import num_cores
 
-    found = collection.duplicates(neighbors, workers)
+    collection = open_collection(index)
+    found = collection.duplicates(neighbors, workers or num_cores())
     members, videos = found.members, len(set(collection.paths))
     out = out or index / "duplicates.csv"
     rows = [member._asdict() for member in members]
