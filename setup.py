@@ -28,6 +28,8 @@ REQUIRED = [
     "scipy",
     "scikit-learn",
     "matplotlib",
+    # Pages; torch has it, too.
+    "jinja2",
     # Since 14.1 a bar may be shown inside another.
     "rich>=14.1",
     # Worker processes that a bad file may crash or hang.
@@ -110,6 +112,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_packages(include=["slic_mmaction", "slic_mmaction.*"]),
+    package_data={"slic_mmaction": ["py.typed"]},
     # 3.10: the oldest that torch and LanceDB still have wheels for; 3.12: the newest that
     # the unmaintained mmengine 0.10 and mmaction2 1.2 were tried with.
     python_requires=">=3.10,<3.13",

@@ -34,6 +34,7 @@ app = typer.Typer(
     help="Pretrain on a folder of videos; search, cluster, look at and deduplicate it.",
 )
 
+_GROUPS_SHOWN = 20
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 Index = Annotated[Path, typer.Option("--in", help="An index made by `slic index`.")]
 
@@ -104,6 +105,7 @@ def index(
 ) -> None:
     """Embed all videos of a folder, or bring an index up to date with it."""
     from .collection import Collection
+    from .preparation.options import num_cores
 
     found = None
     if network is not None:
@@ -113,7 +115,9 @@ def index(
         found = Network.find(network, checkpoint)
     elif not out.is_dir():
         raise ValueError(f"{out} is a new index: say by which network, with --with.")
-    changes = Collection.index(folder, out, found, seconds(window), seconds(stride), workers)
+    changes = Collection.index(
+        folder, out, found, seconds(window), seconds(stride), workers or num_cores()
+    )
     say(
         f"{out}: {changes.added} videos added, {changes.renewed} renewed, {changes.dropped} "
         f"dropped, {changes.unchanged} unchanged, {len(changes.unreadable)} unreadable"
@@ -136,6 +140,7 @@ def search(
     end: Annotated[str | None, typer.Option(help="Only until here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page to see and play them.")] = None,
 ) -> None:
     """Find the moments most similar to a clip."""
     span = [None if moment is None else seconds(moment) for moment in (start, end)]
@@ -144,6 +149,10 @@ def search(
         register_components()
     hits = collection.search(query, top, *span)
     rows = [hit._asdict() for hit in hits]
+    if html is not None:
+        from .visualization import search_page
+
+        search_page(collection, query, hits, html, *span)
     if as_json:
         print(json.dumps(rows, indent=1))
     elif as_csv:
@@ -163,6 +172,9 @@ def search(
                 for hit in hits
             ],
         )
+        if html is not None:
+            say(f"page: {html}")
+        say_next(f"slic clusters --in {quoted(index)}", f"slic map --in {quoted(index)}")
 
 
 @app.command()
@@ -173,19 +185,27 @@ def clusters(
     ] = "FINCH",
     level: Annotated[int | None, typer.Option(min=0, help="Of FINCH; 0 is the finest.")] = None,
     number: Annotated[int | None, typer.Option(min=1, help="Number of clusters.")] = None,
-    out: Annotated[Path | None, typer.Option(help="CSV; default: clusters.csv there.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="CSV, with a page beside it; default: clusters.csv there.")
+    ] = None,
 ) -> None:
-    """Cluster all windows, and keep the clusters in the index."""
+    """Cluster all windows, keep the clusters in the index, and show them on a page."""
+    out = out or index / "clusters.csv"
+    page = out.with_suffix(".html")
+    if page == out:
+        raise ValueError(f"{out} must be the name of the CSV; the page lies beside it.")
     collection = open_collection(index)
     register_components()
+    from .visualization import cluster_page
+
     options = dict(level=level, num_clusters=number)
     given = {name: value for name, value in options.items() if value is not None}
     default = method == "FINCH" and not given
     labels = collection.cluster(None if default else dict(type=method, **given))
     table = collection.rows.select(["path", "start", "end", "cluster", "distance"])
-    out = out or index / "clusters.csv"
     write_text(out, csv_text(table.to_pylist()))
     say(f"{len(set(labels.tolist()) - {-1})} clusters of {len(labels)} windows: {out}")
+    say(f"page: {cluster_page(collection, page)}")
     if not default:
         config = ", ".join([f'type="{method}"', *(f"{k}={v}" for k, v in given.items())])
         say(f"in a config: clusterer=dict({config})")
@@ -199,9 +219,11 @@ def assign(
     out: Annotated[Path, typer.Option(help="CSV.")] = Path("assigned.csv"),
 ) -> None:
     """Find the cluster that each video of another folder belongs to."""
+    from .preparation.options import num_cores
+
     collection = open_collection(index)
     register_components()
-    assigned = collection.assign(folder)
+    assigned = collection.assign(folder, num_cores())
     write_text(out, csv_text([row._asdict() for row in assigned]))
     unknown = [row for row in assigned if not row.known and not row.error]
     say(f"{len(assigned)} videos: {out}")
@@ -210,6 +232,90 @@ def assign(
         say(f"  {shown(row.path)} (nearest: {shown(row.nearest)})")
     for row in [row for row in assigned if row.error][:20]:
         say(f"unreadable: {shown(row.path)}: {shown(row.error)}")
+
+
+@app.command("map")
+def draw_map(
+    index: Index = Path("index"),
+    out: Annotated[Path, typer.Option(help="HTML, with a PNG beside it.")] = Path("map.html"),
+    color: Annotated[
+        str | None, typer.Option(help="cluster or folder; default: clusters if there are any.")
+    ] = None,
+) -> None:
+    """Draw all videos in the plane: what is alike stands together."""
+    from .visualization import map_page
+
+    drawn = map_page(open_collection(index), out, color)
+    say(drawn.note)
+    say(f"page: {drawn.page}\npicture: {drawn.picture}")
+    say_next(f"slic search QUERY --in {quoted(index)}", f"slic clusters --in {quoted(index)}")
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of `slic pretrain`, or any work directory.")],
+    out: Annotated[Path, typer.Option(help="HTML.")] = Path("report.html"),
+) -> None:
+    """Write a page of a training: curves, clusters, results, config, commands."""
+    register_components()
+    from .visualization import training_report
+
+    say(f"page: {training_report(run, out)}")
+    say_next(f"slic index FOLDER --with {quoted(run)}")
+
+
+@app.command()
+def duplicates(
+    index: Index = Path("index"),
+    neighbors: Annotated[
+        int, typer.Option(min=1, help="How many similar videos each is compared with.")
+    ] = 10,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Decoding processes; default: cores.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV; default: duplicates.csv there.")] = None,
+) -> None:
+    """Find groups of near-duplicates, and which of each to keep. No file is deleted."""
+    from .collection.duplicates import Member
+    from .preparation.options import num_cores
+
+    collection = open_collection(index)
+    found = collection.duplicates(neighbors, workers or num_cores())
+    members, videos = found.members, len(set(collection.paths))
+    out = out or index / "duplicates.csv"
+    rows = [member._asdict() for member in members]
+    write_text(out, csv_text(rows) or ",".join(Member._fields) + "\n")
+    groups = len({member.group for member in members})
+    spare = [member for member in members if not member.keep]
+    shown_rows = [
+        {
+            "group": str(member.group) if member.keep else "",
+            "": "keep" if member.keep else "",
+            "video": member.path,
+            "size": f"{member.width}x{member.height}",
+            "length": f"{member.seconds:.1f} s",
+            "kB": f"{member.bytes / 1000:.0f}",
+            "agreement": f"{member.agreement:.3f}" + " mirrored" * member.mirrored,
+            "with": member.agrees_with,
+        }
+        for member in members
+        if member.group < _GROUPS_SHOWN
+    ]
+    if members:
+        print_table(f"{groups} groups of near-duplicates among {videos} videos", shown_rows)
+        if groups > _GROUPS_SHOWN:
+            say(f"... and {groups - _GROUPS_SHOWN} groups more")
+        size = sum(member.bytes for member in spare) / 1e6
+        say(f"{len(spare)} videos could go ({size:.1f} MB); all groups: {out}")
+    else:
+        say(f"no near-duplicates among {videos} videos; {found.compared} pairs compared: {out}")
+    for path, reason in list(found.unreadable.items())[:20]:
+        say(f"not compared: {shown(path)}: {shown(reason)}")
+    if spare:
+        say("Nothing was deleted. Once you have deleted what you do not want:")
+        say_next(f"slic index {quoted(collection.folder)} --out {quoted(index)}")
+    else:
+        say_next(f"slic clusters --in {quoted(index)}", f"slic map --in {quoted(index)}")
 
 
 @app.command()

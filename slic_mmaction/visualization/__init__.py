@@ -1,7 +1,19 @@
-"""Pictures of what was learned and found; importing this loads matplotlib."""
+"""Pictures and pages of what was learned and found; importing this loads matplotlib."""
 
+from .collection_pages import cluster_page, search_page
 from .curves import training_curves
 from .gallery import retrieval_gallery, video_strip
 from .scalars import read_scalars
+from .training_report import training_report
+from .video_map import map_page
 
-__all__ = ["read_scalars", "retrieval_gallery", "training_curves", "video_strip"]
+__all__ = [
+    "cluster_page",
+    "map_page",
+    "read_scalars",
+    "retrieval_gallery",
+    "search_page",
+    "training_curves",
+    "training_report",
+    "video_strip",
+]
