@@ -402,7 +402,7 @@ def main() -> NoReturn:
         print(f"slic: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.", file=sys.stderr)
+        print("\nStopped. To go on: the same command.", file=sys.stderr)
         sys.exit(130)
     sys.exit(0)
 
