@@ -2,7 +2,7 @@
 # Small enough for two CPU cores.
 _base_ = ["../_base_/models/slic_r3d18.py", "../_base_/default_runtime.py"]
 
-root = "work_dirs/demo/videos"
+root = "work_dirs/demo/moving_patches"
 clip = dict(clip_len=8)
 
 model = dict(

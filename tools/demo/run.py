@@ -22,11 +22,11 @@ from rich.console import Console
 from rich.table import Table
 
 from slic_mmaction.progress import progress_bar
-from slic_mmaction.visualization import read_scalars, retrieval_gallery, training_curves
+from slic_mmaction.visualization import read_scalars, retrieval_gallery
 
 ROOT = Path(__file__).parents[2]
 WORK = Path("work_dirs/demo")
-VIDEOS = WORK / "videos"
+VIDEOS = WORK / "moving_patches"
 # The two runs, by their configs and work directories.
 CLUSTERING, INSTANCE = "slic", "instance"
 EXPECTED_GAIN = 10.0
@@ -54,6 +54,7 @@ def start(arm: str, settings: list[str]) -> subprocess.Popen:
     shutil.rmtree(work_dir, ignore_errors=True)
     work_dir.mkdir(parents=True)
     command = ["tools/train.py", config_of(arm), "--work-dir", str(work_dir)]
+    settings = [f"val_evaluator.out_file={work_dir}/neighbors.npz", *settings]
     with open(work_dir / "console.log", "wb") as log:
         return subprocess.Popen(
             [sys.executable, *command, "--cfg-options", *settings],
@@ -123,7 +124,7 @@ def show_results(console: Console) -> None:
         "trained without clustering (p = 1)": recalls[INSTANCE][-1],
         "trained with clustering": recalls[CLUSTERING][-1],
     }
-    table = Table(title=f"Finding a video of the same motion (chance: {100 / len(MOTIONS):.1f})")
+    table = Table(title=f"Same motion found (chance: {100 / len(MOTIONS):.1f})")
     table.add_column("network")
     table.add_column("R@1 (%)", justify="right")
     for network, recall in figures.items():
@@ -192,11 +193,8 @@ def main() -> None:
     watch(runs, epochs, console)
 
     gallery = draw_gallery(WORK / "gallery.png")
-    both = {"without clustering": WORK / INSTANCE, "with clustering": WORK / CLUSTERING}
-    curves = training_curves(both, WORK / "curves.png")
-    console.print(f"Done in {time.time() - begin:.0f} s. Look at")
-    console.print(f"  {gallery}  new videos and what the network finds for them")
-    console.print(f"  {curves}  losses, clusters and R@1 over the epochs")
+    console.print(f"Done in {time.time() - begin:.0f} s. Logs are in {WORK}.")
+    console.print(f"New videos, and what the network finds for them: {gallery}")
     show_results(console)
     show_next_steps(console, epochs)
 
