@@ -136,6 +136,7 @@ def search(
     end: Annotated[str | None, typer.Option(help="Only until here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page to see and play them.")] = None,
 ) -> None:
     """Find the moments most similar to a clip."""
     span = [None if moment is None else seconds(moment) for moment in (start, end)]
@@ -144,6 +145,10 @@ def search(
         register_components()
     hits = collection.search(query, top, *span)
     rows = [hit._asdict() for hit in hits]
+    if html is not None:
+        from .visualization import search_page
+
+        search_page(collection, query, hits, html, *span)
     if as_json:
         print(json.dumps(rows, indent=1))
     elif as_csv:
@@ -163,6 +168,9 @@ def search(
                 for hit in hits
             ],
         )
+        if html is not None:
+            say(f"page: {html}")
+        say_next(f"slic clusters --in {quoted(index)}", f"slic map --in {quoted(index)}")
 
 
 @app.command()
@@ -173,11 +181,15 @@ def clusters(
     ] = "FINCH",
     level: Annotated[int | None, typer.Option(min=0, help="Of FINCH; 0 is the finest.")] = None,
     number: Annotated[int | None, typer.Option(min=1, help="Number of clusters.")] = None,
-    out: Annotated[Path | None, typer.Option(help="CSV; default: clusters.csv there.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="CSV, with a page beside it; default: clusters.csv there.")
+    ] = None,
 ) -> None:
-    """Cluster all windows, and keep the clusters in the index."""
+    """Cluster all windows, keep the clusters in the index, and show them on a page."""
     collection = open_collection(index)
     register_components()
+    from .visualization import cluster_page
+
     options = dict(level=level, num_clusters=number)
     given = {name: value for name, value in options.items() if value is not None}
     default = method == "FINCH" and not given
@@ -186,6 +198,7 @@ def clusters(
     out = out or index / "clusters.csv"
     write_text(out, csv_text(table.to_pylist()))
     say(f"{len(set(labels.tolist()) - {-1})} clusters of {len(labels)} windows: {out}")
+    say(f"page: {cluster_page(collection, out.with_suffix('.html'))}")
     if not default:
         config = ", ".join([f'type="{method}"', *(f"{k}={v}" for k, v in given.items())])
         say(f"in a config: clusterer=dict({config})")
@@ -210,6 +223,23 @@ def assign(
         say(f"  {shown(row.path)} (nearest: {shown(row.nearest)})")
     for row in [row for row in assigned if row.error][:20]:
         say(f"unreadable: {shown(row.path)}: {shown(row.error)}")
+
+
+@app.command("map")
+def draw_map(
+    index: Index = Path("index"),
+    out: Annotated[Path, typer.Option(help="HTML, with a PNG beside it.")] = Path("map.html"),
+    color: Annotated[
+        str | None, typer.Option(help="cluster or folder; default: clusters if there are any.")
+    ] = None,
+) -> None:
+    """Draw all videos in the plane: what is alike stands together."""
+    from .visualization import collection_map
+
+    drawn = collection_map(open_collection(index), out, color)
+    say(drawn.note)
+    say(f"page: {drawn.page}\npicture: {drawn.picture}")
+    say_next(f"slic search QUERY --in {quoted(index)}", f"slic clusters --in {quoted(index)}")
 
 
 @app.command()

@@ -1,7 +1,17 @@
-"""Pictures of what was learned and found; importing this loads matplotlib."""
+"""Pictures and pages of what was learned and found; importing this loads matplotlib."""
 
+from .collection_map import collection_map
+from .collection_pages import cluster_page, search_page
 from .curves import training_curves
 from .gallery import retrieval_gallery, video_strip
 from .scalars import read_scalars
 
-__all__ = ["read_scalars", "retrieval_gallery", "training_curves", "video_strip"]
+__all__ = [
+    "cluster_page",
+    "collection_map",
+    "read_scalars",
+    "retrieval_gallery",
+    "search_page",
+    "training_curves",
+    "video_strip",
+]

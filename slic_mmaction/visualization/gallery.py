@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -16,8 +17,7 @@ from .figure_file import save_figure
 
 # Okabe and Ito's green and vermilion, which colour-blind readers tell apart.
 _HIT, _MISS, _QUERY = "#009E73", "#D55E00", "#333333"
-# Frames of a video, since a motion does not show in one, and each one's pixels.
-_FRAMES, _WIDTH, _HEIGHT = 3, 112, 84
+_FRAMES = 3  # of a video, since a motion does not show in one
 
 
 def retrieval_gallery(
@@ -74,28 +74,36 @@ def _draw(axis: Axes, path: str, colour: str, name: str, note: str = "") -> None
     axis.set_xlabel(note + short, fontsize=9, color=colour, labelpad=4)
 
 
-def video_strip(path: str | Path) -> np.ndarray:
+def video_strip(
+    path: str | Path, start: float = 0.0, end: float = math.inf, height: int = 84, fill: int = 255
+) -> np.ndarray:
     """Evenly spaced frames of a video side by side, for a glimpse of its motion.
 
     Args:
         path: A video file, or a folder of its frames as images.
+        start: Only what the video shows from here on, in seconds.
+        end: Only until here.
+        height: Of the strip, in pixels.
+        fill: Grey value beside frames that are not 4:3.
 
     Returns:
-        (84, 3 * 112, 3) uint8, RGB; frames are fitted in with their aspect ratio.
+        (height, 4 * height, 3) uint8, RGB; frames are fitted in with their aspect ratio.
 
     Raises:
         UnreadableVideoError: If no frame can be read.
     """
     with closing(open_reader(str(path))) as reader:
+        first, last = 0.0, float(reader.num_frames)
+        if reader.avg_fps and start * reader.avg_fps < last:
+            first, last = start * reader.avg_fps, min(end * reader.avg_fps, last)
         # Middles of equal parts: first and last frames are often black.
-        chosen = (np.arange(_FRAMES) + 0.5) * reader.num_frames / _FRAMES
-        frames = reader.frames(chosen)
-    strip = np.full((_HEIGHT, _FRAMES * _WIDTH, 3), 255, dtype=np.uint8)
+        frames = reader.frames(first + (np.arange(_FRAMES) + 0.5) * (last - first) / _FRAMES)
+    wide = height * 4 // 3
+    strip = np.full((height, _FRAMES * wide, 3), fill, dtype=np.uint8)
     for number, frame in enumerate(frames):
-        height, width = frame.shape[:2]
-        scale = min(_WIDTH / width, _HEIGHT / height)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        left, top = number * _WIDTH + (_WIDTH - size[0]) // 2, (_HEIGHT - size[1]) // 2
+        scale = min(wide / frame.shape[1], height / frame.shape[0])
+        size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
+        left, top = number * wide + (wide - size[0]) // 2, (height - size[1]) // 2
         small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
         strip[top : top + size[1], left : left + size[0]] = small
     return strip

@@ -1,0 +1,205 @@
+"""Pages of a collection: what a search has found, and what its clusters hold."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..collection.groups import NOISE
+from .page import facts, render, section, write_page
+from .thumbnails import Moment, card, cards, span_text, strips, video_url
+
+if TYPE_CHECKING:
+    from ..collection import Collection, Hit
+
+_CLUSTERS, _SUREST, _LEAST_SURE = 60, 5, 3
+
+
+def search_page(
+    collection: Collection,
+    query: str | Path,
+    hits: Sequence[Hit],
+    path: str | Path,
+    start: float | None = None,
+    end: float | None = None,
+) -> Path:
+    """Write a page of a query and the moments that are most similar to it.
+
+    Args:
+        collection: That was searched.
+        query: As given to :meth:`~slic_mmaction.collection.Collection.search`.
+        hits: What that has returned.
+        path: The HTML file, which is returned.
+        start: As given to the search, in seconds.
+        end: As ``start``.
+    """
+    path = Path(path)
+    own = collection.windows_of(query)
+    name = str(query) if own is None else collection.paths[own[0]]
+    asked = Moment(
+        Path(query).resolve() if own is None else collection.folder / name,
+        start or 0.0,
+        math.inf if end is None else end,
+    )
+    found = [Moment(collection.folder / hit.path, hit.start, hit.end) for hit in hits]
+    first, *others = strips([asked, *found])
+    details = "the whole video"
+    if start is not None or end is not None:
+        until = "its end" if end is None else f"{end:g} s"
+        details = f"from {asked.start:g} s to {until}"
+    shown = [
+        card(
+            hit.path,
+            [
+                f"{span_text(hit.start, hit.end)} \u00b7 cosine {hit.cosine:.6f}",
+                f"closer than {hit.closer_than:.2%} of random pairs",
+            ],
+            strip,
+            video_url(moment, path),
+            player=True,
+            badge=str(hit.rank),
+        )
+        for hit, moment, strip in zip(hits, found, others)
+    ]
+    query_card = card(name, [details], first, video_url(asked, path), player=True)
+    return write_page(
+        path,
+        f"Most similar to {name.rpartition('/')[2]}",
+        [
+            f"The best {_count(len(hits), 'moment')} among "
+            f"{_count(len(set(collection.paths)), 'video')} in {collection.folder}."
+        ],
+        [
+            section("Query", cards([query_card], large=True)),
+            section(
+                "Found, best first",
+                cards(shown, large=True),
+                note="Random pairs are moments of different videos of this collection.",
+            ),
+        ],
+    )
+
+
+def cluster_page(collection: Collection, path: str | Path) -> Path:
+    """Write a page of a collection's clusters: the surest and the least sure windows of each.
+
+    Clusters of most videos come first, among equals the tighter one.
+
+    Args:
+        collection: With clusters.
+        path: The HTML file, which is returned.
+    """
+    path = Path(path)
+    cluster, distance = collection.column("cluster"), collection.column("distance")
+    starts, ends = collection.column("start"), collection.column("end")
+    names, videos = np.unique(collection.paths, return_inverse=True)
+    clusters = _ordered(cluster, distance, videos)
+    shown = clusters[:_CLUSTERS]
+    chosen = [members(one.rows, distance, videos) for one in shown]
+    rows = [row for parts in chosen for part in parts for row in part]
+    moments = [
+        Moment(collection.folder / names[videos[row]], float(starts[row]), float(ends[row]))
+        for row in rows
+    ]
+    drawn = {
+        row: card(
+            str(names[videos[row]]),
+            [f"{span_text(starts[row], ends[row])} \u00b7 distance {distance[row]:.4f}"],
+            strip,
+            video_url(moment, path),
+        )
+        for row, moment, strip in zip(rows, moments, strips(moments, height=72))
+    }
+    sections = []
+    for one, (surest, least) in zip(shown, chosen):
+        parts = [render("<h3>surest members</h3>"), cards([drawn[row] for row in surest])]
+        if least:
+            parts += [render("<h3>least sure members</h3>"), cards([drawn[row] for row in least])]
+        folders = _folders([str(names[video]) for video in one.videos])
+        note = (
+            f"{_count(len(one.rows), 'window')} of {_count(len(one.videos), 'video')}"
+            f"{folders} \u00b7 spread {one.spread:.4f}"
+        )
+        sections.append(section(f"Cluster {one.number}", *parts, note=note))
+    figures = {"clusters": len(clusters), "windows": len(cluster), "videos": len(names)}
+    if (cluster == NOISE).any():
+        figures["windows in no cluster"] = int((cluster == NOISE).sum())
+    notes = [
+        "Clusters of most videos come first. Spread is the mean distance (1 - cosine) of a "
+        "cluster's windows to their mean; the surest members are nearest to it.",
+        f"Of each cluster at most {_SUREST + _LEAST_SURE} windows are shown, of different videos.",
+    ]
+    if len(clusters) > len(shown):
+        left_out = sum(len(one.rows) for one in clusters[_CLUSTERS:]) / len(cluster)
+        notes.append(
+            f"The {len(shown)} clusters of most videos are shown; {len(clusters) - len(shown)} "
+            f"others, with {left_out:.1%} of all windows, are left out here."
+        )
+    title = f"Clusters of {collection.folder.name}"
+    return write_page(path, title, notes, [facts(figures), *sections])
+
+
+class _Cluster(NamedTuple):
+    number: int
+    rows: np.ndarray
+    videos: np.ndarray
+    spread: float
+
+
+def _ordered(cluster: np.ndarray, distance: np.ndarray, videos: np.ndarray) -> list[_Cluster]:
+    found = []
+    by_cluster = np.argsort(cluster, kind="stable")
+    numbers, first = np.unique(cluster[by_cluster], return_index=True)
+    for number, rows in zip(numbers.tolist(), np.split(by_cluster, first[1:])):
+        if number != NOISE:
+            spread = float(distance[rows].mean())
+            found.append(_Cluster(number, rows, np.unique(videos[rows]), spread))
+    return sorted(found, key=lambda one: (-len(one.videos), one.spread, one.number))
+
+
+def members(
+    rows: np.ndarray, distance: np.ndarray, videos: np.ndarray
+) -> tuple[list[int], list[int]]:
+    """The surest and the least sure windows of a cluster, of different videos if it has several.
+
+    Args:
+        rows: Of the cluster.
+        distance: (N,) of each row to the mean of its cluster.
+        videos: (N,) number of each row's video.
+
+    Returns:
+        Rows by ascending distance, and other rows by descending distance.
+    """
+    order = rows[np.argsort(distance[rows], kind="stable")].tolist()
+    several = len(set(videos[rows].tolist())) > 1
+    taken: set[int] = set()
+
+    def take(candidates: list[int], count: int) -> list[int]:
+        found: list[int] = []
+        for row in candidates:
+            key = int(videos[row]) if several else row
+            if key not in taken and len(found) < count:
+                taken.add(key)
+                found.append(row)
+        return found
+
+    return take(order, _SUREST), take(order[::-1], _LEAST_SURE)
+
+
+def _folders(paths: Sequence[str]) -> str:
+    """The folders that most of some videos lie in, and how many each."""
+    counts = Counter(path.rpartition("/")[0] for path in paths)
+    if list(counts) == [""]:
+        return ""
+    common = ", ".join(f"{name or '.'} {count}" for name, count in counts.most_common(3))
+    more = f" and {_count(len(counts) - 3, 'folder')} more" if len(counts) > 3 else ""
+    return f" (in {common}{more})"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,185 @@
+"""Self-contained HTML pages: one style, nothing fetched from outside, names always harmless."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ..durable_file import write_text
+
+# No script but those of the page, and nothing from another place, whatever a name says.
+_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "media-src 'self' file:; form-action 'none'"
+)
+_STYLE = """
+:root { color-scheme: light dark; --back: #f6f7f9; --card: #fff; --text: #1b1f24; --faint: #626b76;
+  --line: #dfe3e8; --accent: #0b6bcb; --hole: #e6e9ed }
+@media (prefers-color-scheme: dark) { :root { --back: #14171b; --card: #1d2126; --text: #e7eaee;
+  --faint: #98a2ae; --line: #30363d; --accent: #6cb4ff; --hole: #2a2f36 } }
+* { box-sizing: border-box }
+body { margin: 0; background: var(--back); color: var(--text);
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif }
+main { max-width: 1240px; margin: 0 auto; padding: 28px 20px 48px }
+h1 { font-size: 26px; line-height: 1.25; margin: 0 0 4px; overflow-wrap: anywhere }
+h2 { font-size: 18px; margin: 0 }
+h3 { font-size: 12px; font-weight: 600; margin: 14px 0 6px; color: var(--faint);
+  text-transform: uppercase; letter-spacing: .05em }
+p { margin: 4px 0; overflow-wrap: anywhere }
+a { color: var(--accent); text-decoration: none } a:hover { text-decoration: underline }
+code, pre { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace }
+pre { margin: 8px 0 0; padding: 12px; overflow-x: auto; background: var(--back);
+  border-radius: 8px }
+.note { color: var(--faint); max-width: 75ch }
+section { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
+  padding: 18px 20px; margin-top: 18px }
+section > :nth-child(2) { margin-top: 10px } section > .note { margin: 0 0 10px }
+section > .note:nth-child(2) { margin-top: 2px }
+.facts { display: flex; flex-wrap: wrap; gap: 8px 36px; margin: 18px 0 0 }
+.facts dt { color: var(--faint); font-size: 13px }
+.facts dd { margin: 0; font-size: 21px; font-weight: 600; font-variant-numeric: tabular-nums;
+  overflow-wrap: anywhere }
+.wide { overflow-x: auto }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
+th { text-align: left; color: var(--faint); font-size: 13px; font-weight: 600 }
+th, td { padding: 7px 18px 7px 0; border-bottom: 1px solid var(--line); vertical-align: top;
+  overflow-wrap: anywhere }
+td.number, th.number { text-align: right; white-space: nowrap }
+tr:last-child td { border-bottom: 0 }
+.picture { display: block; max-width: 100%; margin: 8px auto 0; background: #fff;
+  border-radius: 8px }
+.moments { display: grid; gap: 14px 16px;
+  grid-template-columns: repeat(auto-fill, minmax(min(210px, 100%), 1fr)) }
+.moments.large { grid-template-columns: repeat(auto-fill, minmax(min(330px, 100%), 1fr)) }
+figure { margin: 0; min-width: 0; position: relative }
+.badge { position: absolute; top: 7px; left: 7px; min-width: 24px; padding: 1px 7px;
+  border-radius: 12px; background: #000a; color: #fff; font-size: 13px; font-weight: 600;
+  text-align: center }
+figcaption { font-size: 13px; line-height: 1.4; margin-top: 5px }
+figcaption .name { display: block; overflow-wrap: anywhere; unicode-bidi: isolate }
+figcaption .folder, figcaption .details { color: var(--faint) }
+figcaption .details { display: block; font-variant-numeric: tabular-nums }
+.strip { display: block; width: 100%; aspect-ratio: 4; border-radius: 6px; object-fit: cover;
+  background: var(--hole) }
+div.strip { display: grid; place-items: center; color: var(--faint); font-size: 13px }
+summary { cursor: pointer; color: var(--accent); font-size: 13px; margin-top: 2px }
+video { display: block; width: 100%; aspect-ratio: 4 / 3; margin-top: 6px; border-radius: 6px; background: #000 }
+footer { color: var(--faint); font-size: 13px; margin-top: 24px }
+"""
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{{ policy }}">
+<title>{{ title }}</title>
+<style>{{ style }}</style>
+</head>
+<body>
+<main>
+<header>
+<h1>{{ title }}</h1>
+{% for line in notes %}<p class="note">{{ line }}</p>
+{% endfor %}</header>
+{% for part in parts %}{{ part }}
+{% endfor %}<footer>Made by slic-mmaction. This page is one file and loads nothing from the
+internet.</footer>
+</main>
+</body>
+</html>
+"""
+
+
+def visible(value: Any) -> Any:
+    """A text with its line ends and control characters written out; anything else as it is."""
+    if isinstance(value, str) and not isinstance(value, Markup) and not value.isprintable():
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+    return value
+
+
+_environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=visible)
+
+
+def render(template: str, **values: Any) -> Markup:
+    """Fill a Jinja template; every value that is not markup itself is escaped."""
+    return Markup(_environment.from_string(template).render(values))
+
+
+def write_page(
+    path: str | Path, title: str, notes: Iterable[str | Markup], parts: Iterable[Markup]
+) -> Path:
+    """Write a page, whole or not at all.
+
+    Args:
+        path: The HTML file, which is returned.
+        title: Of the page.
+        notes: Lines below the title.
+        parts: What :func:`section`, :func:`facts` and the like return, from top to bottom.
+    """
+    style = Markup(_STYLE)
+    values = dict(title=title, notes=list(notes), parts=list(parts), style=style, policy=_POLICY)
+    write_text(path, render(_PAGE, **values))
+    return Path(path)
+
+
+def section(title: str, *body: Markup, note: str | Markup = "") -> Markup:
+    """A part of a page in a frame of its own, below a heading and an explanation."""
+    return render(
+        '<section><h2>{{ title }}</h2>{% if note %}<p class="note">{{ note }}</p>{% endif %}'
+        "{% for part in body %}{{ part }}{% endfor %}</section>",
+        title=title,
+        body=body,
+        note=note,
+    )
+
+
+def facts(values: Mapping[str, Any]) -> Markup:
+    """A few figures in large type, by what they are."""
+    return render(
+        '<dl class="facts">{% for name, value in values.items() %}'
+        "<div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>",
+        values=values,
+    )
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> Markup:
+    """Rows with the same keys, which head the columns; numbers stand to the right."""
+    numeric = {
+        name: all(isinstance(row[name], (int, float)) or row[name] is None for row in rows)
+        for name in (rows[0] if rows else ())
+    }
+    return render(
+        '<div class="wide"><table><thead><tr>{% for name, right in numeric.items() %}'
+        '<th{% if right %} class="number"{% endif %}>{{ name }}</th>{% endfor %}</tr></thead>'
+        "<tbody>{% for row in rows %}<tr>{% for name, right in numeric.items() %}"
+        '<td{% if right %} class="number"{% endif %}>'
+        '{{ "" if row[name] is none else row[name] }}</td>'
+        "{% endfor %}</tr>{% endfor %}</tbody></table></div>",
+        rows=rows,
+        numeric=numeric,
+    )
+
+
+def picture(figure: Figure, description: str) -> Markup:
+    """A matplotlib figure, made without pyplot, inside the page."""
+    FigureCanvasAgg(figure)
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=120)
+    return render(
+        '<img class="picture" src="{{ source }}" alt="{{ description }}">',
+        source=data_uri("image/png", file.getvalue()),
+        description=description,
+    )
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """A file of a MIME type as the address of itself."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

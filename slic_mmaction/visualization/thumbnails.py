@@ -1,0 +1,110 @@
+"""Glimpses of moments of videos for HTML pages, and links by which a browser plays them."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+import cv2
+from markupsafe import Markup
+
+from ..decoding import UnreadableVideoError
+from ..progress import progress_bar
+from .gallery import video_strip
+from .page import data_uri, render
+
+_PLAYABLE = {".mp4", ".m4v", ".webm", ".ogv"}
+_CARD = """<figure>
+{% if strip.source %}<img class="strip" src="{{ strip.source }}" alt="" loading="lazy">
+{% else %}<div class="strip">{{ strip.problem }}</div>{% endif %}
+{% if badge %}<div class="badge">{{ badge }}</div>{% endif %}
+<figcaption>
+{% if url and not player %}<a class="name" href="{{ url }}">{{ label }}</a>
+{% else %}<span class="name">{{ label }}</span>{% endif %}
+{% for line in details %}<span class="details">{{ line }}</span>{% endfor %}</figcaption>
+{% if url and player %}<details><summary>Play</summary>
+<video controls preload="none" src="{{ url }}"></video></details>{% endif %}
+</figure>"""
+
+
+class Moment(NamedTuple):
+    """A part of a video, in seconds."""
+
+    path: Path
+    start: float = 0.0
+    end: float = math.inf
+
+
+class Strip(NamedTuple):
+    """Frames of a moment as a data URI, or a word that says why there are none."""
+
+    source: str
+    problem: str = ""
+
+
+def strips(moments: Sequence[Moment], height: int = 84) -> list[Strip]:
+    """Decode three frames of each moment as a JPEG, 4 times as wide as high."""
+
+    def strip(moment: Moment) -> Strip:
+        try:
+            image = video_strip(*moment, height=height, fill=24)
+        except (UnreadableVideoError, OSError):
+            return Strip("", "unreadable" if os.path.exists(moment.path) else "gone")
+        quality = [cv2.IMWRITE_JPEG_QUALITY, 70]
+        content = cv2.imencode(".jpg", image[..., ::-1], quality)[1].tobytes()
+        return Strip(data_uri("image/jpeg", content))
+
+    # Threads, as decoding and scaling run outside of Python's lock.
+    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    try:
+        found = []
+        with progress_bar("decoding thumbnails", len(moments)) as advance:
+            for result in pool.map(strip, moments):
+                found.append(result)
+                advance()
+        return found
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def card(
+    name: str,
+    details: Sequence[str],
+    strip: Strip,
+    url: str = "",
+    player: bool = False,
+    badge: str = "",
+) -> Markup:
+    """A strip with its path and lines of what is known of it, linked or played if it has a URL."""
+    folder, slash, file = name.rpartition("/")
+    label = render(
+        '<span class="folder">{{ folder }}</span><wbr>{{ file }}', folder=folder + slash, file=file
+    )
+    values = dict(label=label, details=details, strip=strip, url=url, player=player, badge=badge)
+    return render(_CARD, **values)
+
+
+def cards(shown: Sequence[Markup], large: bool = False) -> Markup:
+    """Several cards, as many in a row as there is room for."""
+    kind = "moments large" if large else "moments"
+    template = '<div class="{{ kind }}">{% for one in shown %}{{ one }}{% endfor %}</div>'
+    return render(template, kind=kind, shown=shown)
+
+
+def span_text(start: float, end: float) -> str:
+    """From when to when, in seconds."""
+    return f"{start:.1f} to {end:.1f} s"
+
+
+def video_url(moment: Moment, page: Path) -> str:
+    """Where a page finds a moment of a video file; empty if a browser cannot play such a file."""
+    if moment.path.suffix.lower() not in _PLAYABLE:
+        return ""
+    url = quote(Path(os.path.relpath(moment.path, page.parent.resolve())).as_posix())
+    end = "" if moment.end == math.inf else f",{moment.end:g}"
+    return f"{url}#t={moment.start:g}{end}" if moment.start or end else url
