@@ -110,6 +110,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_packages(include=["slic_mmaction", "slic_mmaction.*"]),
+    package_data={"slic_mmaction": ["py.typed"]},
     # 3.10: the oldest that torch and LanceDB still have wheels for; 3.12: the newest that
     # the unmaintained mmengine 0.10 and mmaction2 1.2 were tried with.
     python_requires=">=3.10,<3.13",

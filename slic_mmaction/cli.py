@@ -104,6 +104,7 @@ def index(
 ) -> None:
     """Embed all videos of a folder, or bring an index up to date with it."""
     from .collection import Collection
+    from .preparation.options import num_cores
 
     found = None
     if network is not None:
@@ -113,7 +114,9 @@ def index(
         found = Network.find(network, checkpoint)
     elif not out.is_dir():
         raise ValueError(f"{out} is a new index: say by which network, with --with.")
-    changes = Collection.index(folder, out, found, seconds(window), seconds(stride), workers)
+    changes = Collection.index(
+        folder, out, found, seconds(window), seconds(stride), workers or num_cores()
+    )
     say(
         f"{out}: {changes.added} videos added, {changes.renewed} renewed, {changes.dropped} "
         f"dropped, {changes.unchanged} unchanged, {len(changes.unreadable)} unreadable"
@@ -212,9 +215,11 @@ def assign(
     out: Annotated[Path, typer.Option(help="CSV.")] = Path("assigned.csv"),
 ) -> None:
     """Find the cluster that each video of another folder belongs to."""
+    from .preparation.options import num_cores
+
     collection = open_collection(index)
     register_components()
-    assigned = collection.assign(folder)
+    assigned = collection.assign(folder, num_cores())
     write_text(out, csv_text([row._asdict() for row in assigned]))
     unknown = [row for row in assigned if not row.known and not row.error]
     say(f"{len(assigned)} videos: {out}")

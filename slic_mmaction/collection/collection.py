@@ -15,7 +15,6 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from ..durable_file import durable_file, write_text
-from ..preparation.options import num_cores
 from ..preparation.video_files import count_others, scan_folder
 from ..progress import progress_bar
 from .groups import Assignment, ClusterJudge, distances_to_means, share_of_mixed
@@ -100,7 +99,7 @@ class Collection:
         network: Network | None = None,
         window: float = WINDOW,
         stride: float = STRIDE,
-        num_workers: int | None = None,
+        num_workers: int = 0,
     ) -> Changes:
         """Bring an index up to date with a folder of videos; make it if there is none.
 
@@ -114,7 +113,8 @@ class Collection:
             network: By which videos are embedded; that of the index if None.
             window: Length of a window in seconds. Of an index that exists it stays.
             stride: From the start of one window to the next, in seconds; as ``window``.
-            num_workers: Decoding processes; default: as many as cores.
+            num_workers: Decoding processes; 0 decodes in this one. A script that asks for some
+                needs ``if __name__ == "__main__":`` around what it does.
 
         Raises:
             FileNotFoundError: If the folder holds no video, or there is no network.
@@ -259,11 +259,12 @@ class Collection:
             self.__dict__.pop(name, None)
         return cluster
 
-    def assign(self, folder: str | Path) -> list[Assignment]:
+    def assign(self, folder: str | Path, num_workers: int = 0) -> list[Assignment]:
         """Find the cluster of this collection that each video of another folder belongs to.
 
         Args:
             folder: Of videos, which are embedded but not added.
+            num_workers: As for :meth:`index`.
 
         Raises:
             FileNotFoundError: If the folder holds no video.
@@ -278,7 +279,7 @@ class Collection:
         assigned = []
         with progress_bar("embedding videos", len(found)) as advance:
             for name, _, vectors, last in self.network.windows(
-                Path(folder), found, self.window, self.stride, num_cores()
+                Path(folder), found, self.window, self.stride, num_workers
             ):
                 assigned.append(judge.assign(name, vectors, last.error))
                 advance()
@@ -384,7 +385,7 @@ def _update(
     found: list[str],
     others: Mapping[str, int],
     network: Network | None,
-    num_workers: int | None,
+    num_workers: int,
 ) -> Changes:
     table = WindowTable(path)
     settings = _read_settings(path)
@@ -410,12 +411,11 @@ def _update(
     table.remove([*changed, *dropped])
     failed: dict[str, tuple[int, int, str]] = {}
     if network is not None and todo:
-        workers = num_workers or num_cores()
         batch: list[tuple[str, list[tuple[float, float]], np.ndarray]] = []
         written = time.monotonic()
         with progress_bar("embedding videos", len(todo)) as advance:
             for name, spans, vectors, last in network.windows(
-                folder, todo, settings["window"], settings["stride"], workers
+                folder, todo, settings["window"], settings["stride"], num_workers
             ):
                 if last.error:
                     bad[name] = last.error

@@ -166,7 +166,7 @@ class Network:
             ValueError: If a vector is not finite.
         """
         clips = WindowClips(folder, paths, self.sampling, self.transforms, window, stride)
-        if len(paths) < _FEW:  # done before worker processes have started
+        if num_workers == 0 or len(paths) < _FEW:  # done before worker processes have started
             yield from self._embed(clips)
             return
         # LanceDB has threads, so that a forked process might wait for a lock for ever.

@@ -71,7 +71,8 @@ figcaption .details { display: block; font-variant-numeric: tabular-nums }
   background: var(--hole) }
 div.strip { display: grid; place-items: center; color: var(--faint); font-size: 13px }
 summary { cursor: pointer; color: var(--accent); font-size: 13px; margin-top: 2px }
-video { display: block; width: 100%; aspect-ratio: 4 / 3; margin-top: 6px; border-radius: 6px; background: #000 }
+video { display: block; width: 100%; aspect-ratio: 4 / 3; margin-top: 6px; border-radius: 6px;
+  background: #000 }
 footer { color: var(--faint); font-size: 13px; margin-top: 24px }
 """
 _PAGE = """<!DOCTYPE html>
