@@ -2,22 +2,7 @@
 
 No other part of the package knows about these defects. Each repair is made only where its
 defect is present, so a repaired upstream release (or a maintained fork) is left alone; its
-function returns whether that was so:
-
-======================  ==========================================================
-``mmcv_install``        mmcv missing, installed twice, or of a refused version;
-                        mmcv-lite's warning at every import
-``missing_modules``     what keeps ``mmaction.models`` from being imported: DRN
-                        (mmaction2 issue 2714), ``importlib_metadata``, and
-                        text-video models that do not go with ``transformers`` 5
-``installed_packages``  ``_base_ = 'mmaction::...'`` without ``pkg_resources``
-``checkpoints``         checkpoints that torch >= 2.6 refuses (mmengine issue 1655),
-                        and a program in one that a resumed run executes
-``last_checkpoint``     an empty or torn ``last_checkpoint``, or that of a copied folder
-``cpu_ranks``           ``launcher='pytorch'`` where there is no GPU
-``local_files``         checkpoints that a kill or a full disk leaves half written
-``config_text``         a config laid out by yapf at every checkpoint (mmcv issue 2466)
-======================  ==========================================================
+function returns whether that was so. The first lines of each file say what is broken.
 """
 
 from __future__ import annotations
@@ -50,7 +35,9 @@ def apply() -> tuple[str, ...]:
     from .cpu_ranks import repair_cpu_ranks
     from .installed_packages import repair_installed_packages
     from .last_checkpoint import repair_last_checkpoint
+    from .loader_workers import repair_loader_workers
     from .local_files import repair_local_files
+    from .recognition import repair_recognition
 
     made = dict(
         before_mmaction,
@@ -62,5 +49,7 @@ def apply() -> tuple[str, ...]:
         cpu_ranks=repair_cpu_ranks(),
         local_files=repair_local_files(),
         config_text=repair_config_text(),
+        loader_workers=repair_loader_workers(),
+        recognition=repair_recognition(),
     )
     return tuple(name for name, needed in made.items() if needed)

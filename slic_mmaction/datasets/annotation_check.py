@@ -27,7 +27,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = dict(
     delimiter=(str, type(None)),
 )
 # The suffix of a file, what separates it from its labels (a space if nothing else), and these.
-_SEPARATED = re.compile(r"\.\w+(?:(\s*[\t,;|]\s*)[^./]+| +-?\d+(?: -?\d+)*)$")
+_SEPARATED = re.compile(r"\.\w+(?:(\s*(?:[\t,;|=]|:+)\s*)[^./]+| +-?\d+(?: -?\d+)*)$")
 # The part of data_prefix that a dataset takes its files from.
 _PREFIX = {VideoDataset: "video", RawframeDataset: "img"}
 

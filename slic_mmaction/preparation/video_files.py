@@ -13,6 +13,8 @@ VIDEO_SUFFIXES = (
     # Camcorders, phones and older formats.
     ".mts", ".m2ts", ".ts", ".3gp", ".3g2", ".ogv", ".ogm", ".mxf", ".vob", ".mod", ".tod", ".dv",
     ".divx", ".asf", ".f4v", ".m2v", ".mpe", ".mpv", ".qt", ".rm", ".rmvb", ".insv", ".lrv", ".gif",
+    ".m2t", ".m2p", ".m1v", ".trp", ".3gpp", ".360", ".lrf", ".ivf", ".nut", ".y4m", ".h264",
+    ".264", ".h265", ".hevc",
 )  # fmt: skip
 
 

@@ -19,9 +19,10 @@ class CachedVideo(OpenVideo):
     """:class:`OpenVideo` for small datasets: from the second epoch on nothing is decoded.
 
     The first time a video is opened it is decoded as a whole, resized and written to ``path``;
-    later its frames are mapped from there. Frames come resized in either case, also of videos
-    that no longer fit, with the pixels of :class:`OpenVideo`, :class:`DecodeFrames` and
-    ``Resize(scale=(-1, short_side))``. A video of 190 frames of 171x128 takes 12 MB.
+    later its frames are mapped from there, and where one is damaged the video is decoded anew.
+    Frames come resized in either case, also of videos that no longer fit, with the pixels of
+    :class:`OpenVideo`, :class:`DecodeFrames` and ``Resize(scale=(-1, short_side))``. A video of 190
+    frames of 171x128 takes 12 MB.
 
     Keys are those of :class:`OpenVideo`; raw frames are not cached.
 
@@ -69,7 +70,7 @@ class CachedVideo(OpenVideo):
             raise UnreadableVideoError(f"The video {filename} does not exist.") from error
         cached = self._cache.get(key)
         if cached is not None:
-            return ArrayReader(filename, *cached)
+            return ArrayReader(filename, cached, reopen=lambda: self._decode_anew(results, key))
         reader = ShrunkReader(super().open(results), self.short_side)
         if self._full:
             return reader
@@ -86,4 +87,8 @@ class CachedVideo(OpenVideo):
                 logger="current",
                 level=logging.WARNING,
             )
-        return ArrayReader(filename, *video, promised_frames=reader.promised_frames)
+        return ArrayReader(filename, video, promised_frames=reader.promised_frames)
+
+    def _decode_anew(self, results: dict, key: str) -> VideoReader:
+        self._cache.drop(key)
+        return self.open(results)

@@ -132,7 +132,7 @@ def test_a_trial_notices_what_does_not_work(
 
 
 def blocks(page: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    return re.findall(r"```py(?:thon)?\n(.*?)```", page, re.DOTALL)
 
 
 @pytest.mark.slow

@@ -71,9 +71,9 @@ def test_a_wrong_line_is_named(tmp_path: Path, content: str | bytes, message: st
     ("line", "delimiter", "separator"),
     [
         ("a.mp4{}0", " ", "\t"),
-        ("my clip.mp4{}0", " ", ","),
+        ("my clip.mp4{}0", " ", "="),
         ("a.mp4{}0", None, ", "),
-        ("a.mp4{}-1{}2", " ", ";"),
+        ("a.mp4{}-1{}2", " ", ":::"),
         ("a.mp4{}0", "\t", " "),
     ],
 )

@@ -8,9 +8,17 @@ from pathlib import Path
 import mmcv
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from slic_mmaction.decoding import open_reader
-from slic_mmaction.decoding.video_cache import ArrayReader, CachedFrames, ShrunkReader, VideoCache
+from slic_mmaction.decoding.video_cache import (
+    ArrayReader,
+    CachedFrames,
+    ShrunkReader,
+    VideoCache,
+    check_sum,
+)
 
 from .numbered_videos import write
 
@@ -24,8 +32,19 @@ def test_a_whole_video_is_its_frames_resized(tmp_path: Path) -> None:
     for number, frame in enumerate(frames):
         assert np.array_equal(whole[number], mmcv.imresize(frame, (40, 24)))
     again = ShrunkReader(open_reader(path), 24).frames([3, 19, 3])
-    kept = ArrayReader(path, whole, 25.0).frames([3, 19, 3])
+    kept = ArrayReader(path, CachedFrames(whole, 25.0)).frames([3, 19, 3])
     assert all(np.array_equal(a, b) for a, b in zip(again, kept, strict=True))
+
+
+@given(st.binary(min_size=1, max_size=40), st.data())
+def test_a_check_sum_shows_any_change(content: bytes, data: st.DataObject) -> None:
+    position = data.draw(st.integers(0, len(content) - 1))
+    changed = np.frombuffer(content, np.uint8).copy()
+    changed[position] ^= data.draw(st.integers(1, 255))
+    assert check_sum(changed) != check_sum(np.frombuffer(content, np.uint8))
+    words = np.frombuffer(content, np.uint8)[: len(content) // 8 * 8].reshape(-1, 8)
+    if len(words) and (words[::-1] != words).any():
+        assert check_sum(words[::-1].copy()) != check_sum(words)
 
 
 def test_a_full_disk_is_a_full_cache(tmp_path: Path) -> None:

@@ -24,13 +24,13 @@ def touch(root: Path, *names: str) -> None:
 def test_videos_are_found_and_the_rest_is_counted(tmp_path: Path) -> None:
     root = tmp_path / "videos"
     touch(root, "b/2.AVI", "a b/1 #&ü.mp4", "top.webm", "b/notes.txt", "b/._2.avi", ".trash/x.avi")
-    touch(root, "cam/0001.MTS", "phone.3gp", "x.jpg", "y.JPG", "z")
+    touch(root, "cam/0001.MTS", "hdv.m2t", "phone.3gp", "pi.h264", "x.jpg", "y.JPG", "z")
     touch(tmp_path / "elsewhere", "3.mkv")
     (root / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     (root / "b" / "round").symlink_to(root, target_is_directory=True)
     found, others = scan_folder(root)
-    assert found == ["a b/1 #&ü.mp4", "b/2.AVI", "cam/0001.MTS", "linked/3.mkv", "phone.3gp",
-                     "top.webm"]  # fmt: skip
+    assert found == ["a b/1 #&ü.mp4", "b/2.AVI", "cam/0001.MTS", "hdv.m2t", "linked/3.mkv",
+                     "phone.3gp", "pi.h264", "top.webm"]  # fmt: skip
     assert count_others(others) == "2 .jpg, 2 hidden, 1 .txt, 1 without suffix"
     with pytest.raises(FileNotFoundError, match="no folder of videos at"):
         scan_folder(tmp_path / "nowhere")

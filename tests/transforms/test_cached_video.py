@@ -9,7 +9,7 @@ import pytest
 from mmaction.registry import TRANSFORMS
 from mmengine.dataset import Compose
 
-from slic_mmaction.decoding import UnreadableVideoError
+from slic_mmaction.decoding import UnreadableVideoError, video_cache
 from slic_mmaction.decoding.video_cache import CachedFrames, VideoCache
 
 SAMPLE = [dict(type="SampleViewFrames", clip_len=8), dict(type="DecodeFrames")]
@@ -67,6 +67,38 @@ def test_a_changed_file_is_decoded_again(video_set: Path, tmp_path: Path) -> Non
     assert same(got, run([cached(tmp_path / "other"), *SAMPLE], video_set / "train_6.mp4"))
 
 
+def damaged(file: bytes, other: bytes) -> list[bytes]:
+    """What may become of a file of the cache: a bit flips in its frames per second, shape, check
+    sums or last pixel; the rest is zero; it is cut off; it is another's, or an older version's."""
+    bits = []
+    for position in (48, 64, 90, len(file) - 1):
+        bits.append(file[:position] + bytes([file[position] ^ 4]) + file[position + 1 :])
+    cut = [file[:1000] + bytes(len(file) - 1000), file[:-1], file[:50], b""]
+    return [*bits, *cut, other, np.array([25.0, 2, 4, 4, 3]).tobytes() + bytes(96)]
+
+
+def test_what_is_damaged_is_decoded_anew(
+    video_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(video_cache, "print_log", lambda line, **_: said.append(line))
+    video = video_set / "train_3.mp4"
+    run([cached(tmp_path / "other"), *SAMPLE], video_set / "train_4.mp4")
+    (other,) = (tmp_path / "other").glob("*.frames")
+    pipeline = Compose([cached(tmp_path / "cache"), *SAMPLE])
+    plain = run(pipeline, video)
+    (file,) = (tmp_path / "cache").glob("*.frames")
+    sound = file.read_bytes()
+    for number, content in enumerate(damaged(sound, other.read_bytes())):
+        file.write_bytes(content)
+        # The cache's size, too, may be damaged.
+        file.with_name("bytes").write_text("" if number % 2 else str(len(content)))
+        assert same(run(pipeline, video), plain), number
+        assert file.read_bytes() == sound and same(run(pipeline, video), plain), number
+        assert file.with_name("bytes").read_text() == str(len(sound)), number
+    assert [line.split()[1] for line in said] == ["1", "10"]  # how many there were
+
+
 def test_it_stays_within_its_bound(video_set: Path, tmp_path: Path) -> None:
     bound = 200_000
     pipelines = [Compose([cached(tmp_path, bound, short_side=32), *SAMPLE]) for _ in range(2)]
@@ -111,7 +143,7 @@ def _put_all(folder: str, bound: int, seed: int) -> None:
 
 
 def test_processes_share_a_folder(tmp_path: Path) -> None:
-    size = 4 * 10 * 10 * 3 + 40
+    size = 4 * 10 * 10 * 3 + 88 + 4 * 8
     context = multiprocessing.get_context("fork")
     workers = [
         context.Process(target=_put_all, args=(str(tmp_path), 30 * size, seed)) for seed in range(3)
