@@ -258,6 +258,23 @@ def export(
         say(f"written: {path}")
 
 
+@app.command()
+def serve(
+    index: Index = Path("index"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 7860,
+    host: Annotated[
+        str, typer.Option(help="Address; any but loopback lets others see the videos.")
+    ] = "127.0.0.1",
+) -> None:
+    """Search, play and look through an index in the browser."""
+    from .visualization.server import serve
+
+    try:
+        serve(open_collection(index), host, port)
+    except KeyboardInterrupt:
+        say("\nStopped.")
+
+
 def open_collection(path: Path) -> Collection:
     """The collection at a path."""
     from .collection import Collection
