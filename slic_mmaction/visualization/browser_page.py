@@ -73,6 +73,8 @@ _LOOK = """
   --hole: var(--background-fill-secondary); color: var(--text); font-size: 15px; line-height: 1.5 }
 .slic figure { cursor: pointer }
 .slic figure:hover .strip, .slic figure:focus-within .strip { outline: 2px solid var(--accent) }
+.slic h1, .slic h2 { font-weight: 600; color: inherit }
+.slic section.note { max-width: none }
 .slic section:first-child { margin-top: 0 }
 .slic button { font: inherit; font-size: 13px; color: var(--accent); background: none; border: 0;
   padding: 2px 0; cursor: pointer }
