@@ -34,6 +34,7 @@ app = typer.Typer(
     help="Pretrain on a folder of videos; search, cluster, look at and deduplicate it.",
 )
 
+_GROUPS_SHOWN = 20
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 Index = Annotated[Path, typer.Option("--in", help="An index made by `slic index`.")]
 
@@ -245,6 +246,59 @@ def draw_map(
     say(drawn.note)
     say(f"page: {drawn.page}\npicture: {drawn.picture}")
     say_next(f"slic search QUERY --in {quoted(index)}", f"slic clusters --in {quoted(index)}")
+
+
+@app.command()
+def duplicates(
+    index: Index = Path("index"),
+    neighbors: Annotated[
+        int, typer.Option(min=1, help="How many similar videos each is compared with.")
+    ] = 10,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Decoding processes; default: cores.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV; default: duplicates.csv there.")] = None,
+) -> None:
+    """Find groups of near-duplicates, and which of each to keep. No file is deleted."""
+    collection = open_collection(index)
+    from .collection.duplicates import Member
+
+    found = collection.duplicates(neighbors, workers)
+    members, videos = found.members, len(set(collection.paths))
+    out = out or index / "duplicates.csv"
+    rows = [member._asdict() for member in members]
+    write_text(out, csv_text(rows) or ",".join(Member._fields) + "\n")
+    groups = len({member.group for member in members})
+    spare = [member for member in members if not member.keep]
+    shown_rows = [
+        {
+            "group": str(member.group) if member.keep else "",
+            "": "keep" if member.keep else "",
+            "video": member.path,
+            "size": f"{member.width}x{member.height}",
+            "length": f"{member.seconds:.1f} s",
+            "kB": f"{member.bytes / 1000:.0f}",
+            "agreement": f"{member.agreement:.3f}" + " mirrored" * member.mirrored,
+            "with": member.agrees_with,
+        }
+        for member in members
+        if member.group < _GROUPS_SHOWN
+    ]
+    if members:
+        print_table(f"{groups} groups of near-duplicates among {videos} videos", shown_rows)
+        if groups > _GROUPS_SHOWN:
+            say(f"... and {groups - _GROUPS_SHOWN} groups more")
+        size = sum(member.bytes for member in spare) / 1e6
+        say(f"{len(spare)} videos could go ({size:.1f} MB); all groups: {out}")
+    else:
+        say(f"no near-duplicates among {videos} videos; {found.compared} pairs compared: {out}")
+    for path, reason in list(found.unreadable.items())[:20]:
+        say(f"not compared: {shown(path)}: {shown(reason)}")
+    if spare:
+        say("Nothing was deleted. Once you have deleted what you do not want:")
+        say_next(f"slic index {quoted(collection.folder)} --out {quoted(index)}")
+    else:
+        say_next(f"slic clusters --in {quoted(index)}", f"slic map --in {quoted(index)}")
 
 
 @app.command()

@@ -24,6 +24,7 @@ from .store import WindowTable
 if TYPE_CHECKING:
     import pyarrow
 
+    from .duplicates import Duplicates
     from .network import Network
 
 SETTINGS, NETWORK = "collection.json", "network.pth"
@@ -284,6 +285,21 @@ class Collection:
                 assigned.append(judge.assign(name, vectors, last.error))
                 advance()
         return sorted(assigned)
+
+    def duplicates(self, neighbors: int = 10, num_workers: int | None = None) -> Duplicates:
+        """Find groups of near-duplicate videos, such as re-encoded, trimmed or mirrored copies.
+
+        Every video is decoded once and compared with those near it. No file is changed.
+
+        Args:
+            neighbors: How many nearest videos each is compared with, by vectors and by looks.
+            num_workers: Decoding processes; default: as many as cores.
+        """
+        from .duplicates import find_duplicates
+
+        sizes = dict(zip(self.paths, self.column("size").tolist()))
+        workers = num_workers or _num_cores()
+        return find_duplicates(self.folder, sizes, self.paths, self.vectors, neighbors, workers)
 
     # Writing elsewhere
 
