@@ -31,6 +31,7 @@ custom_hooks = [
         type="PseudoLabelHook",
         clusterer=dict(type="FINCH", num_clusters=50),
         descriptors="motion.npz",
+        pipeline=[],
     ),
     dict(type="PlainReportHook"),
 ]

@@ -190,6 +190,10 @@ def clusters(
     ] = None,
 ) -> None:
     """Cluster all windows, keep the clusters in the index, and show them on a page."""
+    out = out or index / "clusters.csv"
+    page = out.with_suffix(".html")
+    if page == out:
+        raise ValueError(f"{out} must be the name of the CSV; the page lies beside it.")
     collection = open_collection(index)
     register_components()
     from .visualization import cluster_page
@@ -199,10 +203,9 @@ def clusters(
     default = method == "FINCH" and not given
     labels = collection.cluster(None if default else dict(type=method, **given))
     table = collection.rows.select(["path", "start", "end", "cluster", "distance"])
-    out = out or index / "clusters.csv"
     write_text(out, csv_text(table.to_pylist()))
     say(f"{len(set(labels.tolist()) - {-1})} clusters of {len(labels)} windows: {out}")
-    say(f"page: {cluster_page(collection, out.with_suffix('.html'))}")
+    say(f"page: {cluster_page(collection, page)}")
     if not default:
         config = ", ".join([f'type="{method}"', *(f"{k}={v}" for k, v in given.items())])
         say(f"in a config: clusterer=dict({config})")
@@ -240,9 +243,9 @@ def draw_map(
     ] = None,
 ) -> None:
     """Draw all videos in the plane: what is alike stands together."""
-    from .visualization import collection_map
+    from .visualization import map_page
 
-    drawn = collection_map(open_collection(index), out, color)
+    drawn = map_page(open_collection(index), out, color)
     say(drawn.note)
     say(f"page: {drawn.page}\npicture: {drawn.picture}")
     say_next(f"slic search QUERY --in {quoted(index)}", f"slic clusters --in {quoted(index)}")
@@ -262,8 +265,9 @@ def duplicates(
     """Find groups of near-duplicates, and which of each to keep. No file is deleted."""
     collection = open_collection(index)
     from .collection.duplicates import Member
+    from .preparation.options import num_cores
 
-    found = collection.duplicates(neighbors, workers)
+    found = collection.duplicates(neighbors, workers or num_cores())
     members, videos = found.members, len(set(collection.paths))
     out = out or index / "duplicates.csv"
     rows = [member._asdict() for member in members]

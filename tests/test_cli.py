@@ -85,6 +85,7 @@ def tiny_base(tiny_config: Callable[..., Config], tmp_path: Path, monkeypatch) -
     monkeypatch.setattr(pretraining, "num_cores", lambda: 1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tiny_base")
 def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[..., str]) -> None:
     """Every command, each given what the one before has left; in the end one sentence each."""

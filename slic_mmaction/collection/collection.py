@@ -286,20 +286,19 @@ class Collection:
                 advance()
         return sorted(assigned)
 
-    def duplicates(self, neighbors: int = 10, num_workers: int | None = None) -> Duplicates:
+    def duplicates(self, neighbors: int = 10, num_workers: int = 1) -> Duplicates:
         """Find groups of near-duplicate videos, such as re-encoded, trimmed or mirrored copies.
 
         Every video is decoded once and compared with those near it. No file is changed.
 
         Args:
             neighbors: How many nearest videos each is compared with, by vectors and by looks.
-            num_workers: Decoding processes; default: as many as cores.
+            num_workers: Decoding processes.
         """
         from .duplicates import find_duplicates
 
         sizes = dict(zip(self.paths, self.column("size").tolist()))
-        workers = num_workers or _num_cores()
-        return find_duplicates(self.folder, sizes, self.paths, self.vectors, neighbors, workers)
+        return find_duplicates(self.folder, sizes, self.paths, self.vectors, neighbors, num_workers)
 
     # Writing elsewhere
 

@@ -1,14 +1,14 @@
 """Pictures and pages of what was learned and found; importing this loads matplotlib."""
 
-from .collection_map import collection_map
 from .collection_pages import cluster_page, search_page
 from .curves import training_curves
 from .gallery import retrieval_gallery, video_strip
 from .scalars import read_scalars
+from .video_map import map_page
 
 __all__ = [
     "cluster_page",
-    "collection_map",
+    "map_page",
     "read_scalars",
     "retrieval_gallery",
     "search_page",

@@ -121,10 +121,7 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
         if least:
             parts += [render("<h3>least sure members</h3>"), cards([drawn[row] for row in least])]
         folders = folders_text([str(names[video]) for video in one.videos])
-        note = (
-            f"{count_text(len(one.rows), 'window')} of {count_text(len(one.videos), 'video')}"
-            f"{folders} \u00b7 spread {one.spread:.4f}"
-        )
+        note = f"{size_text(one)} \u00b7 spread {one.spread:.4f}{folders}"
         sections.append(section(f"Cluster {one.number}", *parts, note=note))
     figures = {"clusters": len(clusters), "windows": len(cluster), "videos": len(names)}
     if (cluster == NOISE).any():
@@ -136,9 +133,10 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
     ]
     if len(clusters) > len(shown):
         left_out = sum(len(one.rows) for one in clusters[_CLUSTERS:]) / len(cluster)
+        others = count_text(len(clusters) - len(shown), "other")
         notes.append(
-            f"The {len(shown)} clusters of most videos are shown; {len(clusters) - len(shown)} "
-            f"others, with {left_out:.1%} of all windows, are left out here."
+            f"The {len(shown)} clusters of most videos are shown; left out here: {others}, with "
+            f"{left_out:.1%} of all windows."
         )
     title = f"Clusters of {collection.folder.name}"
     return write_page(path, title, notes, [facts(figures), *sections])
@@ -199,10 +197,18 @@ def folders_text(paths: Sequence[str]) -> str:
     counts = Counter(path.rpartition("/")[0] for path in paths)
     if list(counts) == [""]:
         return ""
-    common = ", ".join(f"{name or '.'} {count}" for name, count in counts.most_common(3))
-    more = f" and {count_text(len(counts) - 3, 'folder')} more" if len(counts) > 3 else ""
-    return f" (in {common}{more})"
+    common = ", ".join(
+        f"{name or 'the top folder'} ({count})" for name, count in counts.most_common(3)
+    )
+    more = f" and {count_text(len(counts) - 3, 'more folder')}" if len(counts) > 3 else ""
+    return f" \u00b7 in {common}{more}"
+
+
+def size_text(one: Cluster) -> str:
+    """How many windows of how many videos a cluster has."""
+    return f"{count_text(len(one.rows), 'window')} of {count_text(len(one.videos), 'video')}"
 
 
 def count_text(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    """A number with its noun."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

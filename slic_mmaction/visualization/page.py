@@ -29,7 +29,8 @@ STYLE = """
 body { margin: 0; background: var(--back); color: var(--text);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif }
 main { max-width: 1240px; margin: 0 auto; padding: 28px 20px 48px }
-h1 { font-size: 26px; line-height: 1.25; margin: 0 0 4px; overflow-wrap: anywhere }
+h1 { font-size: clamp(20px, 5.5vw, 26px); line-height: 1.25; margin: 0 0 4px;
+  overflow-wrap: anywhere }
 h2 { font-size: 18px; margin: 0 }
 h3 { font-size: 12px; font-weight: 600; margin: 14px 0 6px; color: var(--faint);
   text-transform: uppercase; letter-spacing: .05em }
@@ -41,7 +42,7 @@ pre { margin: 8px 0 0; padding: 12px; overflow-x: auto; background: var(--back);
 .note { color: var(--faint); max-width: 75ch }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
   padding: 18px 20px; margin-top: 18px }
-section > :nth-child(2) { margin-top: 10px } section > .note { margin: 0 0 10px }
+section > :nth-child(2) { margin-top: 10px } section > .note { margin: 0 0 10px; max-width: none }
 section > .note:nth-child(2) { margin-top: 2px }
 .facts { display: flex; flex-wrap: wrap; gap: 8px 36px; margin: 18px 0 0 }
 .facts dt { color: var(--faint); font-size: 13px }
@@ -144,6 +145,9 @@ def section(title: str, *body: Markup, note: str | Markup = "") -> Markup:
 
 def facts(values: Mapping[str, Any]) -> Markup:
     """A few figures in large type, by what they are."""
+    values = {
+        name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()
+    }
     return render(
         '<dl class="facts">{% for name, value in values.items() %}'
         "<div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>",

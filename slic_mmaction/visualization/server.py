@@ -41,10 +41,10 @@ from .thumbnails import PLAYABLE
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _HEIGHT, _RATE = 480, 30  # of converted videos, at most: pixels and frames per second
 # What gradio's page asks for. Everything else that gradio could answer, files above all, is shut.
-_OPEN = ("/assets/", "/static/", "/theme.css", "/config", "/favicon.ico", "/manifest.json", "/video/", "/moment/",
-         "/thumbnail/", "/gradio_api/queue/", "/gradio_api/upload", "/gradio_api/heartbeat/",
-         "/gradio_api/startup-events", "/gradio_api/info", "/gradio_api/cancel",
-         "/gradio_api/reset")  # fmt: skip
+_OPEN = ("/assets/", "/static/", "/theme.css", "/config", "/favicon.ico", "/manifest.json",
+         "/video/", "/moment/", "/thumbnail/", "/gradio_api/queue/", "/gradio_api/upload",
+         "/gradio_api/heartbeat/", "/gradio_api/startup-events", "/gradio_api/info",
+         "/gradio_api/cancel", "/gradio_api/reset")  # fmt: skip
 _HEADERS = {
     # Gradio compiles its handlers and templates in the page, which needs 'unsafe-eval'.
     b"content-security-policy": b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "

@@ -88,9 +88,9 @@ def card(
 ) -> Markup:
     """A strip with its path and lines of what is known of it, linked or played if it has a URL."""
     folder, slash, file = name.rpartition("/")
-    label = render(
-        '<span class="folder">{{ folder }}</span><wbr>{{ file }}', folder=folder + slash, file=file
-    )
+    template = '{% if folder %}<span class="folder">{{ folder }}</span><wbr>{% endif %}{{ file }}'
+    label = render(template, folder=folder + slash, file=file)
+    url = url if strip.source else ""
     values = dict(label=label, details=details, strip=strip, url=url, player=player, badge=badge)
     return render(_CARD, **values)
 

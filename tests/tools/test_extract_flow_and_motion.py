@@ -145,7 +145,7 @@ def test_wrong_use_is_one_sentence(tool, video_set: Path, tmp_path: Path, monkey
         argv = ["extract.py", str(video_set), "--out", str(tool.out), *options.split()]
         monkeypatch.setattr(sys, "argv", argv)
         with pytest.raises(SystemExit) as stop:
-            tool.module.main()
+            tool.main()
         assert stop.value.code == 2
 
 
