@@ -154,7 +154,7 @@ class CollectionHtml:
                 "Nobody has looked for duplicates yet. It decodes every video once, which takes "
                 "minutes for a thousand videos."
             )
-        return self._groups(found, f"as `slic duplicates` found them on {when}")
+        return self._groups(found, f", as `slic duplicates` found on {when}")
 
     def find_duplicates(self) -> str:
         members = self.collection.duplicates(num_workers=num_cores()).members
@@ -176,17 +176,15 @@ class CollectionHtml:
             ]
             groups.setdefault(member["group"], []).append(self._card(row, details))
         if not groups:
-            return self.hint("There are no near-duplicates.")
-        title = count_text(len(groups), "group") + " of near-duplicates"
+            return self.hint(f"There are no near-duplicates{note}.")
         parts = [
             section(f"Group {number}", cards(shown, large=True))
             for number, (_, shown) in enumerate(list(groups.items())[:_GROUPS], start=1)
         ]
         if len(groups) > len(parts):
             note += f"; the {len(parts)} largest are shown"
-        return _shown(
-            render("<h2>{{ a }}</h2><p class='note'>{{ b }}</p>", a=title, b=note), *parts
-        )
+        note = f"{count_text(len(groups), 'group')} of near-duplicates{note}."
+        return _shown(render("<p class='note'>{{ note }}</p>", note=note), *parts)
 
     def _hit(self, hit: Hit) -> Markup:
         details = [

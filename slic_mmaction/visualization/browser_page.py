@@ -69,11 +69,11 @@ _LOOK = """
 .slic, .slic * { font-family: var(--font) }
 .slic h1, .slic h2 { font-weight: 600; color: inherit; overflow-wrap: anywhere }
 .html-container { padding: 0 !important }
-input[role=combobox] { text-overflow: ellipsis }
+input[role=combobox] { text-overflow: ellipsis; padding-right: 26px !important }
 .slic section.note { max-width: none }
 .slic section:first-child { margin-top: 0 }
-.slic button { font: inherit; font-size: 13px; color: var(--accent); background: none; border: 0;
-  padding: 2px 0; cursor: pointer }
+.slic button { font: inherit; font-size: 13px; color: var(--accent); background: none;
+  border: 0; padding: 2px 0; cursor: pointer }
 .slic button:hover { text-decoration: underline }
 .slic.player { border: 1px solid var(--line); border-radius: 12px; padding: 16px; margin: auto;
   background: var(--card); width: min(860px, calc(100vw - 24px)) }
@@ -109,7 +109,8 @@ def browser_page(collection: Collection) -> gr.Blocks:
                 cluster = gr.Dropdown(html.clusters(), value=ALL, label="Cluster")
                 gallery = gr.HTML(html.cluster(ALL), js_on_load=_ON_LOAD, apply_default_css=False)
             with gr.Tab("Duplicates", id="duplicates"):
-                look = gr.Button("Look for duplicates", variant="primary")
+                with gr.Row():
+                    look = gr.Button("Look for duplicates", scale=0, min_width=220)
                 groups = gr.HTML(html.duplicates(), js_on_load=_ON_LOAD, apply_default_css=False)
 
         query = [clip, video, start, end]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import signal
@@ -74,7 +75,8 @@ def serve(collection: Collection, host: str = "127.0.0.1", port: int = 7860) -> 
             print("Everyone who can reach this port can see the videos of the index.", flush=True)
         name = f"[{host}]" if ":" in host else host
         print(f"page: http://{name}:{listener.getsockname()[1]} (Ctrl-C ends it)", flush=True)
-        _Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+        _Server(config).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -91,7 +93,8 @@ def _listen(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: Any) -> None:
         super().handle_exit(sig, frame)
-        self.force_exit = True  # open pages hold connections for ever
+        # Open pages hold connections for ever; those are cut off, which need not be said.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
 
 def build_app(collection: Collection, temporary: Path, host: str = "127.0.0.1") -> FastAPI:

@@ -69,7 +69,7 @@ class Browser:
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
 
-    def wait_for(self, condition: str, seconds: float = 240) -> Any:
+    def wait_for(self, condition: str, seconds: float = 60) -> Any:
         """First true value of an expression, looked at whenever the page draws."""
         return self.run(
             f"""new Promise((resolve, reject) => {{
