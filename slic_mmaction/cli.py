@@ -10,9 +10,11 @@ import csv
 import io
 import json
 import math
+import os
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -327,10 +329,10 @@ def serve(
     """Search, play and look through an index in the browser."""
     from .visualization.server import serve
 
-    try:
+    with suppress(KeyboardInterrupt):
         serve(open_collection(index), host, port)
-    except KeyboardInterrupt:
-        say("\nStopped.")
+    say("\nStopped.")
+    os._exit(0)  # at once, though a thread may still be comparing videos
 
 
 def open_collection(path: Path) -> Collection:

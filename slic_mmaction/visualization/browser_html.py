@@ -94,7 +94,7 @@ class CollectionHtml:
             span = [_seconds(text) for text in (start, end)]
             hits = self.collection.search(query, top, *span)
         except (OSError, ValueError, RuntimeError) as error:
-            return self.hint(f"Nothing was found: {error}")
+            return self.hint(f"Nothing was found: {str(error).replace(str(path), name)}")
         last = math.inf if span[1] is None else span[1]
         whole = span == [None, None]
         details = "the whole video" if whole else f"from {start or 0} s to {end or 'the end'}"

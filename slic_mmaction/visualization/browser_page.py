@@ -59,6 +59,7 @@ _ON_LOAD = """element.addEventListener('click', event => {
   if (button.dataset.does === 'like') trigger('like', { number }); else trigger('open', { number });
 });"""
 _LOOK = """
+:root { color-scheme: light dark }
 .slic { --back: var(--background-fill-secondary); --card: var(--background-fill-primary);
   --text: var(--body-text-color); --faint: var(--body-text-color-subdued);
   --line: var(--border-color-primary); --accent: var(--link-text-color);
@@ -70,7 +71,8 @@ _LOOK = """
 .slic h1, .slic h2 { font-weight: 600; color: inherit; overflow-wrap: anywhere }
 .html-container { padding: 0 !important }
 input[role=combobox] { text-overflow: ellipsis; padding-right: 26px !important }
-.slic section.note { max-width: none }
+.slic section.note { max-width: none; overflow-wrap: anywhere }
+.file-preview a { pointer-events: none }
 .slic section:first-child { margin-top: 0 }
 .slic button { font: inherit; font-size: 13px; color: var(--accent); background: none;
   border: 0; padding: 2px 0; cursor: pointer }

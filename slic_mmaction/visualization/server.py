@@ -7,7 +7,6 @@ import math
 import os
 import signal
 import socket
-import sys
 import tempfile
 import threading
 from contextlib import closing
@@ -68,7 +67,7 @@ def serve(collection: Collection, host: str = "127.0.0.1", port: int = 7860) -> 
         OSError: If the port is in use.
     """
     listener = _listen(host, port)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with listener, tempfile.TemporaryDirectory(prefix="slic_serve_") as temporary:
         app = build_app(collection, Path(temporary), host)
         if host not in LOOPBACK:
