@@ -10,9 +10,11 @@ import csv
 import io
 import json
 import math
+import os
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -327,6 +329,23 @@ def export(
     collection = open_collection(index)
     for path in collection.export(out):
         say(f"written: {path}")
+
+
+@app.command()
+def serve(
+    index: Index = Path("index"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 7860,
+    host: Annotated[
+        str, typer.Option(help="Address; any but loopback lets others see the videos.")
+    ] = "127.0.0.1",
+) -> None:
+    """Search, play and look through an index in the browser."""
+    from .visualization.server import serve
+
+    with suppress(KeyboardInterrupt):
+        serve(open_collection(index), host, port)
+    say("\nStopped.")
+    os._exit(0)  # at once, though a thread may still be comparing videos
 
 
 def open_collection(path: Path) -> Collection:
