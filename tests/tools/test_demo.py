@@ -39,8 +39,7 @@ def test_motion_tells_the_class_and_looks_do_not(tool, tmp_path, monkeypatch) ->
     )
     labels = np.array([int(label) for _, label in train])
     assert np.bincount(labels).tolist() == [6] * len(tool.MOTIONS) and len(test) == 9
-    motion = load_tool("data/extract_motion.py")
-    described = [motion.describe(tmp_path / name, motion.SETTINGS) for name, _ in train]
+    described = [describe(tmp_path / name, SETTINGS) for name, _ in train]
     assert (nearest_labels(np.stack(described), labels) == labels).mean() > 0.9
     clips = [
         tool.render_clip(name, [0, label, video])
