@@ -260,7 +260,7 @@ def report(
 ) -> None:
     """Write a page of a training: curves, clusters, results, config, commands."""
     register_components()
-    from .visualization import training_report
+    from .visualization.training_report import training_report
 
     say(f"page: {training_report(run, out)}")
     say_next(f"slic index FOLDER --with {quoted(run)}")

@@ -11,7 +11,9 @@ import pytest
 from mmengine.config import Config
 from rich.console import Console
 
-from tests.tools.conftest import TOOLS, load_tool
+from slic_mmaction.pseudo_labels.motion import SETTINGS, describe
+
+from .conftest import TOOLS, load_tool
 
 TOOL = "demo/motion_videos.py"
 CONFIGS = TOOLS.parent / "configs" / "demo"

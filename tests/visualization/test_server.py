@@ -316,6 +316,7 @@ def test_the_command(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ) -> None:
     with slic_serve(index, tmp_path, "--host", "0.0.0.0") as (process, said):
+        assert len(said) == 2, said
         warning, page = said
         assert "Everyone who can reach this port can see the videos" in warning
         (port,) = re.findall(r"http://0\.0\.0\.0:([0-9]+)", page)
