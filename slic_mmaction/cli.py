@@ -10,9 +10,11 @@ import csv
 import io
 import json
 import math
+import os
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -34,6 +36,7 @@ app = typer.Typer(
     help="Pretrain on a folder of videos; search, cluster, look at and deduplicate it.",
 )
 
+_GROUPS_SHOWN = 20
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 Index = Annotated[Path, typer.Option("--in", help="An index made by `slic index`.")]
 
@@ -189,6 +192,10 @@ def clusters(
     ] = None,
 ) -> None:
     """Cluster all windows, keep the clusters in the index, and show them on a page."""
+    out = out or index / "clusters.csv"
+    page = out.with_suffix(".html")
+    if page == out:
+        raise ValueError(f"{out} must be the name of the CSV; the page lies beside it.")
     collection = open_collection(index)
     register_components()
     from .visualization import cluster_page
@@ -198,10 +205,9 @@ def clusters(
     default = method == "FINCH" and not given
     labels = collection.cluster(None if default else dict(type=method, **given))
     table = collection.rows.select(["path", "start", "end", "cluster", "distance"])
-    out = out or index / "clusters.csv"
     write_text(out, csv_text(table.to_pylist()))
     say(f"{len(set(labels.tolist()) - {-1})} clusters of {len(labels)} windows: {out}")
-    say(f"page: {cluster_page(collection, out.with_suffix('.html'))}")
+    say(f"page: {cluster_page(collection, page)}")
     if not default:
         config = ", ".join([f'type="{method}"', *(f"{k}={v}" for k, v in given.items())])
         say(f"in a config: clusterer=dict({config})")
@@ -239,12 +245,79 @@ def draw_map(
     ] = None,
 ) -> None:
     """Draw all videos in the plane: what is alike stands together."""
-    from .visualization import collection_map
+    from .visualization import map_page
 
-    drawn = collection_map(open_collection(index), out, color)
+    drawn = map_page(open_collection(index), out, color)
     say(drawn.note)
     say(f"page: {drawn.page}\npicture: {drawn.picture}")
     say_next(f"slic search QUERY --in {quoted(index)}", f"slic clusters --in {quoted(index)}")
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of `slic pretrain`, or any work directory.")],
+    out: Annotated[Path, typer.Option(help="HTML.")] = Path("report.html"),
+) -> None:
+    """Write a page of a training: curves, clusters, results, config, commands."""
+    register_components()
+    from .visualization.training_report import training_report
+
+    say(f"page: {training_report(run, out)}")
+    say_next(f"slic index FOLDER --with {quoted(run)}")
+
+
+@app.command()
+def duplicates(
+    index: Index = Path("index"),
+    neighbors: Annotated[
+        int, typer.Option(min=1, help="How many similar videos each is compared with.")
+    ] = 10,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Decoding processes; default: cores.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV; default: duplicates.csv there.")] = None,
+) -> None:
+    """Find groups of near-duplicates, and which of each to keep. No file is deleted."""
+    from .collection.duplicates import Member
+    from .preparation.options import num_cores
+
+    collection = open_collection(index)
+    found = collection.duplicates(neighbors, workers or num_cores())
+    members, videos = found.members, len(set(collection.paths))
+    out = out or index / "duplicates.csv"
+    rows = [member._asdict() for member in members]
+    write_text(out, csv_text(rows) or ",".join(Member._fields) + "\n")
+    groups = len({member.group for member in members})
+    spare = [member for member in members if not member.keep]
+    shown_rows = [
+        {
+            "group": str(member.group) if member.keep else "",
+            "": "keep" if member.keep else "",
+            "video": member.path,
+            "size": f"{member.width}x{member.height}",
+            "length": f"{member.seconds:.1f} s",
+            "kB": f"{member.bytes / 1000:.0f}",
+            "agreement": f"{member.agreement:.3f}" + " mirrored" * member.mirrored,
+            "with": member.agrees_with,
+        }
+        for member in members
+        if member.group < _GROUPS_SHOWN
+    ]
+    if members:
+        print_table(f"{groups} groups of near-duplicates among {videos} videos", shown_rows)
+        if groups > _GROUPS_SHOWN:
+            say(f"... and {groups - _GROUPS_SHOWN} groups more")
+        size = sum(member.bytes for member in spare) / 1e6
+        say(f"{len(spare)} videos could go ({size:.1f} MB); all groups: {out}")
+    else:
+        say(f"no near-duplicates among {videos} videos; {found.compared} pairs compared: {out}")
+    for path, reason in list(found.unreadable.items())[:20]:
+        say(f"not compared: {shown(path)}: {shown(reason)}")
+    if spare:
+        say("Nothing was deleted. Once you have deleted what you do not want:")
+        say_next(f"slic index {quoted(collection.folder)} --out {quoted(index)}")
+    else:
+        say_next(f"slic clusters --in {quoted(index)}", f"slic map --in {quoted(index)}")
 
 
 @app.command()
@@ -256,6 +329,23 @@ def export(
     collection = open_collection(index)
     for path in collection.export(out):
         say(f"written: {path}")
+
+
+@app.command()
+def serve(
+    index: Index = Path("index"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 7860,
+    host: Annotated[
+        str, typer.Option(help="Address; any but loopback lets others see the videos.")
+    ] = "127.0.0.1",
+) -> None:
+    """Search, play and look through an index in the browser."""
+    from .visualization.server import serve
+
+    with suppress(KeyboardInterrupt):
+        serve(open_collection(index), host, port)
+    say("\nStopped.")
+    os._exit(0)  # at once, though a thread may still be comparing videos
 
 
 def open_collection(path: Path) -> Collection:
@@ -331,7 +421,7 @@ def main() -> NoReturn:
         print(f"slic: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.", file=sys.stderr)
+        print("\nStopped. To go on: the same command.", file=sys.stderr)
         sys.exit(130)
     sys.exit(0)
 

@@ -169,11 +169,12 @@ def nearest(query: Array, gallery: Array, k: int) -> tuple[Tensor, Tensor]:
     similarities = torch.empty(len(query), k, dtype=torch.float64, device=device)
     indices = torch.empty(len(query), k, dtype=torch.int64, device=device)
     for part, block in similarity_blocks(query, gallery):
-        similarities[part], indices[part] = _top_k_lowest_index_first(block, k)
+        similarities[part], indices[part] = top_k_lowest_index_first(block, k)
     return similarities, indices
 
 
-def _top_k_lowest_index_first(similarity: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def top_k_lowest_index_first(similarity: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest of each row (B, G), largest first; of equal ones the lowest index first."""
     values, columns = similarity.topk(k, dim=1)
     # torch.topk takes any of several that are equal to the k-th.
     kth = values[:, -1:]

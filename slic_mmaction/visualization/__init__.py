@@ -1,14 +1,17 @@
-"""Pictures and pages of what was learned and found; importing this loads matplotlib."""
+"""Pictures and pages of what was learned and found; importing this loads matplotlib.
 
-from .collection_map import collection_map
+The page of a training, :func:`.training_report.training_report`, needs MMAction2 as well.
+"""
+
 from .collection_pages import cluster_page, search_page
 from .curves import training_curves
 from .gallery import retrieval_gallery, video_strip
 from .scalars import read_scalars
+from .video_map import map_page
 
 __all__ = [
     "cluster_page",
-    "collection_map",
+    "map_page",
     "read_scalars",
     "retrieval_gallery",
     "search_page",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..collection.groups import NOISE
-from .page import facts, render, section, write_page
+from .page import count_of, facts, render, section, write_page
 from .thumbnails import Moment, card, cards, span_text, strips, video_url
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def search_page(
         path,
         f"Most similar to {name.rpartition('/')[2]}",
         [
-            f"The best {_count(len(hits), 'moment')} among "
-            f"{_count(len(set(collection.paths)), 'video')} in {collection.folder}."
+            f"The best {count_of(len(hits), 'moment')} among "
+            f"{count_of(len(set(collection.paths)), 'video')} in {collection.folder}."
         ],
         [
             section("Query", cards([query_card], large=True)),
@@ -98,7 +98,7 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
     cluster, distance = collection.column("cluster"), collection.column("distance")
     starts, ends = collection.column("start"), collection.column("end")
     names, videos = np.unique(collection.paths, return_inverse=True)
-    clusters = _ordered(cluster, distance, videos)
+    clusters = ordered_clusters(cluster, distance, videos)
     shown = clusters[:_CLUSTERS]
     chosen = [members(one.rows, distance, videos) for one in shown]
     rows = [row for parts in chosen for part in parts for row in part]
@@ -120,11 +120,8 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
         parts = [render("<h3>surest members</h3>"), cards([drawn[row] for row in surest])]
         if least:
             parts += [render("<h3>least sure members</h3>"), cards([drawn[row] for row in least])]
-        folders = _folders([str(names[video]) for video in one.videos])
-        note = (
-            f"{_count(len(one.rows), 'window')} of {_count(len(one.videos), 'video')}"
-            f"{folders} \u00b7 spread {one.spread:.4f}"
-        )
+        folders = folders_text([str(names[video]) for video in one.videos])
+        note = f"{size_text(one)} \u00b7 spread {one.spread:.4f}{folders}"
         sections.append(section(f"Cluster {one.number}", *parts, note=note))
     figures = {"clusters": len(clusters), "windows": len(cluster), "videos": len(names)}
     if (cluster == NOISE).any():
@@ -136,29 +133,33 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
     ]
     if len(clusters) > len(shown):
         left_out = sum(len(one.rows) for one in clusters[_CLUSTERS:]) / len(cluster)
+        others = count_of(len(clusters) - len(shown), "other")
         notes.append(
-            f"The {len(shown)} clusters of most videos are shown; {len(clusters) - len(shown)} "
-            f"others, with {left_out:.1%} of all windows, are left out here."
+            f"The {len(shown)} clusters of most videos are shown; left out here: {others}, with "
+            f"{left_out:.1%} of all windows."
         )
     title = f"Clusters of {collection.folder.name}"
     return write_page(path, title, notes, [facts(figures), *sections])
 
 
-class _Cluster(NamedTuple):
+class Cluster(NamedTuple):
     number: int
     rows: np.ndarray
     videos: np.ndarray
     spread: float
 
 
-def _ordered(cluster: np.ndarray, distance: np.ndarray, videos: np.ndarray) -> list[_Cluster]:
+def ordered_clusters(
+    cluster: np.ndarray, distance: np.ndarray, videos: np.ndarray
+) -> list[Cluster]:
+    """Clusters of most videos first, among equals the tighter one; all arguments are (N,)."""
     found = []
     by_cluster = np.argsort(cluster, kind="stable")
     numbers, first = np.unique(cluster[by_cluster], return_index=True)
     for number, rows in zip(numbers.tolist(), np.split(by_cluster, first[1:])):
         if number != NOISE:
             spread = float(distance[rows].mean())
-            found.append(_Cluster(number, rows, np.unique(videos[rows]), spread))
+            found.append(Cluster(number, rows, np.unique(videos[rows]), spread))
     return sorted(found, key=lambda one: (-len(one.videos), one.spread, one.number))
 
 
@@ -191,15 +192,18 @@ def members(
     return take(order, _SUREST), take(order[::-1], _LEAST_SURE)
 
 
-def _folders(paths: Sequence[str]) -> str:
+def folders_text(paths: Sequence[str]) -> str:
     """The folders that most of some videos lie in, and how many each."""
     counts = Counter(path.rpartition("/")[0] for path in paths)
     if list(counts) == [""]:
         return ""
-    common = ", ".join(f"{name or '.'} {count}" for name, count in counts.most_common(3))
-    more = f" and {_count(len(counts) - 3, 'folder')} more" if len(counts) > 3 else ""
-    return f" (in {common}{more})"
+    common = ", ".join(
+        f"{name or 'the top folder'} ({count})" for name, count in counts.most_common(3)
+    )
+    more = f" and {count_of(len(counts) - 3, 'more folder')}" if len(counts) > 3 else ""
+    return f" \u00b7 in {common}{more}"
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def size_text(one: Cluster) -> str:
+    """How many windows of how many videos a cluster has."""
+    return f"{count_of(len(one.rows), 'window')} of {count_of(len(one.videos), 'video')}"

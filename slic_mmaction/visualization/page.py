@@ -20,7 +20,13 @@ _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "media-src 'self' file:; form-action 'none'"
 )
-_STYLE = """
+# Strong colours first; all stand out on white and on black.
+COLOURS = (
+    *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf"),
+    *("#bcbd22", "#3b5bdb", "#0b8a6a", "#c2255c", "#e8a100", "#7048e8", "#6fa8dc", "#f4a261"),
+    *("#82c96a", "#f28482", "#b39ddb", "#a1887f"),
+)
+STYLE = """
 :root { color-scheme: light dark; --back: #f6f7f9; --card: #fff; --text: #1b1f24; --faint: #626b76;
   --line: #dfe3e8; --accent: #0b6bcb; --hole: #e6e9ed }
 @media (prefers-color-scheme: dark) { :root { --back: #14171b; --card: #1d2126; --text: #e7eaee;
@@ -29,7 +35,8 @@ _STYLE = """
 body { margin: 0; background: var(--back); color: var(--text);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif }
 main { max-width: 1240px; margin: 0 auto; padding: 28px 20px 48px }
-h1 { font-size: 26px; line-height: 1.25; margin: 0 0 4px; overflow-wrap: anywhere }
+h1 { font-size: clamp(20px, 5.5vw, 26px); line-height: 1.25; margin: 0 0 4px;
+  overflow-wrap: anywhere }
 h2 { font-size: 18px; margin: 0 }
 h3 { font-size: 12px; font-weight: 600; margin: 14px 0 6px; color: var(--faint);
   text-transform: uppercase; letter-spacing: .05em }
@@ -41,7 +48,7 @@ pre { margin: 8px 0 0; padding: 12px; overflow-x: auto; background: var(--back);
 .note { color: var(--faint); max-width: 75ch }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
   padding: 18px 20px; margin-top: 18px }
-section > :nth-child(2) { margin-top: 10px } section > .note { margin: 0 0 10px }
+section > :nth-child(2) { margin-top: 10px } section > .note { margin: 0 0 10px; max-width: none }
 section > .note:nth-child(2) { margin-top: 2px }
 .facts { display: flex; flex-wrap: wrap; gap: 8px 36px; margin: 18px 0 0 }
 .facts dt { color: var(--faint); font-size: 13px }
@@ -125,7 +132,7 @@ def write_page(
         notes: Lines below the title.
         parts: What :func:`section`, :func:`facts` and the like return, from top to bottom.
     """
-    style = Markup(_STYLE)
+    style = Markup(STYLE)
     values = dict(title=title, notes=list(notes), parts=list(parts), style=style, policy=_POLICY)
     write_text(path, render(_PAGE, **values))
     return Path(path)
@@ -144,6 +151,9 @@ def section(title: str, *body: Markup, note: str | Markup = "") -> Markup:
 
 def facts(values: Mapping[str, Any]) -> Markup:
     """A few figures in large type, by what they are."""
+    values = {
+        name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()
+    }
     return render(
         '<dl class="facts">{% for name, value in values.items() %}'
         "<div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>",
@@ -179,6 +189,11 @@ def picture(figure: Figure, description: str) -> Markup:
         source=data_uri("image/png", file.getvalue()),
         description=description,
     )
+
+
+def count_of(number: int, what: str) -> str:
+    """A number of things: ``1 video``, ``2 videos``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def data_uri(kind: str, content: bytes) -> str:

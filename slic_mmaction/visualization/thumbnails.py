@@ -18,7 +18,13 @@ from ..progress import progress_bar
 from .gallery import video_strip
 from .page import data_uri, render
 
-_PLAYABLE = {".mp4", ".m4v", ".webm", ".ogv"}
+# Files that browsers play, and their MIME types.
+PLAYABLE = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".webm": "video/webm",
+    ".ogv": "video/ogg",
+}
 _CARD = """<figure>
 {% if strip.source %}<img class="strip" src="{{ strip.source }}" alt="" loading="lazy">
 {% else %}<div class="strip">{{ strip.problem }}</div>{% endif %}
@@ -82,9 +88,9 @@ def card(
 ) -> Markup:
     """A strip with its path and lines of what is known of it, linked or played if it has a URL."""
     folder, slash, file = name.rpartition("/")
-    label = render(
-        '<span class="folder">{{ folder }}</span><wbr>{{ file }}', folder=folder + slash, file=file
-    )
+    template = '{% if folder %}<span class="folder">{{ folder }}</span><wbr>{% endif %}{{ file }}'
+    label = render(template, folder=folder + slash, file=file)
+    url = url if strip.source else ""
     values = dict(label=label, details=details, strip=strip, url=url, player=player, badge=badge)
     return render(_CARD, **values)
 
@@ -103,7 +109,7 @@ def span_text(start: float, end: float) -> str:
 
 def video_url(moment: Moment, page: Path) -> str:
     """Where a page finds a moment of a video file; empty if a browser cannot play such a file."""
-    if moment.path.suffix.lower() not in _PLAYABLE:
+    if moment.path.suffix.lower() not in PLAYABLE:
         return ""
     url = quote(Path(os.path.relpath(moment.path, page.parent.resolve())).as_posix())
     end = "" if moment.end == math.inf else f",{moment.end:g}"

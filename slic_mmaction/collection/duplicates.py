@@ -1,0 +1,234 @@
+"""Groups of near-duplicate videos: candidates by vectors and looks, decided by their footage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from ..decoding import UnreadableVideoError
+from ..nearest import similarity_blocks, top_k_lowest_index_first
+from ..preparation.workers import Failure, run_isolated
+from ..progress import progress_bar
+from .footage import Footage, Match, compare, read_footage, summary
+
+_SAME_LENGTH = 0.2  # seconds
+_SAME_PIXELS = 0.95  # share: bars are found to a 64th of the picture
+_TIMEOUT = 3600.0  # seconds for one video
+_FEW = 8  # videos
+
+
+class Member(NamedTuple):
+    """A video that has near-duplicates.
+
+    Attributes:
+        group: From 0; videos of one group show the same footage.
+        keep: Whether this is the one to keep.
+        path: Relative to the collection's folder.
+        width: In pixels.
+        height: In pixels.
+        seconds: Length.
+        bytes: Size of the file.
+        agrees_with: The member of its group that it agrees with best.
+        agreement: Correlation of what moves in both, at most 1.
+        offset: Seconds of that member at which this video begins; negative if it begins before.
+        mirrored: Whether it is mirrored to that member.
+    """
+
+    group: int
+    keep: bool
+    path: str
+    width: int
+    height: int
+    seconds: float
+    bytes: int
+    agrees_with: str
+    agreement: float
+    offset: float
+    mirrored: bool
+
+
+class Duplicates(NamedTuple):
+    """What was found.
+
+    Attributes:
+        members: All videos with near-duplicates, group by group, the one to keep first.
+        pairs: The pairs of paths that agree, each in alphabetical order.
+        compared: Number of pairs whose footage was compared.
+        unreadable: Videos that could not be compared, and why.
+    """
+
+    members: list[Member]
+    pairs: dict[tuple[str, str], Match]
+    compared: int
+    unreadable: dict[str, str]
+
+
+def find_duplicates(
+    folder: Path,
+    sizes: Mapping[str, int],
+    paths: Sequence[str],
+    vectors: np.ndarray,
+    neighbors: int = 10,
+    num_workers: int = 0,
+) -> Duplicates:
+    """Find near-duplicates among videos.
+
+    Every video is decoded once and compared with those whose vectors are nearest to its own, and
+    with those that look most alike on the whole: a network that has learned little takes a change
+    of colours for another video, and a look says nothing of a short part of a long one.
+
+    Args:
+        folder: Of the videos.
+        sizes: Bytes of each file, by path relative to ``folder``.
+        paths: The video of each window; windows of one video stand together.
+        vectors: (N, D) of windows.
+        neighbors: How many nearest videos of either kind each is compared with.
+        num_workers: Decoding processes; 0 decodes in this one.
+    """
+    names = list(dict.fromkeys(paths))
+    footage, unreadable = _read_all(folder, names, num_workers)
+    readable = [name for name in names for _ in range(2) if name in footage]
+    pairs = set(nearest_videos(paths, vectors, neighbors))
+    if footage:
+        looks = np.concatenate([summary(footage[name]) for name in readable[::2]])
+        pairs |= set(nearest_videos(readable, looks, neighbors))
+    both = sorted((a, b) for a, b in pairs if a in footage and b in footage)
+    found: dict[tuple[str, str], Match] = {}
+    with progress_bar("comparing pairs", len(both)) as advance:
+        for a, b in both:
+            match = compare(footage[a], footage[b])
+            if match.is_copy:
+                found[a, b] = match
+            advance()
+    return Duplicates(_group(found, footage, sizes), found, len(both), unreadable)
+
+
+def nearest_videos(
+    paths: Sequence[str], vectors: np.ndarray, neighbors: int
+) -> list[tuple[str, str]]:
+    """Pairs of each video and the closest others; two are as close as their closest vectors.
+
+    Exact, in blocks: memory grows with the number of vectors times ``neighbors``.
+
+    Args:
+        paths: The video of each vector; those of one video stand together.
+        vectors: (N, D).
+        neighbors: How many of the closest others to take; of equally close ones the first.
+
+    Returns:
+        Pairs in alphabetical order, each once.
+    """
+    first = np.flatnonzero([i == 0 or paths[i] != paths[i - 1] for i in range(len(paths))])
+    names = [paths[int(i)] for i in first]
+    video = np.repeat(np.arange(len(first)), np.diff([*first, len(paths)]))
+    count = min(neighbors, len(first) - 1)
+    if count < 1:
+        return []
+    closest: list[dict[int, float]] = [{} for _ in first]
+    with progress_bar("comparing vectors", len(paths)) as advance:
+        for part, block in similarity_blocks(vectors, vectors):
+            to_videos = np.maximum.reduceat(block.numpy(), first, axis=1)
+            to_videos[np.arange(len(to_videos)), video[part]] = -np.inf
+            # A video's closest others are among those of its vectors.
+            cosines, others = top_k_lowest_index_first(torch.from_numpy(to_videos), count)
+            for own, row, values in zip(video[part], others.tolist(), cosines.tolist()):
+                best = closest[own]
+                for other, cosine in zip(row, values):
+                    best[other] = max(cosine, best.get(other, -2.0))
+                advance()
+    pairs = set()
+    for own, best in enumerate(closest):
+        for other in sorted(best, key=lambda other: (-best[other], other))[:count]:
+            pairs.add((min(names[own], names[other]), max(names[own], names[other])))
+    return sorted(pairs)
+
+
+def _read_all(
+    folder: Path, paths: Sequence[str], num_workers: int
+) -> tuple[dict[str, Footage], dict[str, str]]:
+    """Footage of videos, and why others have none; each is decoded once."""
+    footage: dict[str, Footage] = {}
+    unreadable: dict[str, str] = {}
+    read = partial(_read, folder)
+    with progress_bar("decoding videos", len(paths)) as advance:
+        # A few are done before worker processes have started.
+        few = num_workers == 0 or len(paths) < _FEW
+        done = map(lambda path: (path, read(path)), paths) if few else None
+        for path, result in done or run_isolated(read, paths, num_workers, _TIMEOUT):
+            if isinstance(result, Failure):
+                unreadable[path] = result.reason
+            else:
+                footage[path] = result
+            advance()
+    return footage, unreadable
+
+
+def _read(folder: Path, path: str) -> Footage | Failure:
+    try:
+        return read_footage(str(folder / path))
+    except (UnreadableVideoError, OSError) as error:
+        return Failure(str(error))
+
+
+def _group(
+    pairs: Mapping[tuple[str, str], Match],
+    footage: Mapping[str, Footage],
+    sizes: Mapping[str, int],
+) -> list[Member]:
+    """Videos joined by pairs, the largest group first."""
+    names = sorted({name for pair in pairs for name in pair})
+    place = {name: i for i, name in enumerate(names)}
+    links = np.array([[place[a], place[b]] for a, b in pairs], int).reshape(-1, 2)
+    graph = coo_array((np.ones(len(links)), links.T), (len(names), len(names)))
+    labels = connected_components(graph, directed=False)[1] if names else []
+    groups: dict[int, list[str]] = {}
+    for name, label in zip(names, labels):
+        groups.setdefault(int(label), []).append(name)
+    closest: dict[str, tuple[float, str, float, bool]] = {}
+    for (a, b), match in pairs.items():
+        for name, other, offset in ((a, b, -match.offset), (b, a, match.offset)):
+            seen = (match.motion, other, offset, match.mirrored)
+            closest[name] = max(closest.get(name, seen), seen)
+    members = []
+    for number, group in enumerate(sorted(groups.values(), key=lambda g: (-len(g), g))):
+        keep = best_of(group, footage, sizes)
+        for name in sorted(group, key=lambda name: (name != keep, name)):
+            own = footage[name]
+            motion, other, offset, mirrored = closest[name]
+            members.append(
+                Member(
+                    number,
+                    name == keep,
+                    name,
+                    own.width,
+                    own.height,
+                    round(own.seconds, 2),
+                    sizes[name],
+                    other,
+                    round(motion, 4),
+                    round(offset, 1),
+                    mirrored,
+                )
+            )
+    return members
+
+
+def best_of(group: Sequence[str], footage: Mapping[str, Footage], sizes: Mapping[str, int]) -> str:
+    """The video to keep: of most pixels inside of bars, the longest, without bars, the largest.
+
+    Each counts among videos that are about equal in those before it.
+    """
+    most = max(footage[name].pixels for name in group)
+    sharp = [name for name in group if footage[name].pixels >= _SAME_PIXELS * most]
+    longest = max(footage[name].seconds for name in sharp)
+    whole = [name for name in sharp if footage[name].seconds >= longest - _SAME_LENGTH]
+    smallest = min(footage[name].width * footage[name].height for name in whole)
+    bare = [n for n in whole if footage[n].width * footage[n].height * _SAME_PIXELS <= smallest]
+    return max(sorted(bare), key=lambda name: sizes[name])

@@ -1,0 +1,112 @@
+"""Near-duplicates of a collection: candidates, groups, which to keep, and the command."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from slic_mmaction import nearest
+from slic_mmaction.cli import app
+from slic_mmaction.collection import Collection
+from slic_mmaction.collection.duplicates import best_of, nearest_videos
+from slic_mmaction.collection.footage import Footage
+from slic_mmaction.collection.store import WindowTable
+from tests.collection.near_duplicates import COPIES, scene, write_near_duplicates
+from tests.videos import encode
+
+
+def windows(seed: int) -> tuple[list[str], np.ndarray]:
+    """Vectors of two to four windows of each of 14 videos, some of them near each other."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(2, 5, 14)
+    paths = [f"{i:02}" for i, count in enumerate(counts) for _ in range(count)]
+    centres = rng.normal(size=(6, 4))[rng.integers(0, 6, len(paths))]
+    return paths, (centres + 0.3 * rng.normal(size=(len(paths), 4))).astype(np.float32)
+
+
+@pytest.mark.parametrize("neighbors", [1, 3, 20])
+def test_nearest_videos(neighbors: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths, vectors = windows(neighbors)
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    video = np.array(paths, int)
+    closest = np.full((14, 14), -np.inf)
+    np.maximum.at(closest, (video[:, None], video), (units @ units.T).astype(float))
+    np.fill_diagonal(closest, -np.inf)
+    ranked = (-closest).argsort(axis=1)[:, : min(neighbors, 13)]
+    pairs = {tuple(sorted((f"{i:02}", f"{j:02}"))) for i in range(14) for j in ranked[i]}
+    assert nearest_videos(paths, vectors, neighbors) == sorted(pairs)
+    monkeypatch.setattr(nearest, "BLOCK_ELEMENTS", 3 * len(paths))
+    assert nearest_videos(paths, vectors, neighbors) == sorted(pairs)
+
+
+def test_of_equal_videos_the_first_are_nearest() -> None:
+    paths = [f"{i:02}" for i in range(30)]
+    pairs = nearest_videos(paths, np.ones((30, 3), np.float32), 2)
+    assert pairs == sorted({(min(a, b), max(a, b)) for a in paths for b in
+                            [p for p in paths if p != a][:2]})  # fmt: skip
+    assert nearest_videos(["a", "a"], np.ones((2, 3), np.float32), 10) == []
+
+
+def test_best_of_a_group() -> None:
+    def video(width: int, pixels: float, seconds: float) -> Footage:
+        return Footage([], 0.0, width, 10, pixels, seconds)
+
+    group = dict(
+        small=video(5, 50, 9),
+        short=video(10, 98, 8),
+        bars=video(14, 100, 9),
+        a=video(10, 97, 9),
+        b=video(10, 100, 8.9),
+    )
+    sizes = dict(small=900, short=800, bars=700, a=200, b=100)
+    assert best_of(list(group), group, sizes) == "a"
+    assert best_of(list(group), group, dict(sizes, a=100)) == "a"
+    assert best_of(list(group), group, dict(sizes, b=300)) == "b"
+    assert best_of(["small", "short", "bars"], group, sizes) == "bars"
+
+
+def write_index(folder: Path, names: list[str], path: Path) -> None:
+    """An index with vectors that say nothing."""
+    table, count = WindowTable(path), len(names)
+    vectors = np.random.default_rng(0).normal(size=(count, 4)) + 4
+    table.add(names, [0.0] * count, [4.0] * count, [9000] * count, [0] * count, vectors)
+    table.publish()
+    settings = dict(format=1, folder=str(folder), window=4.0, stride=2.0, network="")
+    (path / "collection.json").write_text(json.dumps(settings))
+
+
+def test_command(tmp_path: Path) -> None:
+    (tmp_path / "near duplicates").mkdir()
+    folder = write_near_duplicates(tmp_path / "near duplicates")
+    names = sorted([*(path.name for path in folder.iterdir()), "gone.mp4"])
+    write_index(folder, names, tmp_path)
+    before = [path.stat().st_mtime_ns for path in sorted(folder.iterdir())]
+    result = CliRunner().invoke(app, ["duplicates", "--in", str(tmp_path), "--neighbors", "20"])
+    assert result.exit_code == 0, result.output
+    assert [path.stat().st_mtime_ns for path in sorted(folder.iterdir())] == before
+    with open(tmp_path / "duplicates.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    groups = [{row["path"] for row in rows if row["group"] == number} for number in "01"]
+    assert groups == [{"original.mp4", *COPIES}, {"other.mp4", "other, too.mp4"}]
+    kept = [row["path"] for row in rows if row["keep"] == "True"]
+    assert len(kept) == 2 and kept[0] not in {"half's.mp4", "trimmed\n.mp4", "bars.mp4"}
+    assert "trimmed\\n.mp4" in result.output and "half's.mp4" in result.output
+    assert "not compared: gone.mp4: The video" in result.output
+    assert "8 videos could go" in result.output and "Nothing was deleted" in result.output
+
+    found = Collection(tmp_path).duplicates(neighbors=20)
+    assert [member.path for member in found.members] == [row["path"] for row in rows]
+    assert all(set(pair) <= groups[0] or set(pair) <= groups[1] for pair in found.pairs)
+
+
+def test_nothing_found(tmp_path: Path) -> None:
+    write_index(encode(tmp_path / "a.mp4", scene(0, 0, 30)).parent, ["a.mp4"], tmp_path)
+    result = CliRunner().invoke(app, ["duplicates", "--in", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "no near-duplicates among 1 videos" in result.output and "slic clusters" in result.output
+    assert (tmp_path / "duplicates.csv").read_text().startswith("group,keep,path")
