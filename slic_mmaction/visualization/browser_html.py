@@ -25,6 +25,7 @@ from .page import render, section, visible
 from .thumbnails import PLAYABLE, Moment, Strip, card, cards, span_text, strips
 
 ALL = -1  # instead of a cluster
+VIDEOS = 1000  # to choose from at once
 _CLUSTERS, _MEMBERS, _GROUPS = 40, 120, 60  # shown at once
 
 
@@ -61,8 +62,13 @@ class CollectionHtml:
     def hint(self, text: str = "Drop a clip or choose a video to see what is most like it.") -> str:
         return _shown(render('<section class="note">{{ text }}</section>', text=text))
 
-    def videos(self) -> list[tuple[str, int]]:
-        return [(visible(name), row) for name, row in self.first.items()]
+    def videos(self, part: str = "") -> list[tuple[str, int]]:
+        """Names and first rows: of all videos or, of many, of those whose path has this part."""
+        names = list(self.first)
+        if len(names) > VIDEOS:
+            names = [name for name in names if part.lower() in name.lower()]
+            names = sorted(names, key=lambda name: name != part)[:VIDEOS]
+        return [(visible(name), self.first[name]) for name in names]
 
     def clusters(self) -> list[tuple[str, int]]:
         each = [
@@ -107,11 +113,6 @@ class CollectionHtml:
                 note="Best first. Random pairs are moments of different videos of this collection.",
             ),
         )
-
-    def moment(self, row: int) -> tuple[int, str, str]:
-        """The first row of a row's video, and from when to when it shows, in seconds."""
-        first = self.first[self.collection.paths[row]]
-        return first, f"{self.starts[row]:g}", f"{self.ends[row]:g}"
 
     def cluster(self, number: int) -> str:
         """All windows of a cluster, or the surest of the largest clusters."""
