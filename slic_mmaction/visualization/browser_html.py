@@ -103,7 +103,11 @@ class CollectionHtml:
             return self.hint(f"Nothing was found: {str(error).replace(str(path), name)}")
         last = math.inf if span[1] is None else span[1]
         whole = span == [None, None]
-        details = "the whole video" if whole else f"from {start or 0} s to {end or 'the end'}"
+        details = (
+            "the whole video"
+            if whole
+            else f"from {start or 0} s to {f'{end} s' if end else 'its end'}"
+        )
         asked = card(name, [details], strips([Moment(path, span[0] or 0.0, last)])[0])
         return _shown(
             section("Query", cards([asked])),
@@ -155,7 +159,7 @@ class CollectionHtml:
                 "Nobody has looked for duplicates yet. It decodes every video once, which takes "
                 "minutes for a thousand videos."
             )
-        return self._groups(found, f", as `slic duplicates` found on {when}")
+        return self._groups(found, f", according to `slic duplicates` on {when}")
 
     def find_duplicates(self) -> str:
         members = self.collection.duplicates(num_workers=num_cores()).members
