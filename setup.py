@@ -28,6 +28,8 @@ REQUIRED = [
     "scipy",
     "scikit-learn",
     "matplotlib",
+    # Pages; torch has it, too.
+    "jinja2",
     # Since 14.1 a bar may be shown inside another.
     "rich>=14.1",
     # Worker processes that a bad file may crash or hang.

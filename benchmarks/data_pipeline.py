@@ -4,8 +4,8 @@ A sample is the anchor (the first 16 frames of a video), a positive from another
 anchor view, each 128x128 with its own draw. All contestants get the same videos and the same frames
 and take turns, sample by sample, so a busy machine slows all alike.
 
-``host`` and ``device`` are what a loader worker does with configs/slic_r3d_ucf101.py and its
-device_aug variant, where the rest is done on the device. ``stock`` is three pipelines of
+``host`` and ``device`` are what a loader worker does with configs/slic_r3d_ucf101_exact.py and
+with slic_r3d_ucf101.py, where the rest is done on the device. ``stock`` is three pipelines of
 MMAction2's own transforms, which have no greyscale and no blur. ``pillow`` starts from JPEG files
 of the same frames, as extracted before training, and goes through Pillow frame by frame. The
 ``bare`` rows only decode the frames to RGB, each with a library's own means; ``read`` does that
@@ -93,8 +93,9 @@ def in_three_pipelines(steps: list[dict]) -> Callable[[Sample], torch.Tensor]:
 
 def measure(videos: Videos, rounds: int, cache: Path, name: str) -> dict[str, float]:
     """Median over rounds of the CPU milliseconds per sample, by contestant."""
-    base = Config.fromfile(ROOT / "configs/slic_r3d_ucf101.py").train_dataloader.dataset.pipeline
-    device = Config.fromfile(ROOT / "configs/slic_r3d_ucf101_device_aug.py")
+    host = Config.fromfile(ROOT / "configs/slic_r3d_ucf101_exact.py")
+    base = host.train_dataloader.dataset.pipeline
+    device = Config.fromfile(ROOT / "configs/slic_r3d_ucf101.py")
     on_device = device.train_dataloader.dataset.pipeline
     cached = dict(type="CachedVideo", path=str(cache), max_bytes=2**32, short_side=SIDE)
     contestants: dict[str, Callable[[Sample], Any]] = {

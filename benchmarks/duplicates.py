@@ -148,7 +148,7 @@ def main() -> None:
     print(
         f"{count} pairs found, {1 - len(unmade) / count:.1%} of one source; known double: {doubles}"
     )
-    print(f"Of {same} pairs of clips of one group, these and their copies were taken for one:")
+    print(f"Of two clips, taken for one ({same} pairs of clips are cuts of one source):")
     for names, number in origins.most_common():
         print(f"  {' and '.join(names)}: {number} pairs")
     print(f"kept a source: {sum(source in kept for source in set(source_of.values()))}")

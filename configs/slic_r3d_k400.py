@@ -1,10 +1,10 @@
 # SLIC on Kinetics-400 as in the paper (CVPR 2022, arXiv 2206.12534), RGB only, on 8 GPUs:
 #   bash tools/dist_train.sh configs/slic_r3d_k400.py 8
 _base_ = [
-    "_base_/models/slic_r3d18.py",
+    "_base_/models/slic_r3d18_device_aug.py",
     "_base_/datasets/kinetics400_slic.py",
     "_base_/schedules/slic_sgd_600e.py",
-    "_base_/default_runtime.py",
+    "_base_/gpu_runtime.py",
 ]
 
 model = dict(
@@ -15,13 +15,3 @@ model = dict(
 )
 train_cfg = dict(max_epochs=340)
 auto_scale_lr = dict(base_batch_size=104)
-custom_hooks = [
-    dict(
-        type="PseudoLabelHook",
-        clusterer=dict(type="FINCH", level=0),
-        interval=5,
-        pipeline={{_base_.embed_pipeline}},
-        batch_size=32,
-        num_workers=8,
-    )
-]

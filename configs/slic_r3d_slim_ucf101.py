@@ -1,6 +1,6 @@
 # SLIC on UCF101 for machines without a GPU: a quarter of the width, 8 frames of 56x56.
 # Not the paper's setting; for trying things out.
-_base_ = "slic_r3d_ucf101.py"
+_base_ = "slic_r3d_ucf101_exact.py"
 
 clip = dict(clip_len=8, frame_interval=2)
 eval_clip = [

@@ -254,6 +254,19 @@ def draw_map(
 
 
 @app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of `slic pretrain`, or any work directory.")],
+    out: Annotated[Path, typer.Option(help="HTML.")] = Path("report.html"),
+) -> None:
+    """Write a page of a training: curves, clusters, results, config, commands."""
+    register_components()
+    from .visualization.training_report import training_report
+
+    say(f"page: {training_report(run, out)}")
+    say_next(f"slic index FOLDER --with {quoted(run)}")
+
+
+@app.command()
 def duplicates(
     index: Index = Path("index"),
     neighbors: Annotated[
@@ -265,10 +278,10 @@ def duplicates(
     out: Annotated[Path | None, typer.Option(help="CSV; default: duplicates.csv there.")] = None,
 ) -> None:
     """Find groups of near-duplicates, and which of each to keep. No file is deleted."""
-    collection = open_collection(index)
     from .collection.duplicates import Member
     from .preparation.options import num_cores
 
+    collection = open_collection(index)
     found = collection.duplicates(neighbors, workers or num_cores())
     members, videos = found.members, len(set(collection.paths))
     out = out or index / "duplicates.csv"
@@ -408,7 +421,7 @@ def main() -> NoReturn:
         print(f"slic: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.", file=sys.stderr)
+        print("\nStopped. To go on: the same command.", file=sys.stderr)
         sys.exit(130)
     sys.exit(0)
 

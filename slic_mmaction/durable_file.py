@@ -68,11 +68,12 @@ def _remove_orphans(folder: Path) -> None:
     """Remove what processes left that were killed while writing; once in a process and folder."""
     for part in folder.glob(f".*.{_HOST}.*.part"):
         process = part.name.split(".")[-3]
-        if process.isdecimal() and not _is_running(int(process)):
+        if process.isdecimal() and not is_running(int(process)):
             part.unlink(missing_ok=True)
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Whether there is a process of that number on this machine."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -27,7 +27,7 @@ from .pseudo_labels.motion import describe_motion
 
 CONFIGS = Path(__file__).parent / ".mim" / "configs"
 CONFIG, LISTS, WORK_DIR = "config.py", "videos", "training"
-_ON_CPU, _ON_GPU = "slic_r3d_slim_folder.py", "slic_r3d_ucf101_device_aug.py"
+_ON_CPU, _ON_GPU = "slic_r3d_slim_folder.py", "slic_r3d_ucf101.py"
 _VIDEOS_PER_CLUSTER = 1 / 0.0875  # docs/motion.md
 _FEW = 5000  # videos, below which weights of a good network teach more than they do
 _BATCH = 32
@@ -59,8 +59,8 @@ def pretrain(
     """Pretrain on all videos of a folder, without labels.
 
     On a CPU this is ``configs/slic_r3d_slim_folder.py``: a slim R3D-18, decoded frames kept on
-    the disk, clusters of motion. On a GPU it is ``configs/slic_r3d_ucf101_device_aug.py``, the
-    paper's. ``OUT/config.py``, which is run, says what differs; once edited it stays as it is.
+    the disk, clusters of motion. On a GPU it is ``configs/slic_r3d_ucf101.py``, the paper's.
+    ``OUT/config.py``, which is run, says what differs; once edited it stays as it is.
 
     Args:
         folder: Of videos; nothing is written there.
@@ -185,6 +185,7 @@ def _epochs_that_fit(config: Path, num_videos: int, deadline: float) -> int:
         loader = runner.build_dataloader(cfg.train_dataloader)
         loader.dataset.store.start_epoch(0, 0)
         optimizer = runner.build_optim_wrapper(cfg.optim_wrapper)
+        runner.call_hook("before_run")  # bfloat16 and channels last, where a GPU has them
         runner.model.train()
         times = [time.monotonic()]
         steps = islice(_again_and_again(loader), _WARM_UP + _MEASURED)

@@ -12,7 +12,7 @@ from typing import TypeVar
 from rich import progress
 from rich.console import Console
 
-SECONDS_BETWEEN_LINES = 30.0
+SECONDS_BETWEEN_LINES = 10.0
 Item = TypeVar("Item")
 
 _shown: ContextVar[bool] = ContextVar("shown", default=False)

@@ -85,6 +85,12 @@ def tiny_base(tiny_config: Callable[..., Config], tmp_path: Path, monkeypatch) -
     monkeypatch.setattr(pretraining, "num_cores", lambda: 1)
 
 
+def test_a_gpu_trains_the_papers_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretraining.torch.cuda, "is_available", lambda: True)
+    cfg = Config.fromfile(pretraining._base_config(None))
+    assert cfg.filename.endswith("slic_r3d_ucf101.py") and "bfloat16" in cfg.default_hooks
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("tiny_base")
 def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[..., str]) -> None:
@@ -130,6 +136,8 @@ def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[.
     said = slic("assign", new, "--in", index, "--out", tmp_path / "assigned.csv")
     assert "1 videos" in said and "0 of them are like nothing in the index" in said
     assert "clip 1.mp4" in (tmp_path / "assigned.csv").read_text()
+    assert f"page: {tmp_path / 'r.html'}" in slic("report", run, "--out", tmp_path / "r.html")
+    assert "It is finished: 3 epochs" in (tmp_path / "r.html").read_text()
     assert "written:" in slic("export", tmp_path / "x.parquet", "--in", index)
 
     code, said, errors = slic_process("search", "clip 3.mp4", "--in", index)
@@ -147,7 +155,7 @@ def test_a_time_budget(folder: Path, tmp_path: Path, slic: Callable[..., str]) -
 def test_help_is_quick_and_wrong_use_is_one_sentence(tmp_path: Path, slic: Callable) -> None:
     code, said, errors = slic_process("--help")
     assert code == 0 and "imported torch: False" in errors
-    for command in ("pretrain", "index", "search", "clusters", "assign", "export"):
+    for command in ("pretrain", "index", "search", "clusters", "assign", "report", "export"):
         assert f"  {command} " in said
     for arguments, sentence in (
         (("search", "x.mp4", "--in", tmp_path), "is no index of videos: `slic index` makes one"),

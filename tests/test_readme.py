@@ -15,6 +15,7 @@ from mmaction.apis import init_recognizer
 from mmaction.registry import HOOKS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
 from mmengine.config import Config
 
+from slic_mmaction.collection import Collection
 from slic_mmaction.collection.network import Network
 from slic_mmaction.evaluation import FeatureKey
 from slic_mmaction.evaluation.feature_set import write_index, write_shard
@@ -49,7 +50,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, video_set: Path) -> Path:
         shutil.copy(video_set / f"train_{i}.mp4", folder / "videos")
     cfg = Config.fromfile(ROOT / "tests" / "data" / "tiny_slic.py")
     torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), folder / "slic.pth")
-    Network.from_config(cfg, folder / "slic.pth").save(folder / "run" / "model.pth")
+    network = Network.from_config(cfg, folder / "slic.pth")
+    network.save(folder / "run" / "model.pth")
+    Collection.index(folder / "videos", folder / "index", network)
     return folder
 
 

@@ -179,7 +179,7 @@ def check_augmentation(settings: Settings) -> Result:
     """SLICDataPreprocessor against itself on the CPU and against what a loader worker does."""
     count, frames, side = (6, 3, 24) if settings.small else (32, 16, 128)
     clips = smooth_clips(count, frames, side)
-    config = Config.fromfile(ROOT / "configs/slic_r3d_ucf101_device_aug.py").model.data_preprocessor
+    config = Config.fromfile(ROOT / "configs/slic_r3d_ucf101.py").model.data_preprocessor
     uniforms = np.random.default_rng(0).random((count, VIEWS, UNIFORMS))
     samples = [ActionDataSample(metainfo=dict(clip_draws=row)) for row in uniforms]
 

@@ -27,10 +27,10 @@ NO_VIDEOS = "needs videos: --data"
 def pipeline_config(name: str, videos: int, data: Path, settings: Settings) -> Config:
     """Training config of a way to feed the network.
 
-    ``'host'`` is slic_r3d_ucf101.py, ``'device'`` its variant that augments on the device,
-    ``'cached'`` the latter with frames that are decoded once.
+    ``'device'`` is slic_r3d_ucf101.py, ``'cached'`` the same with frames that are decoded once,
+    ``'host'`` slic_r3d_ucf101_exact.py, where workers augment.
     """
-    file = "slic_r3d_ucf101.py" if name == "host" else "slic_r3d_ucf101_device_aug.py"
+    file = "slic_r3d_ucf101_exact.py" if name == "host" else "slic_r3d_ucf101.py"
     cfg = Config.fromfile(ROOT / "configs" / file)
     loader = cfg.train_dataloader
     loader.dataset.dataset.ann_file = str(data / "train_split1.txt")
@@ -53,8 +53,8 @@ def time_loop(name: str, videos: int, settings: Settings) -> Result:
     """Seconds of an iteration with a real loader, and how much of it the loader costs.
 
     ``step_s`` is the same step on one batch that stays on the device, ``augment_s`` what sending,
-    augmenting and normalising a batch takes, ``loop_s`` an iteration of the loop. In bf16 (float32
-    on a CPU), channels last.
+    augmenting and normalising a batch takes, ``loop_s`` an iteration of the loop. In the defaults
+    of the configs for a GPU: bf16 (float32 on a CPU), channels last.
     """
     if settings.data is None:
         return dict(skipped=NO_VIDEOS)
@@ -62,7 +62,7 @@ def time_loop(name: str, videos: int, settings: Settings) -> Result:
     device = settings.device
     torch.backends.cudnn.benchmark = True
     precision = "bf16" if device.type == "cuda" else "fp32"
-    step = TrainingStep(Variant(precision, "weights", videos), settings)
+    step = TrainingStep(Variant(precision, "hook", videos), settings)
     preprocessor = MODELS.build(cfg.model.data_preprocessor).to(device)
     loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
     if not len(loader):

@@ -28,8 +28,6 @@ SEEDS = (0, 1, 2)
 EPOCHS = 200
 # Seconds that stopping and writing take.
 RESERVE = 20.0
-# MMEngine has it on GPUs only.
-HALF_PRECISION = {"optim_wrapper.type": "AmpOptimWrapper", "optim_wrapper.dtype": "bfloat16"}
 # For a test on a CPU: whether it runs, not whether it learns.
 SMALL = {
     "model.backbone.base_channels": 4,
@@ -51,7 +49,6 @@ def command(
 ) -> list[str]:
     """The call of benchmarks/experiments/run.py."""
     options: dict[str, object] = dict(SMALL) if settings.small else {}
-    options.update(HALF_PRECISION if settings.device.type == "cuda" else {})
     sets = {
         "train_dataloader.dataset.dataset": "train_split1.txt",
         "evaluation_dataset.gallery": "train_split1.txt",

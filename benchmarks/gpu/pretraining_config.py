@@ -1,9 +1,8 @@
 # mypy: ignore-errors
 # SLIC on the six classes of ucf101_6 for one large GPU: half of R3D-18's width, 8 frames of
 # 112x112, so that hundreds of epochs of several arms fit into minutes. Not the paper's setting.
-# Frames are decoded once and kept; colours and blur are changed on the device. The paths of videos
-# and frames come from pretraining.py.
-_base_ = "../../configs/slic_r3d_ucf101_device_aug.py"
+# Frames are decoded once and kept. The paths of videos and frames come from pretraining.py.
+_base_ = "../../configs/slic_r3d_ucf101.py"
 
 open_video = dict(
     type="CachedVideo", path="work_dirs/gpu/frames", max_bytes=24 << 30, short_side=128
@@ -43,11 +42,6 @@ val_dataloader = None
 val_evaluator = None
 val_cfg = None
 
-# The first hook is the one that arms change.
-custom_hooks = [
-    dict(_base_.custom_hooks[0], pipeline=embed_pipeline, batch_size=64, num_workers=3),
-    dict(type="ChannelsLastHook"),
-]
+custom_hooks = [dict(_base_.custom_hooks[0], pipeline=embed_pipeline, batch_size=64, num_workers=3)]
 train_cfg = dict(max_epochs=200, val_interval=100000)
 default_hooks = dict(checkpoint=dict(interval=50, max_keep_ckpts=-1))
-env_cfg = dict(cudnn_benchmark=True)

@@ -25,7 +25,7 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from slic_mmaction.hooks.channels_last_hook import use_channels_last
+from slic_mmaction.hooks.channels_last_hook import lay_out_weights, use_channels_last
 
 if TYPE_CHECKING:
     from mmaction.models.recognizers.base import BaseRecognizer
@@ -53,15 +53,15 @@ class Variant:
     Attributes:
         precision: ``'fp32'``, ``'tf32'``, ``'bf16'`` or ``'fp16'`` (the latter two by autocast).
         layout: ``'usual'`` is torch's; ``'loaded'`` has the clips with channels last, as our
-            loader hands them out; ``'hook'`` that under ChannelsLastHook; ``'weights'`` clips and
-            weights with channels last.
+            loader hands them out; ``'hook'`` that under ChannelsLastHook, which the configs have:
+            weights with channels last, too.
         videos: In a batch.
         compiled: Whether ``torch.compile`` has the backbone.
         tuned: Whether cuDNN tries its algorithms (``cudnn_benchmark`` of a config).
     """
 
     precision: str = "bf16"
-    layout: str = "weights"
+    layout: str = "hook"
     videos: int = 32
     compiled: bool = False
     tuned: bool = True
@@ -113,8 +113,7 @@ class TrainingStep:
         self.clips = clips.unflatten(0, (variant.videos, VIEWS))
         if variant.layout == "hook":
             use_channels_last(self.model.backbone)
-        if variant.layout == "weights":
-            self.model.backbone.to(memory_format=torch.channels_last_3d)
+            lay_out_weights(self.model.backbone)
         # Not 0: an optimizer that changes nothing could be noticed by a compiler.
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-4, momentum=0.5)
 

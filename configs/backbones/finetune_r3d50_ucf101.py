@@ -2,10 +2,10 @@
 #   python tools/train.py configs/backbones/finetune_r3d50_ucf101.py \
 #       --cfg-options load_from=CHECKPOINT
 _base_ = [
-    "../_base_/models/r3d18_classifier.py",
-    "../_base_/datasets/ucf101_finetune.py",
+    "../_base_/models/r3d18_classifier_device_aug.py",
+    "../_base_/datasets/ucf101_finetune_device_aug.py",
     "../_base_/schedules/coclr_finetune_150e.py",
-    "../_base_/default_runtime.py",
+    "../_base_/gpu_runtime.py",
 ]
 
 model = dict(

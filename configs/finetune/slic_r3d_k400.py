@@ -1,9 +1,9 @@
 # Finetuning on Kinetics-400 from a checkpoint that was pretrained there; see slic_r3d_ucf101.py.
 _base_ = [
-    "../_base_/models/r3d18_classifier.py",
+    "../_base_/models/r3d18_classifier_device_aug.py",
     "../_base_/datasets/kinetics400_finetune.py",
     "../_base_/schedules/coclr_finetune_150e.py",
-    "../_base_/default_runtime.py",
+    "../_base_/gpu_runtime.py",
 ]
 
 model = dict(

@@ -1,6 +1,11 @@
 # Finetuning of slic_r3d_slim_ucf101.py on UCF101 split 1, for machines without a GPU.
 # Not the paper's setting; for trying things out.
-_base_ = "slic_r3d_ucf101.py"
+_base_ = [
+    "../_base_/models/r3d18_classifier.py",
+    "../_base_/datasets/ucf101_finetune.py",
+    "../_base_/schedules/coclr_finetune_150e.py",
+    "../_base_/default_runtime.py",
+]
 
 clip = dict(clip_len=8, frame_interval=2)
 decode = dict(type="DecodeFrames")

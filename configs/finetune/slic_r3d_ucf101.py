@@ -2,9 +2,9 @@
 #   python tools/train.py configs/finetune/slic_r3d_ucf101.py --cfg-options load_from=CHECKPOINT
 #   python tools/test.py configs/finetune/slic_r3d_ucf101.py FINETUNED_CHECKPOINT
 _base_ = [
-    "../_base_/models/r3d18_classifier.py",
-    "../_base_/datasets/ucf101_finetune.py",
+    "../_base_/models/r3d18_classifier_device_aug.py",
+    "../_base_/datasets/ucf101_finetune_device_aug.py",
     "../_base_/schedules/coclr_finetune_150e.py",
-    "../_base_/default_runtime.py",
+    "../_base_/gpu_runtime.py",
 ]
 work_dir = "work_dirs/finetune/{{ fileBasenameNoExtension }}"

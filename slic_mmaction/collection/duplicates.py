@@ -76,7 +76,7 @@ def find_duplicates(
     paths: Sequence[str],
     vectors: np.ndarray,
     neighbors: int = 10,
-    num_workers: int = 1,
+    num_workers: int = 0,
 ) -> Duplicates:
     """Find near-duplicates among videos.
 
@@ -90,7 +90,7 @@ def find_duplicates(
         paths: The video of each window; windows of one video stand together.
         vectors: (N, D) of windows.
         neighbors: How many nearest videos of either kind each is compared with.
-        num_workers: Decoding processes.
+        num_workers: Decoding processes; 0 decodes in this one.
     """
     names = list(dict.fromkeys(paths))
     footage, unreadable = _read_all(folder, names, num_workers)
@@ -159,7 +159,7 @@ def _read_all(
     read = partial(_read, folder)
     with progress_bar("decoding videos", len(paths)) as advance:
         # A few are done before worker processes have started.
-        few = len(paths) < _FEW
+        few = num_workers == 0 or len(paths) < _FEW
         done = map(lambda path: (path, read(path)), paths) if few else None
         for path, result in done or run_isolated(read, paths, num_workers, _TIMEOUT):
             if isinstance(result, Failure):

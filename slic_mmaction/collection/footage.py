@@ -47,8 +47,8 @@ class Footage(NamedTuple):
     """What is compared of a video.
 
     Attributes:
-        views: (T, 12, 12) float16 pictures inside of bars, ten per second; and with the bars, if
-            there are any, since dark scenes have some that are none.
+        views: (T, 12, 12) float16 pictures, ten per second, inside of bars; and, if there are any,
+            with them, since what looks like a bar may be a dark part of the scene.
         repetition: Correlation with itself at another offset, at best.
         width: Of the video, in pixels.
         height: Of the video, in pixels.
@@ -170,15 +170,13 @@ def summary(footage: Footage) -> np.ndarray:
 
 def compare(a: Footage, b: Footage) -> Match:
     """Lay two videos upon each other at every offset, mirrored too, and take the best."""
-    best: Match | None = None
-    for first in map(_prepared, a.views):
-        for view in b.views:
-            for mirrored in (False, True):
-                second = _prepared(view[:, :, ::-1] if mirrored else view)
-                match = _laid_upon(first, second, mirrored, max(a.repetition, b.repetition))
-                best = match if best is None else max(best, match)
-    assert best is not None
-    return best
+    repeated = max(a.repetition, b.repetition)
+    return max(
+        _laid_upon(_prepared(first), _prepared(second[:, :, ::step]), step < 0, repeated)
+        for first in a.views
+        for second in b.views
+        for step in (1, -1)
+    )
 
 
 def _laid_upon(a: np.ndarray, b: np.ndarray, mirrored: bool, repetition: float) -> Match:

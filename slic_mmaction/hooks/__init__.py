@@ -1,6 +1,7 @@
 """MMEngine hooks of SLIC."""
 
 from .backbone_loading_hook import BackboneLoadingHook
+from .bfloat16_hook import BFloat16Hook
 from .channels_last_hook import ChannelsLastHook
 from .durable_checkpoint_hook import DurableCheckpointHook
 from .embedding_queue_hook import EmbeddingQueueHook
@@ -13,6 +14,7 @@ from .setup_check_hook import SetupCheckHook
 from .validation_hooks import InitialValidationHook, MissedValidationHook
 
 __all__ = [
+    "BFloat16Hook",
     "BackboneLoadingHook",
     "ChannelsLastHook",
     "DurableCheckpointHook",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from statistics import fmean
 
 import numpy as np
@@ -87,15 +88,24 @@ class PlainReportHook(Hook):
             flush=True,
         )
         self._losses.append(means.get("loss", float("inf")))
-        patience = max(5, round(_PATIENCE * runner.max_epochs))
-        best_before = min(self._losses[:-patience], default=float("inf"))
-        if not self._said and min(self._losses[-patience:]) > (1 - _BETTER) * best_before:
+        patience = standstill(self._losses, runner.max_epochs)
+        if patience and not self._said:
             self._said = True
             print(
                 f"The loss has not fallen for {patience} epochs: it has probably converged, and "
                 "more epochs will hardly help.",
                 flush=True,
             )
+
+
+def standstill(losses: Sequence[float], max_epochs: int) -> int:
+    """For how many epochs the losses of all epochs so far have not fallen; 0 if they still fall.
+
+    The number is a fifth of all epochs, at least five.
+    """
+    patience = max(5, round(_PATIENCE * max_epochs))
+    best_before = min(losses[:-patience], default=float("inf"))
+    return patience if min(losses[-patience:]) > (1 - _BETTER) * best_before else 0
 
 
 def _time(seconds: float) -> str:

@@ -9,6 +9,7 @@ whole values 0..255 and one factor (M,) per clip, and may return unrounded value
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -77,8 +78,9 @@ def adjust_hue(clips: Tensor, shifts: Tensor) -> Tensor:
     )
 
 
-def blur_matrix(side: int, kernel_size: int, sigma: float) -> Tensor:
-    """The Gaussian blur of a row of ``side`` pixels as a (side, side) float32 matrix.
+@lru_cache(maxsize=8)
+def blur_matrix(side: int, kernel_size: int, sigma: float, device: torch.device) -> Tensor:
+    """The Gaussian blur of a row of ``side`` pixels as a (side, side) float32 matrix, made once.
 
     Rows are mirrored at their ends, the outermost pixel not repeated. The kernel has an odd
     size, and sigma is in pixels.
@@ -92,7 +94,7 @@ def blur_matrix(side: int, kernel_size: int, sigma: float) -> Tensor:
     seen = torch.minimum(seen, period - seen) if side > 1 else torch.zeros_like(seen)
     matrix = torch.zeros(side, side, dtype=torch.float64)
     matrix.scatter_add_(1, seen, (weights / weights.sum()).expand(side, -1))
-    return matrix.float()
+    return matrix.float().to(device)
 
 
 def gaussian_blur(clips: Tensor, kernel_size: int, sigma: float) -> Tensor:
@@ -102,7 +104,7 @@ def gaussian_blur(clips: Tensor, kernel_size: int, sigma: float) -> Tensor:
     channel are slow.
     """
     rows, columns = (
-        _to_device(blur_matrix(side, kernel_size, sigma), clips) for side in clips.shape[-2:]
+        blur_matrix(side, kernel_size, sigma, clips.device) for side in clips.shape[-2:]
     )
     return rows @ (clips @ columns.T)
 

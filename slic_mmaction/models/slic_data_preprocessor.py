@@ -44,6 +44,8 @@ class SLICDataPreprocessor(ActionDataPreprocessor):
                 f"(to_rgb=False), but got {self.format_shape!r} and to_rgb={self.to_rgb}."
             )
         self.appearance = Appearance(**(augment or {}))
+        # Copies of a batch need not wait for each other; they overlap where the loader pins memory.
+        self._non_blocking = True
 
     def preprocess(
         self,

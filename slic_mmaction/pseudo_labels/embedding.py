@@ -89,6 +89,7 @@ def embedding_loader(
         sampler=DefaultSampler(clips, shuffle=False, round_up=False),
         num_workers=workers,
         collate_fn=collate_readable,
+        pin_memory=torch.cuda.is_available(),
     )
 
 
@@ -125,12 +126,14 @@ def embed_videos(
             unreadable = batch.pop("unreadable", [])
             samples = model.test_step(batch) if batch else []
             indices = [sample.video_index for sample in samples]
+            # Not waited for: the device may still be at this batch while the next one is read.
+            seen = torch.tensor(indices + unreadable, dtype=torch.long)
+            seen = seen.to(device, non_blocking=True)
             if samples:
                 rows = torch.stack([sample.embedding for sample in samples]).float()
                 if matrix is None:
                     matrix = new_matrix(num_videos, rows.size(1), device, max_bytes, folder)
-                matrix[indices] = rows.to(matrix.device)
-            seen = torch.tensor(indices + unreadable, dtype=torch.long, device=device)
+                matrix[seen[: len(rows)].to(matrix.device)] = rows.to(matrix.device)
             times.index_add_(0, seen, torch.ones_like(seen, dtype=times.dtype))
 
     all_reduce(times)

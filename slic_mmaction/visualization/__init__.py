@@ -1,4 +1,7 @@
-"""Pictures and pages of what was learned and found; importing this loads matplotlib."""
+"""Pictures and pages of what was learned and found; importing this loads matplotlib.
+
+The page of a training, :func:`.training_report.training_report`, needs MMAction2 as well.
+"""
 
 from .collection_pages import cluster_page, search_page
 from .curves import training_curves

@@ -15,7 +15,7 @@ from ..collection import Collection, Hit
 from ..preparation.options import num_cores
 from .collection_pages import (
     Cluster,
-    count_text,
+    count_of,
     folders_text,
     members,
     ordered_clusters,
@@ -54,7 +54,7 @@ class CollectionHtml:
             render(
                 "<h1>{{ name }}</h1><p class='note'>{{ count }} in {{ folder }}</p>",
                 name=self.collection.folder.name,
-                count=count_text(len(self.first), "video"),
+                count=count_of(len(self.first), "video"),
                 folder=str(self.collection.folder),
             )
         )
@@ -144,7 +144,7 @@ class CollectionHtml:
                 )
             )
         more = len(self.by_number) - len(parts)
-        note = f"{count_text(more, 'smaller cluster')} can be chosen above." if more > 0 else ""
+        note = f"{count_of(more, 'smaller cluster')} can be chosen above." if more > 0 else ""
         return _shown(*parts, render('<p class="note">{{ note }}</p>', note=note))
 
     def duplicates(self) -> str:
@@ -188,7 +188,7 @@ class CollectionHtml:
         ]
         if len(groups) > len(parts):
             note += f"; the {len(parts)} largest are shown"
-        note = f"{count_text(len(groups), 'group')} of near-duplicates{note}."
+        note = f"{count_of(len(groups), 'group')} of near-duplicates{note}."
         return _shown(render("<p class='note'>{{ note }}</p>", note=note), *parts)
 
     def _hit(self, hit: Hit) -> Markup:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..collection.groups import NOISE
-from .page import facts, render, section, write_page
+from .page import count_of, facts, render, section, write_page
 from .thumbnails import Moment, card, cards, span_text, strips, video_url
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def search_page(
         path,
         f"Most similar to {name.rpartition('/')[2]}",
         [
-            f"The best {count_text(len(hits), 'moment')} among "
-            f"{count_text(len(set(collection.paths)), 'video')} in {collection.folder}."
+            f"The best {count_of(len(hits), 'moment')} among "
+            f"{count_of(len(set(collection.paths)), 'video')} in {collection.folder}."
         ],
         [
             section("Query", cards([query_card], large=True)),
@@ -133,7 +133,7 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
     ]
     if len(clusters) > len(shown):
         left_out = sum(len(one.rows) for one in clusters[_CLUSTERS:]) / len(cluster)
-        others = count_text(len(clusters) - len(shown), "other")
+        others = count_of(len(clusters) - len(shown), "other")
         notes.append(
             f"The {len(shown)} clusters of most videos are shown; left out here: {others}, with "
             f"{left_out:.1%} of all windows."
@@ -200,15 +200,10 @@ def folders_text(paths: Sequence[str]) -> str:
     common = ", ".join(
         f"{name or 'the top folder'} ({count})" for name, count in counts.most_common(3)
     )
-    more = f" and {count_text(len(counts) - 3, 'more folder')}" if len(counts) > 3 else ""
+    more = f" and {count_of(len(counts) - 3, 'more folder')}" if len(counts) > 3 else ""
     return f" \u00b7 in {common}{more}"
 
 
 def size_text(one: Cluster) -> str:
     """How many windows of how many videos a cluster has."""
-    return f"{count_text(len(one.rows), 'window')} of {count_text(len(one.videos), 'video')}"
-
-
-def count_text(number: int, what: str) -> str:
-    """A number with its noun."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+    return f"{count_of(len(one.rows), 'window')} of {count_of(len(one.videos), 'video')}"

@@ -13,14 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .figure_file import save_figure
-from .page import visible
+from .page import COLOURS, visible
 
-# Strong colours first; all stand out on white and on black.
-_COLOURS = (
-    *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf"),
-    *("#bcbd22", "#3b5bdb", "#0b8a6a", "#c2255c", "#e8a100", "#7048e8", "#6fa8dc", "#f4a261"),
-    *("#82c96a", "#f28482", "#b39ddb", "#a1887f"),
-)
 _GREY = "#9aa0a6"
 MAP = """<style>
 #map { position: relative; padding: 8px; margin-top: 18px }
@@ -103,10 +97,10 @@ def layers(groups: Sequence[str], color: str) -> list[Layer]:
     for row, group in enumerate(groups):
         rows_of.setdefault(group, []).append(row)
     sizes = Counter({group: len(rows) for group, rows in rows_of.items() if group != "no cluster"})
-    large = sorted(sizes, key=lambda group: (-sizes[group], group))[: len(_COLOURS)]
+    large = sorted(sizes, key=lambda group: (-sizes[group], group))[: len(COLOURS)]
     found = [
         Layer(visible(group), colour, rows_of[group], rank)
-        for rank, (group, colour) in enumerate(zip(large, _COLOURS))
+        for rank, (group, colour) in enumerate(zip(large, COLOURS))
     ]
     others = [group for group in rows_of if group not in large]
     if others:

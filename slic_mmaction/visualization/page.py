@@ -20,6 +20,12 @@ _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "media-src 'self' file:; form-action 'none'"
 )
+# Strong colours first; all stand out on white and on black.
+COLOURS = (
+    *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf"),
+    *("#bcbd22", "#3b5bdb", "#0b8a6a", "#c2255c", "#e8a100", "#7048e8", "#6fa8dc", "#f4a261"),
+    *("#82c96a", "#f28482", "#b39ddb", "#a1887f"),
+)
 STYLE = """
 :root { color-scheme: light dark; --back: #f6f7f9; --card: #fff; --text: #1b1f24; --faint: #626b76;
   --line: #dfe3e8; --accent: #0b6bcb; --hole: #e6e9ed }
@@ -183,6 +189,11 @@ def picture(figure: Figure, description: str) -> Markup:
         source=data_uri("image/png", file.getvalue()),
         description=description,
     )
+
+
+def count_of(number: int, what: str) -> str:
+    """A number of things: ``1 video``, ``2 videos``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def data_uri(kind: str, content: bytes) -> str:

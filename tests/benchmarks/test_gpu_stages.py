@@ -59,12 +59,12 @@ def test_what_is_wrong_is_seen(load_gpu, settings, monkeypatch) -> None:
 
 def test_a_step_trains_in_the_layout_asked_for(load_gpu, settings) -> None:
     module = load_gpu("training_step")
-    for layout in ("usual", "loaded", "hook", "weights"):
+    for layout in ("usual", "loaded", "hook"):
         step = module.TrainingStep(module.Variant("fp32", layout, 2), settings)
         last = dict(memory_format=torch.channels_last_3d)
         weight = step.model.backbone.layer1[0].conv1.conv.weight
         assert step.clips.flatten(0, 1).is_contiguous(**last) == (layout != "usual")
-        assert weight.is_contiguous(**last) == (layout == "weights")
+        assert weight.is_contiguous(**last) == (layout == "hook")
         hooks = step.model.backbone.conv1.conv._forward_pre_hooks
         assert bool(hooks) == (layout == "hook")
     before = weight.detach().clone()

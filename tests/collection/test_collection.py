@@ -14,7 +14,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
-from slic_mmaction.collection import Collection, collection
+from slic_mmaction.collection import Collection, update
 from slic_mmaction.collection.network import Network
 from slic_mmaction.collection.windows import Sampling
 from slic_mmaction.decoding import open_reader
@@ -132,7 +132,7 @@ def test_a_killed_run_changes_nothing_that_is_seen_and_goes_on(
     videos: Path, tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "index"
-    monkeypatch.setattr(collection, "_SECONDS_BETWEEN_WRITES", 0.0)
+    monkeypatch.setattr(update, "_SECONDS_BETWEEN_WRITES", 0.0)
     windows, count = Network.windows, 3
 
     def killed(self, *args):
@@ -172,7 +172,7 @@ def test_other_networks_folders_and_processes_are_refused(
         build(videos, out, other)
     with pytest.raises(ValueError, match=f"is the index of {videos}, not of {video_set}"):
         build(video_set, out, network)
-    with collection._alone(out), pytest.raises(BlockingIOError, match="Another process"):
+    with update.alone(out), pytest.raises(BlockingIOError, match="Another process"):
         build(videos, out)
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match=r"holds no videos \(passed over: nothing\)"):

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from slic_mmaction.transforms.clip_draws import Appearance
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-MAIN = "slic_r3d_ucf101.py"
+MAIN, EXACT = "slic_r3d_ucf101.py", "slic_r3d_ucf101_exact.py"
 CLASSES = dict(ucf101=101, hmdb51=51, k400=400)
 
 
@@ -110,7 +110,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 
 
 def test_the_papers_ucf101_recipe() -> None:
-    cfg = load("slic_r3d_ucf101.py")
+    cfg = load(EXACT)  # the other does the same in another place and precision
     train = cfg.train_dataloader
     assert train.batch_size == 32 and train.dataset.p_same_video == 0.2
     assert cfg.optim_wrapper.optimizer == dict(type="SGD", lr=0.1, momentum=0.5, weight_decay=0.0)
@@ -165,20 +165,55 @@ def test_flow_is_added_right_after_decoding() -> None:
     assert all(path.startswith(f"{DATASET}.pipeline.") for path in changed)
 
 
-def test_augmentation_on_the_device_is_that_of_the_workers() -> None:
-    cfg = load("slic_r3d_ucf101_device_aug.py")
-    preprocessor, normalise = (c.model.data_preprocessor for c in (cfg, load(MAIN)))
+def check_augmentation(cfg: Config, worker: Config) -> None:
+    """What the device and a worker that crops do is what another worker does alone."""
+    preprocessor, normalise = (c.model.data_preprocessor for c in (cfg, worker))
     assert preprocessor.type == "SLICDataPreprocessor"
-    assert Appearance(**preprocessor.augment) == Appearance()
     for key in ("mean", "std", "format_shape"):
         assert preprocessor[key] == normalise[key]
-    pipeline = cfg.train_dataloader.dataset.pipeline
-    (crop,) = [step for step in pipeline if step.type.startswith("Clip")]
-    assert crop["size"] == 128 and crop["area_range"] == (0.25, 1.0)
-    assert "modalities" in pipeline[-1].meta_keys
-    changed = differences("slic_r3d_ucf101_device_aug.py")
-    own = (f"{DATASET}.pipeline.", "model.data_preprocessor.")
-    assert all(path.startswith(own) for path in changed)
+    pipeline, whole = (c.train_dataloader.dataset.pipeline for c in (cfg, worker))
+    crop, augment = (steps(part)["ClipAugment"] for part in (pipeline, whole))
+    assert crop == dict(
+        type="ClipAugment", size=augment["size"], area_range=augment["area_range"], on_device=True
+    )
+    appearance = {key: value for key, value in augment.items() if key not in crop}
+    assert Appearance(**preprocessor.augment) == Appearance(**appearance)
+    assert "clip_draws" in pipeline[-1].meta_keys
+    others = ("ClipAugment", "PackActionInputs")
+    kept = [[step for step in part if step.type not in others] for part in (pipeline, whole)]
+    assert kept[0] == kept[1]
+
+
+def test_exact_numerics_are_all_that_the_exact_config_changes() -> None:
+    check_augmentation(load(MAIN), load(EXACT))
+    assert "modalities" in load(MAIN).train_dataloader.dataset.pipeline[-1].meta_keys
+    assert Appearance(**load(MAIN).model.data_preprocessor.augment) == Appearance()
+    where = (f"{DATASET}.pipeline.", "model.data_preprocessor.")
+    changed = differences(EXACT)
+    assert {p: v for p, v in changed.items() if not p.startswith(where)} == {
+        "env_cfg.cudnn_benchmark": False,
+        "train_dataloader.pin_memory": None,
+        **{
+            f"default_hooks.{hook}.{key}": None
+            for hook in ("bfloat16", "channels_last")
+            for key in ("type", "devices")
+        },
+    }
+
+
+R3D = [MAIN, "slic_r3d_k400.py", "slic_r3d_ucf101_flow.py", "backbones/slic_r3d50_ucf101.py",
+       "backbones/finetune_r3d50_ucf101.py", *names("finetune"), *names("ablations")]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", R3D)
+def test_every_r3d_trains_fast_on_a_gpu_and_as_ever_on_a_cpu(name: str) -> None:
+    cfg = load(name)
+    assert cfg.env_cfg.cudnn_benchmark and cfg.train_dataloader.pin_memory
+    hooks = cfg.default_hooks
+    assert hooks.bfloat16 == dict(type="BFloat16Hook", devices=["cuda"])
+    assert hooks.channels_last == dict(type="ChannelsLastHook", devices=["cuda"])
+    assert cfg.optim_wrapper.type == "OptimWrapper"  # --amp takes no other
+    assert cfg.model.data_preprocessor.type == "SLICDataPreprocessor"
 
 
 @pytest.mark.parametrize("name", ["slic_r3d_ucf101", "slic_r3d_slim_ucf101"])
@@ -247,7 +282,8 @@ def test_the_finetuning_recipe(name: str) -> None:
     assert (head.num_classes, head.in_channels, head.average_clips) == (CLASSES[data], 512, "prob")
     assert cfg.model.backbone == load(MAIN).model.backbone
     pretraining = "slic_r3d_k400.py" if data == "k400" else MAIN
-    assert cfg.model.data_preprocessor == load(pretraining).model.data_preprocessor
+    for key in ("mean", "std", "format_shape"):
+        assert cfg.model.data_preprocessor[key] == load(pretraining).model.data_preprocessor[key]
     # The pretraining's config has the same name: its checkpoints must not be overwritten.
     assert cfg.work_dir == f"work_dirs/{name[: -len('.py')]}"
     # Persistent workers: the others repeat their augmentations in every epoch.
@@ -261,10 +297,13 @@ def test_the_finetuning_recipe(name: str) -> None:
     sampler = dict(type="SampleFrames", clip_len=16, frame_interval=1, num_clips=1)
     assert train["SampleFrames"] == sampler
     assert train["ClipAugment"] == dict(
-        **dict(type="ClipAugment", size=128, area_range=(0.2, 1.0), flip_prob=0.5),
-        **dict(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1, jitter_prob=0.3),
-        **dict(gray_prob=0.0, blur_prob=0.0),
+        type="ClipAugment", size=128, area_range=(0.2, 1.0), on_device=True
     )
+    assert cfg.model.data_preprocessor.augment == dict(
+        **dict(flip_prob=0.5, brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1),
+        **dict(jitter_prob=0.3, gray_prob=0.0, blur_prob=0.0),
+    )
+    assert cfg.train_dataloader.dataset.pipeline[-1].meta_keys == ("clip_draws",)
     assert val["SampleFrames"] == dict(sampler, test_mode=True)
     assert test["SampleFrames"] == dict(sampler, num_clips=10, test_mode=True)
     crop, other = ("CenterCrop", "TenCrop") if "10clip" in name else ("TenCrop", "CenterCrop")

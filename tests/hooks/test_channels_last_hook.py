@@ -36,7 +36,9 @@ class Recognizer(nn.Module):
 
 
 def use_hook(model: nn.Module) -> None:
-    ChannelsLastHook().before_run(SimpleNamespace(model=model))
+    hook, runner = ChannelsLastHook(), SimpleNamespace(model=model)
+    hook.before_run(runner)
+    hook.before_train(runner)
 
 
 def gradients(model: nn.Module, clips: Tensor) -> list[Tensor]:
@@ -55,7 +57,9 @@ def test_the_layout_goes_through_and_nothing_else_changes(dims: int) -> None:
     assert not output.is_contiguous()
     torch.testing.assert_close(output, plain(clips))
     torch.testing.assert_close(gradients(last, clips), gradients(plain, clips))
-    assert all(parameter.is_contiguous() for parameter in last.parameters())
+    for module in last.modules():
+        if isinstance(module, (nn.Conv2d, nn.Conv3d)):
+            assert module.weight.is_contiguous(memory_format=memory_format)
 
 
 def test_gradients_of_ranks_are_right(tmp_path: Path) -> None:
@@ -64,10 +68,17 @@ def test_gradients_of_ranks_are_right(tmp_path: Path) -> None:
     try:
         plain, wrapped = Recognizer(), MMDistributedDataParallel(Recognizer(), device_ids=None)
         use_hook(wrapped)
+        assert all(parameter.is_contiguous() for parameter in wrapped.parameters())
         clips = torch.rand(2, 3, 8, 12, 14)
         torch.testing.assert_close(gradients(wrapped, clips), gradients(plain, clips))
     finally:
         dist.destroy_process_group()
+
+
+def test_other_devices_are_left_alone() -> None:
+    model = Recognizer()
+    ChannelsLastHook(devices=["cuda"]).before_run(SimpleNamespace(model=model))
+    assert model(torch.rand(2, 3, 8, 12, 14)).is_contiguous()
 
 
 class Layouts(Hook):

@@ -49,6 +49,8 @@ KNOBS: dict[str, dict] = {
     "EMA": dict(train_cfg=dict(val_interval=1)),
     "SyncBN": dict(model=dict(backbone=dict(norm_cfg=dict(type="SyncBN", requires_grad=True)))),
     "bfloat16": dict(optim_wrapper=dict(type="AmpOptimWrapper", dtype="bfloat16")),
+    # What configs/_base_/gpu_runtime.py has, on a CPU.
+    "bfloat16 hook": dict(default_hooks=dict(bfloat16=dict(type="BFloat16Hook", devices=["cpu"]))),
     "float16": dict(optim_wrapper=dict(type="AmpOptimWrapper", dtype="float16")),
     "LARS": layerwise("LARS", 10.0),
     "LAMB": layerwise("Lamb", 0.01),
@@ -102,6 +104,7 @@ def amp_on_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     [
         "SyncBN",
         "bfloat16",
+        "bfloat16 hook",
         pytest.param("float16", marks=needs_gpu),
         pytest.param("LARS", marks=needs_optimizers),
         pytest.param("LAMB", marks=needs_optimizers),

@@ -5,12 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmaction.models.data_preprocessors import data_preprocessor
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
+from torch._subclasses.fake_tensor import FakeTensorMode
 
-from slic_mmaction.losses import pseudo_label_triplet_loss, temporal_discrimination_loss
-from slic_mmaction.models import SLICHead
+from slic_mmaction.losses import mining, pseudo_label_triplet_loss, temporal_discrimination_loss
+from slic_mmaction.models import SLICHead, device_augment
+from slic_mmaction.transforms.clip_draws import UNIFORMS
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = np.load(ROOT / "tests" / "data" / "r3d18.npz")
@@ -132,3 +135,31 @@ def test_bad_settings_are_named(head) -> None:
             SLICHead(**{"in_channels": 6, "losses": LOSSES, option: 0})
     with pytest.raises(ValueError, match="in_channels is a number or 'auto', not 'automatic'"):
         SLICHead("automatic", LOSSES)
+
+
+def test_a_training_step_never_waits_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the loader's batch to gradients: a fake tensor has no value that could be asked for."""
+    cfg = Config.fromfile(ROOT / "configs/_base_/models/slic_r3d18_device_aug.py").model
+    cfg.backbone.base_channels, cfg.cls_head.in_channels = 4, 32
+    model = MODELS.build(cfg)
+    batch = samples([0, 0, 1, -1])
+    for sample in batch:
+        draws = np.random.default_rng(0).random((3, UNIFORMS))
+        draws[:, :4] = 0  # all changes
+        sample.set_metainfo(dict(clip_draws=draws))
+    clips = [torch.zeros(3, 3, 4, 16, 16, dtype=torch.uint8) for _ in batch]
+    monkeypatch.setattr(mining, "_sort_rows", lambda keys: keys.sort(dim=1))  # as off the CPU
+    # Compares sizes, as a tensor on the host.
+    monkeypatch.setattr(data_preprocessor, "stack_batch", torch.stack)
+    device_augment.blur_matrix.cache_clear()
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    model._apply(mode.from_tensor)
+    with mode:
+        data = dict(inputs=[mode.from_tensor(c) for c in clips], data_samples=batch)
+        data = model.data_preprocessor(data, training=True)
+        loss, _ = model.parse_losses(model(**data, mode="loss"))
+        loss.backward()
+        with pytest.raises(RuntimeError):
+            float(loss)
+    device_augment.blur_matrix.cache_clear()
+    assert all(parameter.grad is not None for parameter in model.parameters())

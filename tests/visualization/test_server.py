@@ -170,6 +170,7 @@ def test_the_command(
     capfd: pytest.CaptureFixture,
 ) -> None:
     with slic_serve(served_index, tmp_path, "--host", "0.0.0.0") as (process, said):
+        assert len(said) == 2, said
         warning, page = said
         assert "Everyone who can reach this port can see the videos" in warning
         (port,) = re.findall(r"http://0\.0\.0\.0:([0-9]+)", page)

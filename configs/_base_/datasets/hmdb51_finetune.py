@@ -1,5 +1,5 @@
 # HMDB51 split 1 for classification, clips and augmentation as for UCF101.
-_base_ = "ucf101_finetune.py"
+_base_ = "ucf101_finetune_device_aug.py"
 
 val_split = dict(
     ann_file="data/hmdb51/hmdb51_val_split_1_videos.txt",

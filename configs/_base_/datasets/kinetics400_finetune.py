@@ -1,5 +1,5 @@
 # Kinetics-400 for classification, clips and augmentation as for UCF101.
-_base_ = "ucf101_finetune.py"
+_base_ = "ucf101_finetune_device_aug.py"
 
 val_split = dict(
     ann_file="data/kinetics400/kinetics400_val_list_videos.txt",

@@ -1,6 +1,6 @@
 # Kinetics-400: clips and augmentation as for UCF101, p = 0.5; while training, validation videos are
 # searched for among training videos by their centre clips.
-_base_ = ["ucf101_slic.py", "ucf101_retrieval_center.py"]
+_base_ = ["ucf101_slic_device_aug.py", "ucf101_retrieval_center.py"]
 
 train_videos = dict(
     ann_file="data/kinetics400/kinetics400_train_list_videos.txt",

@@ -1,4 +1,4 @@
-# UCF101 split 1, laid out as MMAction2's users have it (data/ucf101/...).
+# UCF101 split 1, laid out as MMAction2's users have it (data/ucf101/...), and its clustering.
 data_root = "data/ucf101/videos"
 ann_file_train = "data/ucf101/ucf101_train_split_1_videos.txt"
 
@@ -49,3 +49,13 @@ train_dataloader = dict(
         pipeline=train_pipeline,
     ),
 )
+custom_hooks = [
+    dict(
+        type="PseudoLabelHook",
+        clusterer=dict(type="FINCH", level=0),
+        interval=5,
+        pipeline=embed_pipeline,
+        batch_size=32,
+        num_workers=8,
+    )
+]

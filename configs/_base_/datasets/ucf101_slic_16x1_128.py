@@ -14,13 +14,3 @@ test_dataloader = dict(dataset=dict(query=_base_.query, gallery=_base_.gallery))
 test_evaluator = dict(
     type="VideoRetrievalMetric", ks=(1, 5, 10, 20, 50), mean_average_precision=True
 )
-custom_hooks = [
-    dict(
-        type="PseudoLabelHook",
-        clusterer=dict(type="FINCH", level=0),
-        interval=5,
-        pipeline=_base_.embed_pipeline,
-        batch_size=32,
-        num_workers=8,
-    )
-]

@@ -1,0 +1,11 @@
+# ucf101_finetune.py with loader workers that decode, crop and resize only; the draws are the same.
+# The rest is done by the model's preprocessor (models/r3d18_classifier_device_aug.py).
+_base_ = "ucf101_finetune.py"
+
+train_pipeline = [
+    *_base_.train_pipeline[:3],
+    dict(type="ClipAugment", size=128, area_range=(0.2, 1.0), on_device=True),
+    dict(type="FormatShape", input_format="NCTHW"),
+    dict(type="PackActionInputs", meta_keys=("clip_draws",)),
+]
+train_dataloader = dict(pin_memory=True, dataset=dict(pipeline=train_pipeline))

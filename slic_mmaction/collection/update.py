@@ -1,0 +1,194 @@
+"""Bringing an index up to date with a folder of videos."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from ..durable_file import write_text
+from ..preparation.video_files import count_others, scan_folder
+from ..progress import progress_bar
+from .store import WindowTable
+
+if TYPE_CHECKING:
+    from .network import Network
+
+SETTINGS, NETWORK = "collection.json", "network.pth"
+_FORMAT = 1
+_SECONDS_BETWEEN_WRITES = 20.0
+
+
+class Changes(NamedTuple):
+    """What an update of a collection did.
+
+    Attributes:
+        added: New videos.
+        renewed: Videos whose file had changed.
+        dropped: Videos whose file is gone.
+        unchanged: Videos that were there already.
+        unreadable: Videos that cannot be read, and why.
+        others: Files that are no videos, by suffix.
+    """
+
+    added: int
+    renewed: int
+    dropped: int
+    unchanged: int
+    unreadable: dict[str, str]
+    others: Mapping[str, int]
+
+
+def update_index(
+    folder: Path,
+    path: Path,
+    network: Network | None,
+    window: float,
+    stride: float,
+    num_workers: int,
+) -> Changes:
+    """See :meth:`Collection.index`; ``folder`` is absolute."""
+    found, others = scan_folder(folder)
+    if not found:  # nor is an index emptied because a disk is not mounted
+        raise FileNotFoundError(f"{folder} holds no videos (passed over: {count_others(others)}).")
+    path.mkdir(parents=True, exist_ok=True)
+    with alone(path):
+        _begin(folder, path, network, window, stride)
+        return _update(folder, path, found, others, network, num_workers)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold the index, so that no other process writes to it meanwhile."""
+    lock = FileLock(path / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise BlockingIOError(
+            f"Another process is writing to the index {path}: wait until it has ended."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    file = path / SETTINGS
+    if not file.is_file():
+        raise FileNotFoundError(f"{path} is no index of videos: `slic index` makes one.")
+    settings = json.loads(file.read_text())
+    if settings.get("format") != _FORMAT:
+        raise ValueError(
+            f"{path} has format {settings.get('format')}, but this version reads {_FORMAT}: make "
+            "it anew."
+        )
+    return settings
+
+
+def _begin(folder: Path, path: Path, network: Network | None, window: float, stride: float) -> None:
+    """Write settings and network of a new index, or compare them with those of an old one."""
+    if not (path / SETTINGS).is_file():
+        if network is None:
+            raise FileNotFoundError(f"{path} is a new index: say by which network.")
+        if not 0 < stride <= window:
+            raise ValueError(
+                f"The stride must lie above 0 s and within the window, but got {stride:g} s and "
+                f"{window:g} s."
+            )
+        network.save(path / NETWORK)
+        new = dict(
+            format=_FORMAT, folder=str(folder), window=window, stride=stride, network=network.digest
+        )
+        write_text(path / SETTINGS, json.dumps(new, indent=1) + "\n")
+        return
+    settings = read_settings(path)
+    if Path(settings["folder"]) != folder:
+        raise ValueError(
+            f"{path} is the index of {settings['folder']}, not of {folder}: choose another --out."
+        )
+    if network is not None and network.digest != settings["network"]:
+        raise ValueError(
+            f"{path} holds vectors of another network, which must not be mixed: choose another "
+            "--out, or leave out --with to go on with the network of the index."
+        )
+
+
+def _update(
+    folder: Path,
+    path: Path,
+    found: list[str],
+    others: Mapping[str, int],
+    network: Network | None,
+    num_workers: int,
+) -> Changes:
+    table = WindowTable(path)
+    settings = read_settings(path)
+    known = table.known()
+    unreadable = {name: tuple(state) for name, state in settings.get("unreadable", {}).items()}
+    now: dict[str, tuple[int, int]] = {}
+    for name in found:
+        try:
+            name.encode()
+            status = os.stat(folder / name)
+        except (OSError, UnicodeEncodeError) as error:
+            unreadable[name] = (0, 0, f"cannot be opened: {error}")
+            continue
+        now[name] = (status.st_size, status.st_mtime_ns)
+    bad = {name: state[2] for name, state in unreadable.items() if now.get(name) == state[:2]}
+    changed = [name for name in known if name in now and known[name] != now[name]]
+    dropped = [name for name in known if name not in now]
+    todo = [name for name in now if known.get(name) != now[name] and name not in bad]
+    if todo and network is None:
+        from .network import Network
+
+        network = Network.load(path / NETWORK)
+    table.remove([*changed, *dropped])
+    failed: dict[str, tuple[int, int, str]] = {}
+    if network is not None and todo:
+        batch: list[tuple[str, list[tuple[float, float]], np.ndarray]] = []
+        written = time.monotonic()
+        with progress_bar("embedding videos", len(todo)) as advance:
+            for name, spans, vectors, last in network.windows(
+                folder, todo, settings["window"], settings["stride"], num_workers
+            ):
+                if last.error:
+                    bad[name] = last.error
+                    if not last.transient:
+                        failed[name] = (*now[name], last.error)
+                else:
+                    batch.append((name, spans, vectors))
+                advance()
+                if batch and time.monotonic() - written > _SECONDS_BETWEEN_WRITES:
+                    _add(table, batch, now)
+                    batch, written = [], time.monotonic()
+            _add(table, batch, now)
+    kept = {name: state for name, state in unreadable.items() if name in bad and name in now}
+    if (kept | failed) != unreadable:
+        settings["unreadable"] = {**kept, **failed}
+        write_text(path / SETTINGS, json.dumps(settings, indent=1) + "\n")
+    if not table.is_published:
+        table.publish()
+    made = set(todo) - set(bad)
+    renewed = made & set(changed)
+    unchanged = sum(known.get(name) == state for name, state in now.items())
+    return Changes(len(made - renewed), len(renewed), len(dropped), unchanged, bad, others)
+
+
+def _add(
+    table: WindowTable,
+    batch: list[tuple[str, list[tuple[float, float]], np.ndarray]],
+    states: Mapping[str, tuple[int, int]],
+) -> None:
+    if not batch:
+        return
+    rows = [(name, *span, *states[name]) for name, spans, _ in batch for span in spans]
+    path, start, end, size, date = map(list, zip(*rows))
+    table.add(path, start, end, size, date, np.concatenate([vectors for *_, vectors in batch]))

@@ -1,0 +1,38 @@
+"""Training in bfloat16 where the device is made for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmaction.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.optim import AmpOptimWrapper
+from mmengine.runner import Runner
+
+
+@HOOKS.register_module()
+class BFloat16Hook(Hook):
+    """Compute the losses of a training under bfloat16 autocast on a GPU, and as before elsewhere.
+
+    ``AmpOptimWrapper(dtype='bfloat16')`` starts on GPUs only, and its loss scale, which the range
+    of bfloat16 does not need, has the host wait for the device in every step. Where a config asks
+    for it (``--amp``), this hook does nothing. Clustering and evaluation stay in float32.
+
+    Args:
+        devices: Types of devices that use bfloat16; GPUs older than Ampere never do.
+    """
+
+    def __init__(self, devices: Sequence[str] = ("cuda",)) -> None:
+        self.devices = devices
+
+    def before_run(self, runner: Runner) -> None:
+        """Prepare the network."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        device = next(model.parameters()).device
+        if device.type not in self.devices or isinstance(runner.optim_wrapper, AmpOptimWrapper):
+            return
+        if device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0):
+            return
+        model.loss = torch.autocast(device.type, torch.bfloat16)(model.loss)

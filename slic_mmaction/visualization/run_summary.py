@@ -1,0 +1,128 @@
+"""A training in words: what was trained on what, how it went, and how to go on."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..hooks.plain_report_hook import standstill
+from .page import count_of
+from .results import chance_levels
+from .run_folder import Run
+
+
+def sentences(run: Run) -> Iterator[str]:
+    """What was trained on what, how far it has come, and how it went."""
+    videos = f"{len(run.clusterings[-1].labels)} videos" if run.clusterings else "videos"
+    folder = run.videos_folder or run.dataset.get("ann_file") or "a folder that is not recorded"
+    yield f"{_network(run.config)} on {videos} of {folder}."
+    yield _state(run)
+    losses = list(run.series.get("loss", {}).values())
+    if not losses:
+        yield "No loss has been logged yet."
+        return
+    words = [_went("loss", losses)]
+    still = standstill(losses, run.max_epochs or len(losses))
+    if still:
+        words.append(
+            f"It has not fallen for {still} epochs: the training has probably converged, and more "
+            "epochs will hardly help."
+        )
+    spread = [1 - value for value in run.series.get("mean_cosine", {}).values()]
+    if spread:
+        words.append(f"{_went('spread of the embeddings', spread)} (0: all alike).")
+    if run.clusterings:
+        last = run.clusterings[-1]
+        sizes = np.unique(last.labels[last.labels >= 0], return_counts=True)[1]
+        of = f", the largest of {sizes.max()}" if len(sizes) else ""
+        agreement = run.series.get("cluster/stability", {}).get(last.epoch)
+        same = "" if agreement is None else (
+            f"; they agree with the clusters before by {agreement:.2f} of 1"
+        )  # fmt: skip
+        once = "" if len(run.clusterings) > 1 else f", made once, before epoch {last.epoch + 1}"
+        words.append(f"The last clustering has {count_of(len(sizes), 'cluster')}{of}{same}{once}.")
+    yield " ".join(words)
+    for record in [r for r in run.evaluations if r.get("part") == "val" and r["figures"]][-1:]:
+        key, value = next(iter(record["figures"].items()))
+        chance = chance_levels(run, record).get(key)
+        by = "" if chance is None else f" (chance: {chance:.1f} %)"
+        name = key.replace("/", " ")
+        yield f"Validation after epoch {record['epoch']}: {name} {value:.1f} %{by}."
+
+
+def _went(what: str, values: list[float]) -> str:
+    first, last = values[0], values[-1]
+    end = "" if what.startswith("spread") else "."
+    if not math.isfinite(last):
+        return f"The {what} is not finite any more: the training has diverged{end}"
+    if last == first:
+        return f"The {what} is {first:.4g}{end}"
+    how = "fell" if last < first else "rose"
+    return f"The {what} {how} from {first:.4g} to {last:.4g}{end}"
+
+
+def _state(run: Run) -> str:
+    epoch, planned, time = run.epoch, run.max_epochs, duration(run.seconds)
+    if run.process == "alive":
+        return f"It is still running, in epoch {max(1, epoch)} of {planned}, for {time} so far."
+    if run.finished:
+        return f"It is finished: {count_of(epoch, 'epoch')} in {time}."
+    ended = "It has stopped" if run.process == "gone" else "It is not finished"
+    seen = f"; its log ends at {run.last_sign:%Y-%m-%d %H:%M}" if run.last_sign else ""
+    return f"{ended}, in epoch {epoch} of {planned or '?'}, after {time}{seen}."
+
+
+def _network(config: Mapping[str, Any]) -> str:
+    model = config.get("model") or {}
+    backbone, head = model.get("backbone") or {}, model.get("cls_head") or {}
+    kind = str(backbone.get("type", "A network")).rpartition(".")[2]
+    details = [
+        f"{label} {backbone[key]}"
+        for key, label in (("depth", "depth"), ("base_channels", "base channels"))
+        if isinstance(backbone.get(key), int)
+    ]
+    losses = [str(loss.get("type", "")) for loss in head.get("losses") or []]
+    trained = f", trained with {' and '.join(losses)}" if losses else ", trained"
+    return kind + (f" ({', '.join(details)})" if details else "") + trained
+
+
+def commands(run: Run) -> Iterator[str]:
+    """Lines for a shell, each below a comment."""
+
+    def command(*words: object) -> str:
+        return shlex.join(map(str, words))
+
+    folder, work_dir = run.folder.resolve(), run.work_dir.resolve()
+    config = run.config_file.resolve() if run.config_file else "CONFIG"
+    pretrained = run.folder != run.work_dir
+    videos = run.videos_folder or "FOLDER"
+    yield "# the same again, elsewhere"
+    yield command("python", "tools/train.py", config, "--work-dir", "NEW")
+    if not run.finished:
+        yield "# go on where it stopped"
+        if pretrained:
+            yield command("slic", "pretrain", videos, "--out", folder, "--resume")
+        else:
+            yield command("python", "tools/train.py", config, "--work-dir", work_dir,
+                          "--resume")  # fmt: skip
+    last = f"{work_dir}/epoch_{run.epoch}.pth"
+    if run.config.get("test_evaluator") and Path(last).is_file():
+        yield "# evaluate"
+        yield command("python", "tools/test.py", config, last)
+    yield "# search, cluster and look at videos with this network"
+    yield command("slic", "index", videos, "--with", folder, "--out", folder / "index")
+    yield "# this page"
+    yield command("slic", "report", folder)
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
