@@ -25,6 +25,7 @@ from .page import render, section, visible
 from .thumbnails import PLAYABLE, Moment, Strip, card, cards, span_text, strips
 
 ALL = -1  # instead of a cluster
+VIDEOS = 1000  # to choose from at once
 _CLUSTERS, _MEMBERS, _GROUPS = 40, 120, 60  # shown at once
 
 
@@ -61,8 +62,13 @@ class CollectionHtml:
     def hint(self, text: str = "Drop a clip or choose a video to see what is most like it.") -> str:
         return _shown(render('<section class="note">{{ text }}</section>', text=text))
 
-    def videos(self) -> list[tuple[str, int]]:
-        return [(visible(name), row) for name, row in self.first.items()]
+    def videos(self, part: str = "") -> list[tuple[str, int]]:
+        """Names and first rows: of all videos or, of many, of those whose path has this part."""
+        names = list(self.first)
+        if len(names) > VIDEOS:
+            names = [name for name in names if part.lower() in name.lower()]
+            names = sorted(names, key=lambda name: name != part)[:VIDEOS]
+        return [(visible(name), self.first[name]) for name in names]
 
     def clusters(self) -> list[tuple[str, int]]:
         each = [
@@ -97,7 +103,11 @@ class CollectionHtml:
             return self.hint(f"Nothing was found: {str(error).replace(str(path), name)}")
         last = math.inf if span[1] is None else span[1]
         whole = span == [None, None]
-        details = "the whole video" if whole else f"from {start or 0} s to {end or 'the end'}"
+        details = (
+            "the whole video"
+            if whole
+            else f"from {start or 0} s to {f'{end} s' if end else 'its end'}"
+        )
         asked = card(name, [details], strips([Moment(path, span[0] or 0.0, last)])[0])
         return _shown(
             section("Query", cards([asked])),
@@ -107,11 +117,6 @@ class CollectionHtml:
                 note="Best first. Random pairs are moments of different videos of this collection.",
             ),
         )
-
-    def moment(self, row: int) -> tuple[int, str, str]:
-        """The first row of a row's video, and from when to when it shows, in seconds."""
-        first = self.first[self.collection.paths[row]]
-        return first, f"{self.starts[row]:g}", f"{self.ends[row]:g}"
 
     def cluster(self, number: int) -> str:
         """All windows of a cluster, or the surest of the largest clusters."""
@@ -154,7 +159,7 @@ class CollectionHtml:
                 "Nobody has looked for duplicates yet. It decodes every video once, which takes "
                 "minutes for a thousand videos."
             )
-        return self._groups(found, f", as `slic duplicates` found on {when}")
+        return self._groups(found, f", according to `slic duplicates` on {when}")
 
     def find_duplicates(self) -> str:
         members = self.collection.duplicates(num_workers=num_cores()).members

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from ..collection import Collection
-from .browser_html import ALL, CollectionHtml
+from .browser_html import ALL, VIDEOS, CollectionHtml
 from .page import STYLE
 
 THEME = gr.themes.Default(
@@ -121,8 +121,17 @@ def browser_page(collection: Collection) -> gr.Blocks:
         )
 
         def like(event: gr.EventData) -> list[Any]:
-            return [gr.Tabs(selected="search"), None, *html.moment(event.number)]
+            row = event.number
+            path = collection.paths[row]
+            chosen = gr.Dropdown(html.videos(path), value=html.first[path])
+            span = [f"{seconds[row]:g}" for seconds in (html.starts, html.ends)]
+            return [gr.Tabs(selected="search"), None, chosen, *span]
 
+        def choices(event: gr.KeyUpData) -> gr.Dropdown:
+            return gr.Dropdown(html.videos(event.input_value))
+
+        if len(html.first) > VIDEOS:
+            video.key_up(choices, None, video, show_progress="hidden")
         clip.upload(lambda: [None] * 3, None, [video, start, end]).then(**search)
         video.input(lambda: [None] * 3, None, [clip, start, end]).then(**search)
         gr.on([button.click, start.submit, end.submit], **search)
