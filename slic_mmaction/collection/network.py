@@ -207,17 +207,17 @@ class Network:
     def _finish(
         self, chunks: list[Chunk], features: dict[str, list[Tensor]]
     ) -> Iterator[tuple[str, list[tuple[float, float]], np.ndarray, Chunk]]:
-        clips = [clip for chunk in chunks for clip in chunk.clips]
-        samples = [sample for chunk in chunks for sample in chunk.samples]
-        rows: list[Tensor] = []
-        if clips:
-            batch = dict(inputs=clips, data_samples=samples)
-            rows = clip_features(self.model, batch, self.layer, _CLIPS_PER_PASS)
-        given = iter(rows)
+        full = [chunk for chunk in chunks if chunk.clips]
+        rows: Iterator[Tensor] = iter(())
+        if full:
+            inputs = [torch.cat(chunk.clips) for chunk in full]
+            batch = dict(inputs=inputs, data_samples=[chunk.sample for chunk in full])
+            rows = iter(clip_features(self.model, batch, self.layer, 2 * _CLIPS_PER_PASS))
         for chunk in chunks:
             own = features.setdefault(chunk.path, [])
-            # The frames of a 2D network without num_segments are clips of their own.
-            own.extend(next(given).mean(dim=0) for _ in chunk.clips)
+            if chunk.clips:
+                # The frames of a 2D network without num_segments are clips of their own.
+                own.extend(next(rows).unflatten(0, (len(chunk.clips), -1)).mean(dim=1))
             if chunk.windows is None and not chunk.error:
                 continue
             own = features.pop(chunk.path)

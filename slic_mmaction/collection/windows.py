@@ -84,7 +84,7 @@ class Chunk(NamedTuple):
     Attributes:
         path: The video, relative to the folder.
         clips: Inputs of a network, one for each clip.
-        samples: Their data samples.
+        sample: The data sample of one of them.
         windows: At the end of a video: start, end and the numbers of the clips of each window,
             counted through all chunks of the video.
         error: At the end of an unreadable video: why.
@@ -93,7 +93,7 @@ class Chunk(NamedTuple):
 
     path: str
     clips: list[torch.Tensor]
-    samples: list[Any]
+    sample: Any
     windows: list[tuple[float, float, list[int]]] | None = None
     error: str = ""
     transient: bool = False
@@ -135,9 +135,9 @@ class WindowClips(IterableDataset):
                 with closing(open_reader(os.path.join(self.folder, path))) as reader:
                     yield from self._chunks(path, reader)
             except UnreadableVideoError as error:
-                yield Chunk(path, [], [], error=str(error))
+                yield Chunk(path, [], None, error=str(error))
             except OSError as error:  # a disk that fails
-                yield Chunk(path, [], [], error=str(error), transient=True)
+                yield Chunk(path, [], None, error=str(error), transient=True)
 
     def _chunks(self, path: str, reader: VideoReader) -> Iterator[Chunk]:
         fps = reader.avg_fps or _CLOCKLESS
@@ -159,15 +159,15 @@ class WindowClips(IterableDataset):
             own = [numbers.setdefault(tuple(clip.tolist()), len(numbers)) for clip in clips]
             windows.append((start, end, own))
         order: list[int] = []
-        chunk = Chunk(path, [], [])
+        chunk = Chunk(path, [], None)
         for number, frames in _complete(reader, list(numbers)):
             order.append(number)
             clip, sample = self._prepare(frames)
             chunk.clips.append(clip)
-            chunk.samples.append(sample)
+            chunk = chunk._replace(sample=sample)
             if len(chunk.clips) == _CLIPS_AT_ONCE:
                 yield chunk
-                chunk = Chunk(path, [], [])
+                chunk = Chunk(path, [], None)
         place = {number: i for i, number in enumerate(order)}
         yield chunk._replace(windows=[(s, e, [place[i] for i in own]) for s, e, own in windows])
 
