@@ -1,7 +1,7 @@
-"""Builds the package; ``configs/`` and ``tools/`` travel inside it as ``slic_mmaction/.mim``.
+"""Builds the package; configs, tools and model index travel inside it as ``slic_mmaction/.mim``.
 
-OpenMMLab's ``mim`` looks for both there. An editable install links them, a wheel gets copies,
-and an sdist carries the two folders themselves (MANIFEST.in).
+OpenMMLab's ``mim`` looks for them there. An editable install links them, a wheel gets copies,
+and an sdist carries the originals (MANIFEST.in).
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-SHIPPED = ("configs", "tools")
-IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
+SHIPPED = ("configs", "tools", "model-index.yml")
+# tools/dev serves a clone only.
+IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "dev")
 
 # opencv is not listed: mmengine asks for opencv-python and mmaction2 for opencv-contrib-python.
 REQUIRED = [
@@ -73,7 +74,7 @@ EXTRAS = {
 
 
 class BuildWithMim(build_py):
-    """``build_py`` that also lays ``configs/`` and ``tools/`` into ``slic_mmaction/.mim``."""
+    """``build_py`` that also lays what ``mim`` looks for into ``slic_mmaction/.mim``."""
 
     def run(self) -> None:
         super().run()
@@ -85,11 +86,14 @@ class BuildWithMim(build_py):
         link = ROOT / "slic_mmaction" / ".mim" / name
         link.parent.mkdir(exist_ok=True)
         if not link.is_symlink():
-            link.symlink_to(os.path.join("..", "..", name), target_is_directory=True)
+            link.symlink_to(os.path.join("..", "..", name), (ROOT / name).is_dir())
 
     def _copy(self, name: str) -> None:
         target = Path(self.build_lib) / "slic_mmaction" / ".mim" / name
-        shutil.copytree(ROOT / name, target, ignore=IGNORED, dirs_exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target, ignore=IGNORED, dirs_exist_ok=True)
+        else:
+            shutil.copy(ROOT / name, target)
 
 
 def version() -> str:
@@ -109,8 +113,31 @@ setup(
     description="SLIC: self-supervised video retrieval by iterative clustering, for MMAction2",
     long_description=readme(),
     long_description_content_type="text/markdown",
+    author="slic-mmaction contributors",
     license="Apache-2.0",
     license_files=["LICENSE"],
+    keywords=[
+        "video retrieval",
+        "self-supervised learning",
+        "action recognition",
+        "clustering",
+        "MMAction2",
+        "OpenMMLab",
+        "PyTorch",
+    ],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Multimedia :: Video",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
     packages=find_packages(include=["slic_mmaction", "slic_mmaction.*"]),
     package_data={"slic_mmaction": ["py.typed"]},
     # 3.10: the oldest that torch and LanceDB still have wheels for; 3.12: the newest that
