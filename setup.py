@@ -23,7 +23,6 @@ IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "dev")
 REQUIRED = [
     # Before 2.6 a checkpoint could run code, even read with weights_only=True (CVE-2025-32434).
     "torch>=2.6",
-    "mmengine>=0.10.3,<1",
     "mmaction2>=1.2.0,<2",
     "numpy",
     "scipy",
@@ -39,22 +38,27 @@ REQUIRED = [
     "av>=17",
     # Locks the cache of decoded videos.
     "filelock",
-    # mmaction2 asks for decord everywhere, but it has no wheel for other machines.
+    # decord has no wheel for other machines; its fork has, with the same module. mmaction2 asks for
+    # decord everywhere: on such a machine tell the installer to leave it out (uv: --override).
     'decord>=0.6.0; platform_machine in "x86_64 AMD64"',
+    'decord2>=3.4; platform_machine not in "x86_64 AMD64"',
     # The configs log to TensorBoard, so a run without it would stop at the first log line.
     "tensorboard",
     # Python 3.12 has no distutils of its own, and mmengine's environment report imports it.
     "setuptools",
 ]
-# mmcv-lite suffices (no CUDA op is used) and must not be installed beside mmcv: who has the
-# full mmcv installs without an extra, and adds faiss by hand.
-MMCV = "mmcv-lite>=2.0.1,<2.2"
+# In extras, for the forks must not be installed beside them. mmcv-lite suffices (no CUDA op is
+# used) and must not be installed beside mmcv: who has the full mmcv installs without an extra, and
+# adds faiss by hand.
+RELEASED = ["mmengine>=0.10.3,<1", "mmcv-lite>=2.0.1,<2.2"]
 COLLECTION = ["lancedb>=0.25", "typer>=0.15", "plotly>=6"]
 VIEW = ["umap-learn>=0.5.7", "gradio>=5"]
 EXTRAS = {
-    "cpu": [MMCV, "faiss-cpu>=1.8"],
+    "cpu": [*RELEASED, "faiss-cpu>=1.8"],
     # faiss-gpu-cu12 has no code for H100/H200; faiss-gpu 1.15.1 has.
-    "gpu": [MMCV, "faiss-gpu>=1.15.1"],
+    "gpu": [*RELEASED, "faiss-gpu>=1.15.1"],
+    # The maintained forks of mmengine and mmcv instead (docs/versions.md); add faiss by hand.
+    "onedl": ["onedl-mmengine>=0.10.12,<0.11", "onedl-mmcv>=2.3.6,<2.4"],
     # The command `slic` and collections of videos (docs/collections.md).
     "collection": COLLECTION,
     # Maps by UMAP, and pages in the browser.

@@ -23,13 +23,13 @@ from slic_mmaction.version import __version__
 ROOT = Path(__file__).parents[1]
 
 
-def requirements(extra: str = "") -> dict[str, Requirement]:
+def requirements(extra: str = "", machine: str = "x86_64") -> dict[str, Requirement]:
     """What an installation with the extra asks for, by name."""
     wanted = [Requirement(line) for line in metadata.requires("slic-mmaction") or []]
     return {
         r.name: r
         for r in wanted
-        if r.marker is None or r.marker.evaluate({"extra": extra, "platform_machine": "x86_64"})
+        if r.marker is None or r.marker.evaluate({"extra": extra, "platform_machine": machine})
     }
 
 
@@ -46,26 +46,30 @@ def test_version_of_metadata_and_module_agree() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
 
 
-@pytest.mark.parametrize("extra", ["", "cpu", "gpu", "dev"])
+@pytest.mark.parametrize("extra", ["", "cpu", "gpu", "onedl", "dev"])
 def test_no_extra_asks_for_two_of_a_kind(extra: str) -> None:
     names = set(requirements(extra))
     mmcv = {"mmcv", "mmcv-lite", "mmcv-full"} & names
     assert mmcv == ({"mmcv-lite"} if extra in ("cpu", "gpu") else set())
+    forks = {"onedl-mmcv", "onedl-mmengine"} & names
+    assert forks == ({"onedl-mmcv", "onedl-mmengine"} if extra == "onedl" else set())
+    assert ("mmengine" in names) == (extra in ("cpu", "gpu"))
     assert len({n for n in names if n.startswith("faiss")}) == (extra in ("cpu", "gpu"))
     assert not {"opencv-python-headless", "torchvision"} & names
 
 
-def test_decord_is_not_asked_for_where_it_has_no_wheel() -> None:
-    marker = requirements()["decord"].marker
-    assert marker is not None
-    assert not marker.evaluate({"platform_machine": "aarch64"})
+@pytest.mark.parametrize(
+    ("machine", "decord"), [("x86_64", "decord"), ("AMD64", "decord"), ("aarch64", "decord2")]
+)
+def test_decord_is_asked_for_only_where_it_has_a_wheel(machine: str, decord: str) -> None:
+    assert {name for name in requirements(machine=machine) if "decord" in name} == {decord}
 
 
 def test_constraints_are_exact_and_admitted_by_the_requirements() -> None:
     pinned = constraints()
     for requirement in pinned.values():
         assert [s.operator for s in requirement.specifier] == ["=="], requirement
-    for extra in ("", "cpu", "gpu", "dev"):
+    for extra in ("", "cpu", "gpu", "onedl", "dev"):
         for name, requirement in requirements(extra).items():
             assert name.lower() in pinned, f"{name} has no tested version"
             (version,) = (s.version for s in pinned[name.lower()].specifier)
