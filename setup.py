@@ -1,7 +1,7 @@
-"""Builds the package; ``configs/`` and ``tools/`` travel inside it as ``slic_mmaction/.mim``.
+"""Builds the package; configs, tools and model index travel inside it as ``slic_mmaction/.mim``.
 
-OpenMMLab's ``mim`` looks for both there. An editable install links them, a wheel gets copies,
-and an sdist carries the two folders themselves (MANIFEST.in).
+OpenMMLab's ``mim`` looks for them there. An editable install links them, a wheel gets copies,
+and an sdist carries the originals (MANIFEST.in).
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-SHIPPED = ("configs", "tools")
-IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
+SHIPPED = ("configs", "tools", "model-index.yml")
+# tools/dev serves a clone only.
+IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "dev")
 
 # opencv is not listed: mmengine asks for opencv-python and mmaction2 for opencv-contrib-python.
 REQUIRED = [
     # Before 2.6 a checkpoint could run code, even read with weights_only=True (CVE-2025-32434).
     "torch>=2.6",
-    "mmengine>=0.10.3,<1",
     "mmaction2>=1.2.0,<2",
     "numpy",
     "scipy",
@@ -38,22 +38,27 @@ REQUIRED = [
     "av>=17",
     # Locks the cache of decoded videos.
     "filelock",
-    # mmaction2 asks for decord everywhere, but it has no wheel for other machines.
+    # decord has no wheel for other machines; its fork has, with the same module. mmaction2 asks for
+    # decord everywhere: on such a machine tell the installer to leave it out (uv: --override).
     'decord>=0.6.0; platform_machine in "x86_64 AMD64"',
+    'decord2>=3.4; platform_machine not in "x86_64 AMD64"',
     # The configs log to TensorBoard, so a run without it would stop at the first log line.
     "tensorboard",
     # Python 3.12 has no distutils of its own, and mmengine's environment report imports it.
     "setuptools",
 ]
-# mmcv-lite suffices (no CUDA op is used) and must not be installed beside mmcv: who has the
-# full mmcv installs without an extra, and adds faiss by hand.
-MMCV = "mmcv-lite>=2.0.1,<2.2"
+# In extras, for the forks must not be installed beside them. mmcv-lite suffices (no CUDA op is
+# used) and must not be installed beside mmcv: who has the full mmcv installs without an extra, and
+# adds faiss by hand.
+RELEASED = ["mmengine>=0.10.3,<1", "mmcv-lite>=2.0.1,<2.2"]
 COLLECTION = ["lancedb>=0.25", "typer>=0.15", "plotly>=6"]
 VIEW = ["umap-learn>=0.5.7", "gradio>=6.31"]
 EXTRAS = {
-    "cpu": [MMCV, "faiss-cpu>=1.8"],
+    "cpu": [*RELEASED, "faiss-cpu>=1.8"],
     # faiss-gpu-cu12 has no code for H100/H200; faiss-gpu 1.15.1 has.
-    "gpu": [MMCV, "faiss-gpu>=1.15.1"],
+    "gpu": [*RELEASED, "faiss-gpu>=1.15.1"],
+    # The maintained forks of mmengine and mmcv instead (docs/versions.md); add faiss by hand.
+    "onedl": ["onedl-mmengine>=0.10.12,<0.11", "onedl-mmcv>=2.3.6,<2.4"],
     # The command `slic` and collections of videos (docs/collections.md).
     "collection": COLLECTION,
     # Maps by UMAP, and pages in the browser.
@@ -73,7 +78,7 @@ EXTRAS = {
 
 
 class BuildWithMim(build_py):
-    """``build_py`` that also lays ``configs/`` and ``tools/`` into ``slic_mmaction/.mim``."""
+    """``build_py`` that also lays what ``mim`` looks for into ``slic_mmaction/.mim``."""
 
     def run(self) -> None:
         super().run()
@@ -85,11 +90,14 @@ class BuildWithMim(build_py):
         link = ROOT / "slic_mmaction" / ".mim" / name
         link.parent.mkdir(exist_ok=True)
         if not link.is_symlink():
-            link.symlink_to(os.path.join("..", "..", name), target_is_directory=True)
+            link.symlink_to(os.path.join("..", "..", name), (ROOT / name).is_dir())
 
     def _copy(self, name: str) -> None:
         target = Path(self.build_lib) / "slic_mmaction" / ".mim" / name
-        shutil.copytree(ROOT / name, target, ignore=IGNORED, dirs_exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target, ignore=IGNORED, dirs_exist_ok=True)
+        else:
+            shutil.copy(ROOT / name, target)
 
 
 def version() -> str:
@@ -109,8 +117,31 @@ setup(
     description="SLIC: self-supervised video retrieval by iterative clustering, for MMAction2",
     long_description=readme(),
     long_description_content_type="text/markdown",
+    author="slic-mmaction contributors",
     license="Apache-2.0",
     license_files=["LICENSE"],
+    keywords=[
+        "video retrieval",
+        "self-supervised learning",
+        "action recognition",
+        "clustering",
+        "MMAction2",
+        "OpenMMLab",
+        "PyTorch",
+    ],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Multimedia :: Video",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
     packages=find_packages(include=["slic_mmaction", "slic_mmaction.*"]),
     package_data={"slic_mmaction": ["py.typed"]},
     # 3.10: the oldest that torch and LanceDB still have wheels for; 3.12: the newest that

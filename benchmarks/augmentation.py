@@ -19,7 +19,7 @@ import platform
 import random
 import statistics
 import time
-from typing import Callable
+from collections.abc import Callable
 
 import cv2
 import numpy as np

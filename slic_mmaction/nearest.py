@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Union
 
 import numpy as np
 import torch
 from torch import Tensor
 
-Array = Union[np.ndarray, Tensor]
+Array = np.ndarray | Tensor
 
 METRICS = ("cosine", "euclidean")
 # Similarities held at a time (128 MiB of float64), whatever the number of queries.

@@ -23,6 +23,8 @@ from hypothesis import settings
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+import slic_mmaction  # noqa: F401  # before other modules import mmaction, which may need repairs
+
 HERE = Path(__file__).parent
 TINY = HERE / "data" / "tiny_slic.py"
 PATIENCE = 600  # seconds that a program may take: a last resort only

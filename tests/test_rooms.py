@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -44,6 +45,15 @@ def test_no_circle() -> None:
         list(TopologicalSorter(imports).static_order())
     except CycleError as error:
         pytest.fail("Rooms that import each other: " + " -> ".join(error.args[1][::-1]))
+
+
+def test_the_page_on_the_organisation_is_true() -> None:
+    text = (PACKAGE.parent / "docs" / "organisation.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|.*\|([^|]*)\|$", text, re.MULTILINE)
+    told = {room: set(re.findall(r"`(\w+)`", names)) for room, names in rows}
+    imports = imports_by_room(PACKAGE)
+    rooms = {path.name.removesuffix(".py") for path in PACKAGE.glob("[!_.]*")} - {"py.typed"}
+    assert told == {room: imports[room] & rooms for room in rooms}
 
 
 def test_a_circle_is_found(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -64,7 +65,7 @@ def time_repeats(
             work()
             mark.record()
         synchronize(device)
-        seconds = [begin.elapsed_time(end) / 1000 for begin, end in zip(marks, marks[1:])]
+        seconds = [begin.elapsed_time(end) / 1000 for begin, end in itertools.pairwise(marks)]
     else:
         seconds = []
         for _ in range(repeats):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,7 +108,8 @@ def size_bins(labels: np.ndarray) -> dict[str, int]:
     """:func:`size_histogram` for people: clusters by ``'1'``, ``'2-3'``, ``'4-7'``, ..."""
     edges, counts = size_histogram(labels)
     names = [
-        str(low) if high - low == 1 else f"{low}-{high - 1}" for low, high in zip(edges, edges[1:])
+        str(low) if high - low == 1 else f"{low}-{high - 1}"
+        for low, high in itertools.pairwise(edges)
     ]
     return dict(zip(names, counts.tolist()))
 

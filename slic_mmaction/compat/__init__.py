@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 
 from .missing_modules import alias_importlib_metadata, stand_in_for_drn, turn_vindlu_off
-from .mmcv_install import check_mmcv, silence_lite_warning
+from .mmcv_install import check_mmcv, lift_mmcv_bound, silence_lite_warning
 
 __all__ = ["apply"]
 
@@ -27,7 +27,11 @@ def apply() -> tuple[str, ...]:
     """
     check_mmcv()
     silence_lite_warning()
-    before_mmaction = dict(drn=stand_in_for_drn(), importlib_metadata=alias_importlib_metadata())
+    before_mmaction = dict(
+        drn=stand_in_for_drn(),
+        importlib_metadata=alias_importlib_metadata(),
+        mmcv_bound=lift_mmcv_bound(),
+    )
 
     # These import mmengine and torch, seconds of work: not before the quick checks have passed.
     from .checkpoints import repair_checkpoint_content, repair_checkpoint_loading

@@ -52,6 +52,9 @@ def repair_checkpoint_loading() -> bool:
         return False
     CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
     upstream.load_url = load_url
+    if hasattr(upstream, "_safe_torch_load"):
+        # Of onedl-mmengine, for its other sources: what is refused it reads again with code.
+        upstream._safe_torch_load = _load_without_code
     return True
 
 
@@ -76,6 +79,11 @@ def load_from_local(filename: str, map_location: Any) -> Any:
     with _reading(filename):
         _check_sums(filename)
         return torch.load(filename, map_location=map_location, weights_only=True)
+
+
+def _load_without_code(file: Any, map_location: Any = None, weights_only: Any = None) -> Any:
+    with _reading(str(file)):
+        return torch.load(file, map_location=map_location, weights_only=True)
 
 
 def load_url(url: str, *args: Any, **kwargs: Any) -> Any:

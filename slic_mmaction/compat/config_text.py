@@ -1,17 +1,20 @@
 """A config that is laid out anew whenever its text is asked for.
 
-mmengine 0.10.7 asks four times at the start of a run and again at every checkpoint. Each time yapf
-lays out the whole text, which takes 0.2 to 1 s of CPU, depending on how long the paths in it are
-(mmcv issue 2466, mmengine pull request 1647). The same text has the same layout, so once is enough.
+mmengine 0.10.7 and onedl-mmengine 0.10.12 ask four times at the start of a run and again at every
+checkpoint. Each time yapf lays out the whole text, which takes 0.2 to 1 s of CPU, depending on how
+long the paths in it are (mmcv issue 2466, mmengine pull request 1647). The same text has the same
+layout, so once is enough.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import mmengine.config.config as config_module
+from yapf.yapflib import yapf_api
 
 
 def laid_out_once(
@@ -36,10 +39,10 @@ def laid_out_once(
 def repair_config_text() -> bool:
     """Let mmengine's ``Config.pretty_text`` lay out the same text once.
 
-    Left alone: an mmengine that does not use yapf, and a function that somebody has wrapped.
+    Left alone: a function that somebody has wrapped. The fork imports it from yapf at each call.
     """
-    lay_out = getattr(config_module, "FormatCode", None)
-    if lay_out is None or hasattr(lay_out, "__wrapped__"):
+    owner = config_module if hasattr(config_module, "FormatCode") else yapf_api
+    if hasattr(owner.FormatCode, "__wrapped__"):
         return False
-    config_module.FormatCode = laid_out_once(lay_out)
+    owner.FormatCode = laid_out_once(owner.FormatCode)
     return True

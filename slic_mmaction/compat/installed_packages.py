@@ -9,6 +9,7 @@ for ``pkg_resources`` cope with its absence, and not with a part of it.
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -19,9 +20,11 @@ from mmengine.utils import package_utils
 def repair_installed_packages() -> bool:
     """Replace mmengine's two functions, also where its modules have imported them by name.
 
-    Left alone where there is ``pkg_resources``.
+    Left alone where there is ``pkg_resources``, and an mmengine that does without.
     """
     if importlib.util.find_spec("pkg_resources") is not None:
+        return False
+    if "pkg_resources" not in inspect.getsource(package_utils):
         return False
     loaded = [m for name, m in sys.modules.items() if name.partition(".")[0] == "mmengine"]
     for replacement in (is_installed, get_installed_path):

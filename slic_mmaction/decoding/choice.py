@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 from mmengine.fileio import LocalBackend, get_file_backend
 
@@ -24,9 +25,10 @@ def is_usable(decoder: str) -> bool:
     """Whether a decoder is installed, in a version that serves. Both need PyAV."""
     try:
         pyav = int(version("av").split(".")[0])
-        return pyav >= MIN_PYAV if decoder == "pyav" else bool(version(decoder))
     except PackageNotFoundError:
         return False
+    # decord2 is a maintained fork of decord, with the same module.
+    return pyav >= MIN_PYAV if decoder == "pyav" else find_spec("decord") is not None
 
 
 def choose_decoder(decoder: str) -> str:

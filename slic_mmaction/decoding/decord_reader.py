@@ -86,8 +86,10 @@ class DecordReader(VideoReader):
                 "the first frames; use decoder 'pyav'."
             )
         self._matrix = display_matrix(frame)
-        # decord's own FFmpeg knows the matrix of MP4 alone. It turns, but does not mirror.
-        self._turns = round(frame.rotation / 90) if frame and "mov" in kind else 0
+        # decord's own FFmpeg knows the matrix of MP4 alone, that of the fork decord2 knows all
+        # (decord ended with 0.6.0, decord2 began with 1.0.0). It turns, but does not mirror.
+        turned = "mov" in kind or not self._decord.__version__.startswith("0.")
+        self._turns = round(frame.rotation / 90) if frame and turned else 0
         return PyAVReader(self.name, self._source).num_frames if split else 0
 
     def _upright(self, picture: np.ndarray) -> np.ndarray:

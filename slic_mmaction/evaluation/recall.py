@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Union
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 from ..nearest import BLOCK_ELEMENTS, Array, nearest, similarity_blocks
 from .protocols import get_protocol
 
-Labels = Union[Array, Sequence[int]]
+Labels = Array | Sequence[int]
 
 
 def recall_at_k(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Union
 
 import numpy as np
 import torch
 from torch import Tensor
 
 METRICS = ("cosine", "euclidean")
-Labels = Union[Tensor, np.ndarray, Sequence[int]]
+Labels = Tensor | np.ndarray | Sequence[int]
 
 
 def pairwise_distance(x: Tensor, y: Tensor, metric: str = "cosine") -> Tensor:

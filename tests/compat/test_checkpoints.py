@@ -266,6 +266,19 @@ def test_only_a_broken_install_is_repaired(upstream, registered, repaired, monke
     assert CheckpointLoader._schemes[""] is (load_from_local if repaired else registered)
 
 
+def test_the_fork_does_not_run_what_was_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(CheckpointLoader, "_schemes", dict(CheckpointLoader._schemes))
+    CheckpointLoader._schemes[""] = checkpoints._mmengine_load_from_local
+    monkeypatch.setattr(checkpoints.upstream, "_safe_torch_load", running_loader, raising=False)
+    assert checkpoints.repair_checkpoint_loading()
+    torch.save(dict(history=HistoryBuffer([1.0], [1])), tmp_path / "good.pth")
+    torch.save(dict(state_dict=os.system), tmp_path / "bad.pth")
+    load = checkpoints.upstream._safe_torch_load
+    assert load(tmp_path / "good.pth", map_location="cpu")["history"].current() == 1.0
+    with pytest.raises(ValueError, match=r"it asks for posix\.system"):
+        load(tmp_path / "bad.pth", weights_only=False)
+
+
 def test_an_mmengine_that_runs_no_config_is_left_alone(monkeypatch) -> None:
     def resume(self: Any) -> None:
         """Runs nothing."""

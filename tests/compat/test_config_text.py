@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import inspect
+
 import mmengine.config.config as config_module
 import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
-from yapf.yapflib.yapf_api import FormatCode
+from yapf.yapflib import yapf_api
 
 from slic_mmaction.compat.config_text import laid_out_once, repair_config_text
+
+OWNER = config_module if hasattr(config_module, "FormatCode") else yapf_api
+FormatCode = inspect.unwrap(yapf_api.FormatCode)
 
 
 @pytest.fixture
@@ -18,7 +23,7 @@ def laid_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         texts.append(text)
         return FormatCode(text, **options)
 
-    monkeypatch.setattr(config_module, "FormatCode", lay_out)
+    monkeypatch.setattr(OWNER, "FormatCode", lay_out)
     assert repair_config_text()
     assert not repair_config_text()
     return texts
@@ -36,7 +41,7 @@ def test_a_run_with_two_checkpoints_lays_out_its_config_once(
     assert cfg.pretty_text != once and len(laid_out) == 2
     cfg.train_cfg.max_epochs = 2
     assert cfg.pretty_text == once and len(laid_out) == 2
-    monkeypatch.setattr(config_module, "FormatCode", FormatCode)  # mmengine's own layout
+    monkeypatch.setattr(OWNER, "FormatCode", FormatCode)  # mmengine's own layout
     assert cfg.pretty_text == once
 
 
@@ -51,6 +56,8 @@ def test_other_options_are_another_layout_and_errors_stay() -> None:
             once("a = = 1")
 
 
-def test_an_mmengine_without_yapf_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(config_module, "FormatCode")
-    assert not repair_config_text()
+def test_a_fork_that_imports_it_from_yapf_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(config_module, "FormatCode", raising=False)
+    monkeypatch.setattr(yapf_api, "FormatCode", FormatCode)
+    assert repair_config_text() and not repair_config_text()
+    assert yapf_api.FormatCode("a=1") == FormatCode("a=1")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from mmaction.registry import MODELS, TASK_UTILS
 from mmengine.config import Config
 from mmengine.dataset import Compose
@@ -98,3 +100,19 @@ def test_one_iteration_and_one_evaluation(
         cfg.load_from = save_weights(cfg.model, tmp_path / "trained.pth")
         metrics = Runner.from_cfg(cfg).test()
         assert metrics and all(value >= 0 for value in metrics.values())
+
+
+def test_metafiles_are_those_of_the_configs(load) -> None:
+    script = runpy.run_path(str(CONFIGS.parent / "tools" / "dev" / "metafiles.py"))
+    for name, text in script["contents"](load).items():
+        assert (CONFIGS.parent / name).read_text() == text, "run `python tools/dev/metafiles.py`"
+    index = yaml.safe_load((CONFIGS.parent / "model-index.yml").read_text())
+    assert {CONFIGS.parent / name for name in index["Import"]} == set(CONFIGS.rglob("metafile.yml"))
+    for metafile in CONFIGS.rglob("metafile.yml"):
+        models = yaml.safe_load(metafile.read_text())["Models"]
+        here = sorted(path.relative_to(CONFIGS.parent) for path in metafile.parent.glob("*.py"))
+        assert [Path(model["Config"]) for model in models] == here
+        for model in models:
+            backbone = load(model["Config"].removeprefix("configs/")).model.backbone
+            assert model["Metadata"]["Architecture"].split("-")[0] == backbone.type
+            assert model["Weights"] == "not published" and "Results" not in model

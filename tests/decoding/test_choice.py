@@ -19,6 +19,8 @@ def pretend(monkeypatch):
 
         choice.is_usable.cache_clear()
         monkeypatch.setattr(choice, "version", version)
+        # Not by its metadata: the fork decord2 has another name and the same module.
+        monkeypatch.setattr(choice, "find_spec", versions.get)
 
     yield install
     choice.is_usable.cache_clear()

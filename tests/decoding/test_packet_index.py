@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +24,7 @@ def test_runs_jump_wherever_that_spares_enough_frames(drawn) -> None:
     index, wanted = drawn
     runs = index.runs(wanted)
     assert [frame for _, run in runs for frame in run.values()] == wanted
-    starts = [(before, key) for (_, before), (key, _) in zip(runs, runs[1:])]
+    starts = [(before, key) for (_, before), (key, _) in itertools.pairwise(runs)]
     for key, run in runs:
         assert key in index.keys and key <= min(run)
         assert all(index.order[frame] == stamp for stamp, frame in run.items())

@@ -31,7 +31,6 @@ import cv2
 import numpy as np
 import torch
 from backbone_trial import missing_package, small_run, try_pretraining, try_retrieval
-from mmaction.registry import MODELS
 from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
@@ -40,6 +39,10 @@ from mmengine.registry import init_default_scope
 from slic_mmaction.durable_file import write_text
 from slic_mmaction.evaluation.records import code_version
 from slic_mmaction.progress import progress_bar
+
+# isort: split
+# After slic_mmaction, which repairs what keeps mmaction from being imported.
+from mmaction.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs" / "backbones"

@@ -23,7 +23,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from mmaction.registry import TASK_UTILS
 from mmengine.config import DictAction
 from rich.console import Console
 from rich.markup import escape
@@ -38,6 +37,10 @@ from slic_mmaction.clustering.quality import (
 from slic_mmaction.durable_file import durable_file
 from slic_mmaction.progress import show_progress
 from slic_mmaction.visualization.figure_file import save_figure
+
+# isort: split
+# After slic_mmaction, which repairs what keeps mmaction from being imported.
+from mmaction.registry import TASK_UTILS
 
 METHODS = {
     "finch": "FINCH",

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import json
 import re
 import shlex
@@ -176,7 +177,7 @@ def _graph(av: Any, stream: Any, scale: str, rotation: int) -> Any:
     nodes = [graph.add_buffer(template=stream)]
     nodes += [graph.add(*text.split("=", 1)) for text in filters]
     nodes.append(graph.add("buffersink"))
-    for first, second in zip(nodes, nodes[1:]):
+    for first, second in itertools.pairwise(nodes):
         first.link_to(second)
     graph.configure()
     return graph
