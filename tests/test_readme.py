@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 from mmaction.apis import init_recognizer
-from mmaction.registry import HOOKS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
+from mmaction.registry import HOOKS, MODELS, OPTIM_WRAPPERS, TASK_UTILS, TRANSFORMS
 from mmengine.config import Config
 
+from slic_mmaction.collection import Collection
 from slic_mmaction.collection.network import Network
 from slic_mmaction.evaluation import FeatureKey
 from slic_mmaction.evaluation.feature_set import write_index, write_shard
@@ -49,7 +50,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, video_set: Path) -> Path:
         shutil.copy(video_set / f"train_{i}.mp4", folder / "videos")
     cfg = Config.fromfile(ROOT / "tests" / "data" / "tiny_slic.py")
     torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), folder / "slic.pth")
-    Network.from_config(cfg, folder / "slic.pth").save(folder / "run" / "model.pth")
+    network = Network.from_config(cfg, folder / "slic.pth")
+    network.save(folder / "run" / "model.pth")
+    Collection.index(folder / "videos", folder / "index", network)
     return folder
 
 
@@ -57,7 +60,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, video_set: Path) -> Path:
 def test_python_of_the_pages_runs(page: Path, folder: Path, monkeypatch) -> None:
     """All blocks of a page one after the other, configs in the place of a user's own."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(MODELS, "_module_dict", dict(MODELS._module_dict))
+    for registry in (MODELS, TASK_UTILS, TRANSFORMS):
+        monkeypatch.setattr(registry, "_module_dict", dict(registry._module_dict))
     MODELS._module_dict.pop("TwoConvolutions", None)
     rows, labels = np.eye(6), [0, 0, 1, 1, 2, 2]
     names = dict(query=rows, query_labels=labels, gallery=rows, gallery_labels=labels)
@@ -79,7 +83,8 @@ def test_python_of_the_pages_runs(page: Path, folder: Path, monkeypatch) -> None
         own.write_text(text.replace('"slic_r3d_', '"../slic_r3d_'))
         Config.fromfile(own, import_custom_modules=False)
         for name in re.findall(r'\btype="(\w+)"', text):
-            known = [r.get(name) for r in (HOOKS, MODELS, OPTIM_WRAPPERS, TRANSFORMS)]
+            registries = (HOOKS, MODELS, OPTIM_WRAPPERS, TASK_UTILS, TRANSFORMS)
+            known = [registry.get(name) for registry in registries]
             assert any(known) or name == "TwoConvolutions", name
 
 
