@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any
 
-_ROLE = re.compile(r":(?:class|func|meth|mod):(<code>)~?(?:[a-z_]+\.)*")
+_ROLE = re.compile(r":(?:attr|class|func|meth|mod):(<code>)[~.]*(?:[a-z_]+\.)*")
 _LINK = re.compile(r"(!?)\[([^\]]+)\]\((\.\./[^)#\s]+)[^)\s]*\)")
 
 
