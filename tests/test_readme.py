@@ -102,3 +102,16 @@ def test_links_of_the_docs_lead_somewhere() -> None:
         titles = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE) if heading else []
         names = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
         assert heading in ["", *names], f"{page}: {path}#{heading}"
+
+
+def test_messages_of_the_troubleshooting_page_stand_in_the_code() -> None:
+    """What the page quotes is what the program says; upstreams' own messages are left out."""
+    files = [*ROOT.glob("slic_mmaction/**/*.py"), *ROOT.glob("tools/**/*.py")]
+    # Adjacent strings are one message, and an expression in braces may become anything.
+    code = re.sub(r'"\s*\n\s*f?"', "", "".join(path.read_text("utf-8") for path in files))
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8").split("## Videos")[1]
+    quoted = re.findall(r"^\| `([^`]+)`", page, re.MULTILINE)
+    assert len(quoted) > 20
+    figures = r"\.\.\.|\b\d[\d.]*|\bnan\b|LostRankError: Rank|because|'.*'|[()]"
+    parts = {part.strip(" :=") for message in quoted for part in re.split(figures, message)}
+    assert [part for part in parts if part not in code] == ["CUDA out of memory"]
