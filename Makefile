@@ -1,4 +1,4 @@
-# make demo | test | test-faults | check | lint | help. The first call makes the virtual environment.
+# make demo | test | test-faults | check | lint | docs | help. The first call makes the virtual environment.
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # The environment is renewed only when what it is made from has changed.
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-faults check lint
+.PHONY: help demo test test-faults check lint docs
 
 help:
 	@echo "make demo   the whole method on small made-up videos, a few minutes on two CPU cores"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-faults   all of the fault suite: kills, changes, bad days"
 	@echo "make check  format, lint, types and the quick tests: before a pull request"
 	@echo "make lint   ruff and mypy"
+	@echo "make docs   the pages of docs/ as a site in site/; a broken link is an error"
 	@echo "VENV=$(VENV) is made when missing; EXTRAS=$(EXTRAS) (gpu,all,dev on a machine with CUDA)"
 
 demo: $(STAMP)
@@ -33,6 +34,13 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+$(VENV)/.docs: $(STAMP)
+	$(BIN)/pip install -c requirements/constraints.txt -e ".[docs]"
+	touch $@
 
 $(STAMP): setup.py pyproject.toml requirements/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -64,9 +64,14 @@ EXTRAS = {
     # Maps by UMAP, and pages in the browser.
     "view": VIEW,
     "all": [*COLLECTION, *VIEW],
+    # `make docs`
+    "docs": ["mkdocs-material>=9.6", "mkdocstrings[python]>=0.29"],
     "dev": [
         "finch-clust",
         "hypothesis",
+        # Run the notebook of the docs.
+        "ipykernel",
+        "nbclient",
         "mypy",
         "pytest",
         "pytest-xdist",

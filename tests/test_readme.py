@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from mmaction.apis import init_recognizer
-from mmaction.registry import HOOKS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
+from mmaction.registry import HOOKS, MODELS, OPTIM_WRAPPERS, TASK_UTILS, TRANSFORMS
 from mmengine.config import Config
 
 from slic_mmaction.collection import Collection
@@ -60,7 +60,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, video_set: Path) -> Path:
 def test_python_of_the_pages_runs(page: Path, folder: Path, monkeypatch) -> None:
     """All blocks of a page one after the other, configs in the place of a user's own."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(MODELS, "_module_dict", dict(MODELS._module_dict))
+    for registry in (MODELS, TASK_UTILS, TRANSFORMS):
+        monkeypatch.setattr(registry, "_module_dict", dict(registry._module_dict))
     MODELS._module_dict.pop("TwoConvolutions", None)
     rows, labels = np.eye(6), [0, 0, 1, 1, 2, 2]
     names = dict(query=rows, query_labels=labels, gallery=rows, gallery_labels=labels)
@@ -82,7 +83,8 @@ def test_python_of_the_pages_runs(page: Path, folder: Path, monkeypatch) -> None
         own.write_text(text.replace('"slic_r3d_', '"../slic_r3d_'))
         Config.fromfile(own, import_custom_modules=False)
         for name in re.findall(r'\btype="(\w+)"', text):
-            known = [r.get(name) for r in (HOOKS, MODELS, OPTIM_WRAPPERS, TRANSFORMS)]
+            registries = (HOOKS, MODELS, OPTIM_WRAPPERS, TASK_UTILS, TRANSFORMS)
+            known = [registry.get(name) for registry in registries]
             assert any(known) or name == "TwoConvolutions", name
 
 
@@ -100,3 +102,16 @@ def test_links_of_the_docs_lead_somewhere() -> None:
         titles = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE) if heading else []
         names = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
         assert heading in ["", *names], f"{page}: {path}#{heading}"
+
+
+def test_messages_of_the_troubleshooting_page_stand_in_the_code() -> None:
+    """What the page quotes is what the program says; upstreams' own messages are left out."""
+    files = [*ROOT.glob("slic_mmaction/**/*.py"), *ROOT.glob("tools/**/*.py")]
+    # Adjacent strings are one message, and an expression in braces may become anything.
+    code = re.sub(r'"\s*\n\s*f?"', "", "".join(path.read_text("utf-8") for path in files))
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8").split("## Videos")[1]
+    quoted = re.findall(r"^\| `([^`]+)`", page, re.MULTILINE)
+    assert len(quoted) > 20
+    figures = r"\.\.\.|\b\d[\d.]*|\bnan\b|LostRankError: Rank|because|another rank|'.*'|[()]"
+    parts = {part.strip(" :=") for message in quoted for part in re.split(figures, message)}
+    assert [part for part in parts if part not in code] == ["CUDA out of memory"]

@@ -34,7 +34,7 @@ class Collection:
     Vectors are of one network, whose weights lie in the index. Nothing is ever written to the
     folder of the videos.
 
-    Example:
+    Examples:
         >>> Collection.index("videos", "index", Network.find("runs/mine"))  # doctest: +SKIP
         >>> collection = Collection("index")  # doctest: +SKIP
         >>> collection.search("walk.mp4", top=3)[0].path  # doctest: +SKIP

@@ -1,0 +1,31 @@
+"""A hook of MkDocs for what stands otherwise on a code host and in Sphinx than on the site."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+_ROLE = re.compile(r":(?:attr|class|func|meth|mod):(<code>)[~.]*(?:[a-z_]+\.)*")
+_LINK = re.compile(r"(!?)\[([^\]]+)\]\((\.\./[^)#\s]+)[^)\s]*\)")
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
+    """Replace links to ``../configs/x.py`` and the like: the site holds only the pages."""
+    folder = os.path.dirname(page.file.abs_src_path)
+    root = os.path.dirname(config.config_file_path)
+
+    def replace(match: re.Match[str]) -> str:
+        image, text, link = match.groups()
+        target = os.path.normpath(os.path.join(folder, link))
+        if target.startswith(config.docs_dir + os.sep):
+            return match.group()
+        path = os.path.relpath(target, root)
+        return f"`{path}`" if image or os.path.basename(path) in text else f"{text} (`{path}`)"
+
+    return _LINK.sub(replace, markdown)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Take Sphinx's roles out of docstrings: ``:class:`~a.B``` is ``B``."""
+    return _ROLE.sub(r"\1", html)
