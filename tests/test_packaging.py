@@ -60,7 +60,7 @@ def test_constraints_are_exact_and_admitted_by_the_requirements() -> None:
     pinned = constraints()
     for requirement in pinned.values():
         assert [s.operator for s in requirement.specifier] == ["=="], requirement
-    for extra in ("", "cpu", "gpu", "dev"):
+    for extra in ("", "cpu", "gpu", "all", "docs", "dev"):
         for name, requirement in requirements(extra).items():
             assert name.lower() in pinned, f"{name} has no tested version"
             (version,) = (s.version for s in pinned[name.lower()].specifier)
