@@ -69,11 +69,7 @@ def test_constraints_are_exact_and_admitted_by_the_requirements() -> None:
     pinned = constraints()
     for requirement in pinned.values():
         assert [s.operator for s in requirement.specifier] == ["=="], requirement
-<<<<<<< HEAD
-    for extra in ("", "cpu", "gpu", "onedl", "dev"):
-=======
-    for extra in ("", "cpu", "gpu", "all", "docs", "dev"):
->>>>>>> a2a3e198ba142b791d0997f7c748fa449535e188
+    for extra in ("", "cpu", "gpu", "onedl", "all", "docs", "dev"):
         for name, requirement in requirements(extra).items():
             assert name.lower() in pinned, f"{name} has no tested version"
             (version,) = (s.version for s in pinned[name.lower()].specifier)
