@@ -49,7 +49,7 @@ REQUIRED = [
 # full mmcv installs without an extra, and adds faiss by hand.
 MMCV = "mmcv-lite>=2.0.1,<2.2"
 COLLECTION = ["lancedb>=0.25", "typer>=0.15", "plotly>=6"]
-VIEW = ["umap-learn>=0.5.7", "gradio>=5"]
+VIEW = ["umap-learn>=0.5.7", "gradio>=6.31"]
 EXTRAS = {
     "cpu": [MMCV, "faiss-cpu>=1.8"],
     # faiss-gpu-cu12 has no code for H100/H200; faiss-gpu 1.15.1 has.

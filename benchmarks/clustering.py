@@ -26,6 +26,7 @@ from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
 from slic_mmaction.clustering import finch, first_neighbors
+from slic_mmaction.durable_file import write_text
 
 RESULTS = Path(__file__).parent / "results" / "clustering.json"
 DIM = 128
@@ -136,7 +137,7 @@ def main() -> None:
         versions = dict(torch=torch.__version__, numpy=np.__version__)
         report[name] = dict(CASES[name](args.rounds), machine=platform.machine(), **versions)
         print(name, json.dumps(report[name], indent=1), flush=True)
-        RESULTS.write_text(json.dumps(report, indent=1) + "\n")
+        write_text(RESULTS, json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -37,10 +37,11 @@ from clip_contestants import SIDE, bare_decord, bare_pyav, read
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
-from rich.progress import track
 from sampled_videos import CLIP, SHARED, Sample, Videos, made_up_videos
 
 from slic_mmaction.datasets.cluster_aware_dataset import join_views
+from slic_mmaction.durable_file import write_text
+from slic_mmaction.progress import show_progress, track
 from slic_mmaction.transforms.view_frames import ANCHOR, POSITIVE
 
 ROOT = Path(__file__).parents[1]
@@ -112,7 +113,7 @@ def measure(videos: Videos, rounds: int, cache: Path, name: str) -> dict[str, fl
         label = bare.__name__.replace("_", " ")
         contestants[label] = partial(videos.decode, bare)
     times: dict[str, list[float]] = {label: [] for label in contestants}
-    for number in track(range(rounds + 1), f"{name}: rounds"):
+    for number in track(range(rounds + 1), rounds + 1, f"{name}: rounds"):
         spent = dict.fromkeys(contestants, 0.0)
         for sample in videos.samples:
             for label, contestant in contestants.items():
@@ -141,7 +142,7 @@ def main() -> None:
     torch.set_num_threads(1)
     init_default_scope("mmaction")
 
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, show_progress("Measuring"):
         sets = {
             "ucf101_raw, 320x240 Xvid": sorted(SHARED.glob("ucf101_raw/*/*.avi")),
             "ucf101_6, 170x128 H.264": sorted(SHARED.glob("ucf101_6/videos/*/*_g0[1-3]_c01.mp4")),
@@ -183,7 +184,7 @@ def main() -> None:
         "sets": results,
     }
     if args.out:
-        args.out.write_text(json.dumps(report, indent=2), encoding="utf-8")
+        write_text(args.out, json.dumps(report, indent=2))
 
 
 if __name__ == "__main__":

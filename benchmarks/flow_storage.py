@@ -26,6 +26,7 @@ import cv2
 import numpy as np
 
 from slic_mmaction.decoding import open_reader
+from slic_mmaction.durable_file import write_text
 from slic_mmaction.flow import (
     METHODS,
     FlowSettings,
@@ -199,7 +200,7 @@ def main() -> None:
     if args.out:
         result = {"video": args.video.name, "frames": len(fields), "opencv": cv2.__version__}
         result["estimate_ms_per_frame"] = estimates
-        args.out.write_text(json.dumps({**result, "ways": rows}, indent=2), encoding="utf-8")
+        write_text(args.out, json.dumps({**result, "ways": rows}, indent=2))
 
 
 if __name__ == "__main__":

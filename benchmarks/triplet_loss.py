@@ -24,6 +24,7 @@ from typing import Callable
 import torch
 from torch import Tensor
 
+from slic_mmaction.durable_file import write_text
 from slic_mmaction.losses import pairwise_distance, pseudo_label_triplet_loss
 
 
@@ -115,7 +116,7 @@ def main() -> None:
     }
     print(json.dumps(result, indent=2))
     if args.out:
-        args.out.write_text(json.dumps(result, indent=2), encoding="utf-8")
+        write_text(args.out, json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ import csv
 import io
 import json
 import math
+import os
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -258,7 +260,7 @@ def report(
 ) -> None:
     """Write a page of a training: curves, clusters, results, config, commands."""
     register_components()
-    from .visualization import training_report
+    from .visualization.training_report import training_report
 
     say(f"page: {training_report(run, out)}")
     say_next(f"slic index FOLDER --with {quoted(run)}")
@@ -327,6 +329,23 @@ def export(
     collection = open_collection(index)
     for path in collection.export(out):
         say(f"written: {path}")
+
+
+@app.command()
+def serve(
+    index: Index = Path("index"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 7860,
+    host: Annotated[
+        str, typer.Option(help="Address; any but loopback lets others see the videos.")
+    ] = "127.0.0.1",
+) -> None:
+    """Search, play and look through an index in the browser."""
+    from .visualization.server import serve
+
+    with suppress(KeyboardInterrupt):
+        serve(open_collection(index), host, port)
+    say("\nStopped.")
+    os._exit(0)  # at once, though a thread may still be comparing videos
 
 
 def open_collection(path: Path) -> Collection:
@@ -402,7 +421,7 @@ def main() -> NoReturn:
         print(f"slic: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.", file=sys.stderr)
+        print("\nStopped. To go on: the same command.", file=sys.stderr)
         sys.exit(130)
     sys.exit(0)
 

@@ -76,10 +76,8 @@ def is_running(process: int) -> bool:
     """Whether there is a process of that number on this machine."""
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # another user's
-        pass
+    except OSError as error:
+        return error.errno == errno.EPERM  # another user's
     return True
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TypeVar
 
 from rich import progress
 from rich.console import Console
 
-SECONDS_BETWEEN_LINES = 30.0
+SECONDS_BETWEEN_LINES = 10.0
 Item = TypeVar("Item")
 
 _shown: ContextVar[bool] = ContextVar("shown", default=False)
@@ -65,13 +65,10 @@ def show_progress(doing: str) -> Iterator[None]:
         _shown.reset(token)
 
 
-def track(steps: Iterable[Item], total: int, doing: str) -> Iterable[Item]:
-    """The steps of long work, counted inside of :func:`show_progress` and unchanged outside."""
-    return _tracked(steps, total, doing) if _shown.get() else steps
-
-
-def _tracked(steps: Iterable[Item], total: int, doing: str) -> Iterator[Item]:
-    with progress_bar(doing, total) as advance:
+def track(steps: Iterable[Item], total: int, doing: str) -> Iterator[Item]:
+    """The steps of long work, counted inside of :func:`show_progress`."""
+    shown = progress_bar(doing, total) if _shown.get() else nullcontext(lambda: None)
+    with shown as advance:
         for step in steps:
             yield step
             advance()

@@ -18,8 +18,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 
 def test_steps_are_handed_on_and_shown_only_where_a_program_asks(terminal: io.StringIO) -> None:
-    blocks = [1]
-    assert progress.track(blocks, 1, "searching") is blocks
+    assert list(progress.track("ab", 2, "unseen")) == ["a", "b"]
     with pytest.raises(RuntimeError, match="broken"), progress.show_progress("FINCH of 9 x 2"):
         assert list(progress.track(iter("abc"), 3, "searching")) == ["a", "b", "c"]
         for _ in progress.track(range(2), 2, "level"):
@@ -27,7 +26,8 @@ def test_steps_are_handed_on_and_shown_only_where_a_program_asks(terminal: io.St
             assert sum(progress.track(range(5), 5, "blocks")) == 10
             assert next(iter(progress.track(range(9), 9, "first"))) == 0
         raise RuntimeError("broken")
-    assert progress.track(blocks, 1, "searching") is blocks
+    assert list(progress.track("ab", 2, "unseen")) == ["a", "b"]
+    assert "unseen" not in terminal.getvalue()
     for word in ("FINCH of 9 x 2", "searching", "level", "blocks", "0:00:0"):
         assert word in terminal.getvalue()
 

@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader
 
 from slic_mmaction.datasets import RetrievalDataset
 from slic_mmaction.datasets.videos import annotation_files, true_labels
-from slic_mmaction.durable_file import durable_file
+from slic_mmaction.durable_file import durable_file, write_text
 from slic_mmaction.evaluation import (
     average_precisions,
     clip_features,
@@ -124,8 +124,7 @@ def evaluate_run(folder: Path, device: str) -> list[dict[str, Any]]:
             for feature in embeddings:
                 found = figures(torch.from_numpy(embeddings[feature]), labels, len(dataset.query))
                 rows.append(dict(epoch=epoch, feature=feature, **found))
-    with durable_file(folder / RESULT) as file:
-        file.write(json.dumps(rows, indent=1).encode())
+    write_text(folder / RESULT, json.dumps(rows, indent=1))
     return rows
 
 

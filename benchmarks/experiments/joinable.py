@@ -30,7 +30,7 @@ from torch.utils.data import DataLoader, Subset
 
 from slic_mmaction.clustering import FINCH, finch
 from slic_mmaction.datasets.videos import video_name
-from slic_mmaction.durable_file import durable_file
+from slic_mmaction.durable_file import write_text
 from slic_mmaction.evaluation.linear_probe import video_groups
 from slic_mmaction.pseudo_labels.descriptors import descriptors_of
 from slic_mmaction.pseudo_labels.labelling import join_views
@@ -127,8 +127,7 @@ def main() -> None:
     rows = list(measure(args.run, args.epoch, args.difference, args.descriptors))
     for row in rows:
         print(*(f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
-    with durable_file(args.out) as file:
-        file.write(json.dumps(rows, indent=1).encode())
+    write_text(args.out, json.dumps(rows, indent=1))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from clusters import GROUP, describe_pairs
 
-from slic_mmaction.durable_file import durable_file
+from slic_mmaction.durable_file import write_text
 from slic_mmaction.evaluation.linear_probe import video_groups
 
 
@@ -59,8 +59,7 @@ def main() -> None:
         labels = partly_wrong(classes, args.wrong)
     kinds = (f"{k} {float(v):.3f}" for k, v in describe_pairs(labels, groups, classes).items())
     print(len(np.unique(labels)), "clusters:", *kinds)
-    with durable_file(args.out) as file:
-        file.write("".join(f"{v} {n}\n" for v, n in zip(videos, labels)).encode())
+    write_text(args.out, "".join(f"{v} {n}\n" for v, n in zip(videos, labels)))
 
 
 if __name__ == "__main__":

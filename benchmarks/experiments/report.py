@@ -23,7 +23,7 @@ from evaluate import RESULT, config_of
 from matplotlib.figure import Figure
 from mmengine.config import Config
 
-from slic_mmaction.durable_file import durable_file
+from slic_mmaction.durable_file import write_text
 from slic_mmaction.visualization.figure_file import save_figure
 
 KEYS = ("R@1", "mAP", "kNN")
@@ -184,10 +184,8 @@ def main() -> None:
     if args.against:
         lines += ["", *differences(runs, epoch, args.against)]
     print("\n".join(lines))
-    with durable_file(args.out.with_suffix(".json")) as file:
-        file.write(json.dumps(runs, indent=1).encode())
-    with durable_file(args.out.with_suffix(".md")) as file:
-        file.write(("\n".join(lines) + "\n").encode())
+    write_text(args.out.with_suffix(".json"), json.dumps(runs, indent=1))
+    write_text(args.out.with_suffix(".md"), "\n".join(lines) + "\n")
     draw(runs, args.out.with_suffix(".png"))
 
 

@@ -22,10 +22,10 @@ from arms import ARMS, apply_arm
 from clusters import GROUP
 from evaluate import config_of
 from mmengine.config import Config, DictAction
-from rich.progress import track
 
-from slic_mmaction.durable_file import durable_file
+from slic_mmaction.durable_file import write_text
 from slic_mmaction.evaluation.linear_probe import validation_cut, video_groups
+from slic_mmaction.progress import progress_bar
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -48,8 +48,7 @@ def write_cut(ann_file: Path, folder: Path) -> tuple[Path, Path]:
     paths = folder / "cut_train.txt", folder / "cut_val.txt"
     for path, wanted in zip(paths, (False, True)):
         part = [line for line, out in zip(lines, held_out) if out == wanted]
-        with durable_file(path) as file:
-            file.write(("\n".join(part) + "\n").encode())
+        write_text(path, "\n".join(part) + "\n")
     return paths
 
 
@@ -140,9 +139,9 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // args.jobs // args.ranks)))
     # Seeds outermost: a first answer for every arm comes soon.
     folders = [prepare(args, arm, seed) for seed in args.seeds for arm in args.arms]
-    with ThreadPoolExecutor(args.jobs) as pool:
-        runs = pool.map(lambda it: train_and_evaluate(it, args.epochs, args.ranks), folders)
-        list(track(runs, "runs", total=len(folders)))
+    with ThreadPoolExecutor(args.jobs) as pool, progress_bar("runs", len(folders)) as advance:
+        for _ in pool.map(lambda it: train_and_evaluate(it, args.epochs, args.ranks), folders):
+            advance()
 
 
 if __name__ == "__main__":

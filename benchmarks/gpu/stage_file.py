@@ -8,7 +8,7 @@ from typing import Any
 
 from settings import Settings
 
-from slic_mmaction.durable_file import durable_file
+from slic_mmaction.durable_file import write_text
 
 Result = dict[str, Any]
 
@@ -37,15 +37,13 @@ class StageFile:
         """Keep figures."""
         self.results[name] = result
         content = dict(stage=self.stage, machine=self.header, measurements=self.results)
-        with durable_file(self.path) as file:
-            file.write((json.dumps(content, indent=1) + "\n").encode())
+        write_text(self.path, json.dumps(content, indent=1) + "\n")
 
     def write_table(self, table: str) -> Path:
         """Write a stage's table under a heading, and return the path of the Markdown file."""
         path = self.path.with_suffix(".md")
         machine = ", ".join(f"{key} {value}" for key, value in self.header.items())
-        with durable_file(path) as file:
-            file.write(f"# {self.path.stem}\n\n{machine}\n\n{table}\n".encode())
+        write_text(path, f"# {self.path.stem}\n\n{machine}\n\n{table}\n")
         return path
 
     def _read(self) -> None:

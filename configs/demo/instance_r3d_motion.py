@@ -2,5 +2,4 @@
 _base_ = "slic_r3d_motion.py"
 
 train_dataloader = dict(dataset=dict(p_same_video=1.0))
-val_evaluator = dict(out_file="work_dirs/demo/instance/neighbors.npz")
 custom_hooks = [dict(type="InitialValidationHook")]

@@ -1,7 +1,8 @@
-# SLIC on the made-up videos of tools/demo, small enough for two CPU cores: `make demo`.
+# Clusters of videos that move alike, on the made-up videos of tools/demo: `make demo`.
+# Small enough for two CPU cores.
 _base_ = ["../_base_/models/slic_r3d18.py", "../_base_/default_runtime.py"]
 
-root = "work_dirs/demo/videos"
+root = "work_dirs/demo/moving_patches"
 clip = dict(clip_len=8)
 
 model = dict(
@@ -11,7 +12,12 @@ model = dict(
         conv1_kernel=(3, 7, 7),
         spatial_strides=(2, 2, 2, 2),
     ),
-    cls_head=dict(in_channels=64, hidden_channels=256, out_channels=64),
+    cls_head=dict(
+        in_channels=64,
+        hidden_channels=256,
+        out_channels=64,
+        losses=[dict(type="PseudoLabelInfoNCELoss", temperature=0.1)],
+    ),
 )
 train_pipeline = [
     dict(type="OpenVideo"),
@@ -20,21 +26,13 @@ train_pipeline = [
     dict(
         type="ClipAugment",
         size=32,
-        area_range=(0.5, 1.0),
-        jitter_prob=1.0,
-        gray_prob=0.3,
-        blur_kernel=5,
-        blur_sigma=1.0,
-        blur_prob=0.2,
+        area_range=(0.7, 1.0),
+        brightness=0.2,
+        contrast=0.2,
+        saturation=0.2,
+        hue=0.1,
+        blur_prob=0.0,
     ),
-    dict(type="FormatShape", input_format="NCTHW"),
-    dict(type="PackActionInputs"),
-]
-embed_pipeline = [
-    dict(type="OpenVideo"),
-    dict(type="SampleFrames", **clip, num_clips=1, test_mode=True),
-    dict(type="DecodeFrames"),
-    dict(type="Resize", scale=(32, 32), interpolation="area"),
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs"),
 ]
@@ -46,6 +44,7 @@ retrieval_pipeline = [
     dict(type="FormatShape", input_format="NCTHW"),
     dict(type="PackActionInputs", meta_keys=("protocol",)),
 ]
+train_set = dict(type="VideoDataset", ann_file=f"{root}/train.txt", data_prefix=dict(video=root))
 train_dataloader = dict(
     batch_size=64,
     num_workers=0,
@@ -53,9 +52,7 @@ train_dataloader = dict(
     dataset=dict(
         type="ClusterAwareDataset",
         p_same_video=0.5,
-        dataset=dict(
-            type="VideoDataset", ann_file=f"{root}/train.txt", data_prefix=dict(video=root)
-        ),
+        dataset=train_set,
         pipeline=train_pipeline,
     ),
 )
@@ -65,28 +62,28 @@ val_dataloader = dict(
     sampler=dict(type="DefaultSampler", shuffle=False),
     dataset=dict(
         type="RetrievalDataset",
-        query=dict(type="VideoDataset", ann_file=f"{root}/test.txt", data_prefix=dict(video=root)),
-        gallery=dict(
-            type="VideoDataset", ann_file=f"{root}/train.txt", data_prefix=dict(video=root)
-        ),
+        query=dict(train_set, ann_file=f"{root}/test.txt"),
+        gallery=train_set,
         pipeline=retrieval_pipeline,
     ),
 )
-val_evaluator = dict(type="VideoRetrievalMetric", out_file="work_dirs/demo/slic/neighbors.npz")
+val_evaluator = dict(type="VideoRetrievalMetric")
 val_cfg = dict(type="ValLoop")
+test_dataloader = val_dataloader
+test_evaluator = val_evaluator
+test_cfg = dict(type="TestLoop")
 
-optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="SGD", lr=0.3, momentum=0.9))
+optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.05))
 param_scheduler = []
-train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=70, val_interval=14)
+train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=32, val_interval=16)
 custom_hooks = [
     dict(type="InitialValidationHook"),
+    # Labels once, before the first epoch: of how the videos move, which does not change.
     dict(
         type="PseudoLabelHook",
-        clusterer=dict(type="FINCH", level=0),
-        interval=10,
-        pipeline=embed_pipeline,
-        batch_size=64,
-        num_workers=0,
+        clusterer=dict(type="FINCH", level=1),
+        descriptors=f"{root}/motion.npz",
+        pipeline=[],
     ),
 ]
 default_hooks = dict(logger=dict(interval=4), checkpoint=dict(interval=1000, save_last=True))

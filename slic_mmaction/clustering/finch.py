@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -91,6 +92,7 @@ def finch(
 
 
 @TASK_UTILS.register_module()
+@dataclass(eq=False)
 class FINCH:
     """One level of :func:`finch`, or a requested number of clusters, as a configurable clusterer.
 
@@ -106,27 +108,21 @@ class FINCH:
         ValueError: If an option is out of range.
     """
 
-    def __init__(
-        self,
-        level: int = 0,
-        num_clusters: int | None = None,
-        metric: str = "cosine",
-        early_exit: bool = True,
-    ) -> None:
-        if level < 0 or metric not in METRICS:
+    level: int = 0
+    num_clusters: int | None = None
+    metric: str = "cosine"
+    early_exit: bool = True
+
+    def __post_init__(self) -> None:
+        if self.level < 0 or self.metric not in METRICS:
             raise ValueError(
-                f"FINCH got level={level} and metric={metric!r}: it needs level >= 0 and one of "
-                f"{', '.join(METRICS)}."
+                f"{self} cannot work: it needs level >= 0 and one of {', '.join(METRICS)}."
             )
-        if num_clusters is not None and (num_clusters < 1 or level):
+        if self.num_clusters is not None and (self.num_clusters < 1 or self.level):
             raise ValueError(
-                f"FINCH got num_clusters={num_clusters} and level={level}: ask for at least one "
-                "cluster, and for either a number or a level."
+                f"{self} cannot work: ask for at least one cluster, and for either a number or a "
+                "level."
             )
-        self.level = level
-        self.num_clusters = num_clusters
-        self.metric = metric
-        self.early_exit = early_exit
 
     def __call__(self, embeddings: Array, neighbors: np.ndarray | None = None) -> np.ndarray:
         """Cluster embeddings (N, D); returns labels (N,) int64.
@@ -144,21 +140,19 @@ class FINCH:
         if number is not None and enough.any():
             coarsest = result.labels[:, np.flatnonzero(enough)[-1]]
             return merge_to(coarsest, check_matrix(embeddings, self.metric), number, self.metric)
-        last = len(result.num_clusters) - 1
+        last, warning = len(result.num_clusters) - 1, ""
         if number is not None:
             last = 0
-            _warn(
+            warning = (
                 f"FINCH was asked for num_clusters={number}, but its finest level has "
                 f"{result.num_clusters[0]} and it only merges: using that level. Ask for fewer, "
                 "or use KMeans."
             )
         elif last < self.level:
-            _warn(
+            warning = (
                 f"FINCH found {last + 1} level(s), so level {self.level} does not exist: "
                 f"using level {last} with {result.num_clusters[last]} clusters."
             )
+        if warning:
+            print_log(warning, logger="current", level=logging.WARNING)
         return result.labels[:, last]
-
-
-def _warn(text: str) -> None:
-    print_log(text, logger="current", level=logging.WARNING)

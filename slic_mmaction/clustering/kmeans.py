@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -11,10 +12,8 @@ import numpy as np
 import torch
 from mmaction.registry import TASK_UTILS
 
-from ..nearest import Array, check_matrix, exact_rows
+from ..nearest import Array, check_matrix, exact_rows, row_blocks
 from .quality import renumber
-
-_BLOCK_ELEMENTS = 1 << 22
 
 _GPU_TRIAL = """
 import faiss, numpy as np
@@ -38,6 +37,7 @@ def faiss_has_gpu() -> bool:
 
 
 @TASK_UTILS.register_module()
+@dataclass(eq=False)
 class KMeans:
     """Clusters around their means, by ``faiss.Kmeans`` (Lloyd's iteration).
 
@@ -56,24 +56,14 @@ class KMeans:
     """
 
     spherical = False
+    num_clusters: int = 1000
+    num_restarts: int = 1
+    max_iterations: int = 100
+    seed: int = 0
 
-    def __init__(
-        self,
-        num_clusters: int = 1000,
-        num_restarts: int = 1,
-        max_iterations: int = 100,
-        seed: int = 0,
-    ) -> None:
-        if min(num_clusters, num_restarts, max_iterations) < 1:
-            raise ValueError(
-                f"{type(self).__name__} got num_clusters={num_clusters}, "
-                f"num_restarts={num_restarts} and max_iterations={max_iterations}: it needs "
-                "numbers >= 1."
-            )
-        self.num_clusters = num_clusters
-        self.num_restarts = num_restarts
-        self.max_iterations = max_iterations
-        self.seed = seed
+    def __post_init__(self) -> None:
+        if min(self.num_clusters, self.num_restarts, self.max_iterations) < 1:
+            raise ValueError(f"{self} cannot work: it needs numbers >= 1.")
 
     def __call__(self, embeddings: Array) -> np.ndarray:
         """Cluster embeddings (N, D); returns labels (N,) int64.
@@ -92,10 +82,8 @@ class KMeans:
                 f"(one per video): set num_clusters to {len(matrix)} or less."
             )
         points = np.empty(matrix.shape, dtype=np.float32)
-        step = max(1, _BLOCK_ELEMENTS // matrix.size(1))
-        for start in range(0, len(matrix), step):
-            block = matrix[start : start + step]
-            points[start : start + step] = exact_rows(block, "cosine").cpu().numpy()
+        for rows in row_blocks(*matrix.shape):
+            points[rows] = exact_rows(matrix[rows], "cosine").cpu().numpy()
         options: dict[str, Any] = dict(
             niter=self.max_iterations,
             nredo=self.num_restarts,

@@ -10,7 +10,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from ..nearest import exact_pair_similarities, exact_rows, exact_similarities
+from ..nearest import distances, exact_pair_similarities, exact_rows, exact_similarities, row_blocks
 from .quality import renumber
 
 _BLOCK_ELEMENTS = 1 << 20
@@ -36,18 +36,13 @@ def weighted_links(points: Tensor, neighbors: np.ndarray, metric: str) -> Iterat
         chosen = points[torch.from_numpy(index.ravel()).to(points.device)]
         return exact_rows(chosen, metric).view(*index.shape, -1)
 
-    def lengths(similarity: Tensor) -> np.ndarray:
-        return (1 - similarity if metric == "cosine" else -similarity).cpu().numpy()
-
     index = np.arange(len(points))
     mutual = neighbors[neighbors] == index
     once = index[~mutual | (index < neighbors)]
-    step = max(1, _BLOCK_ELEMENTS // points.size(1))
-    for start in range(0, len(once), step):
-        i = once[start : start + step]
-        j = neighbors[i]
-        length = lengths(exact_pair_similarities(exact(i), exact(j), metric))
-        yield i, j, length * np.where(mutual[i], 2.0, 1.0)
+    for part in row_blocks(len(once), points.size(1), _BLOCK_ELEMENTS):
+        i, j = once[part], neighbors[once[part]]
+        apart = distances(exact_pair_similarities(exact(i), exact(j), metric), metric)
+        yield i, j, apart.cpu().numpy() * np.where(mutual[i], 2.0, 1.0)
 
     # Points that share a neighbour, as many groups of one size at once as fit.
     order = np.argsort(neighbors, kind="stable")
@@ -60,8 +55,9 @@ def weighted_links(points: Tensor, neighbors: np.ndarray, metric: str) -> Iterat
             for start in range(0, size - 1, height):
                 first, second = some[:, start : start + height], some[:, start:]
                 i, j = np.triu_indices(first.shape[1], 1, second.shape[1])
-                length = lengths(exact_similarities(exact(first), exact(second), metric))
-                yield first[:, i].ravel(), second[:, j].ravel(), length[:, i, j].ravel()
+                apart = distances(exact_similarities(exact(first), exact(second), metric), metric)
+                length = apart.cpu().numpy()[:, i, j].ravel()
+                yield first[:, i].ravel(), second[:, j].ravel(), length
 
 
 def components(
@@ -97,10 +93,9 @@ def _join(labels: np.ndarray, links: list[tuple[np.ndarray, np.ndarray]]) -> np.
 def cluster_sums(points: Tensor, labels: np.ndarray, count: int) -> np.ndarray:
     """Sums (count, D) float64 of the points (N, D) of every cluster, by labels (N,) from 0."""
     sums = np.zeros((count, points.size(1)))
-    step = max(1, 4 * _BLOCK_ELEMENTS // points.size(1))
-    for start in range(0, len(labels), step):
-        block = points[start : start + step].double().cpu().numpy()
-        present, own = np.unique(labels[start : start + step], return_inverse=True)
+    for part in row_blocks(len(labels), points.size(1), 4 * _BLOCK_ELEMENTS):
+        block = points[part].double().cpu().numpy()
+        present, own = np.unique(labels[part], return_inverse=True)
         rows = np.arange(len(block))
         members = csr_matrix((np.ones(len(block)), (own, rows)), shape=(len(present), len(block)))
         sums[present] += members @ block

@@ -7,7 +7,7 @@ import torch
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from ..nearest import exact_rows
+from ..nearest import exact_rows, row_blocks
 from ..progress import track
 from .links import cluster_sums
 from .quality import renumber
@@ -75,10 +75,9 @@ class _Clusters:
         self.stale = np.zeros(count, dtype=bool)
         self.nearest = np.zeros(count, dtype=np.int64)
         self.bound = np.full(count, np.inf)
-        step = max(1, _BLOCK_ELEMENTS // count)
-        starts = range(0, count, step)
-        for start in track(starts, len(starts), "Searching the closest clusters"):
-            self._find_nearest(slice(start, start + step))
+        blocks = row_blocks(count, count, _BLOCK_ELEMENTS)
+        for rows in track(blocks, len(blocks), "Searching the closest clusters"):
+            self._find_nearest(rows)
 
     def merge_closest(self) -> tuple[int, int]:
         """Merge the two closest clusters into the earlier one; returns the earlier and later."""

@@ -12,7 +12,6 @@ from ..nearest import Array, check_matrix, exact_pair_similarities, exact_rows, 
 from ..progress import track
 from ..ranks import together
 
-BACKENDS = ("auto", "torch")
 _CPU_BLOCK = 1024  # rows; the product of two blocks stays in a core's cache
 _ACCELERATOR_BLOCK = 8192
 _TILE = 64  # scores whose maximum is looked at first
@@ -48,8 +47,8 @@ def first_neighbors(
     Raises:
         ValueError: If there is one point only, a value is NaN or Inf, or an option is unknown.
     """
-    if backend not in BACKENDS:
-        raise ValueError(f"The backend is one of {', '.join(BACKENDS)}, but got {backend!r}.")
+    if backend not in ("auto", "torch"):
+        raise ValueError(f"The backend is 'auto' or 'torch', but got {backend!r}.")
     rank, size = get_dist_info() if on_all_ranks else (0, 1)
 
     def search_share() -> _Nearest:

@@ -7,17 +7,21 @@ For the cosine metric an all-zero row is at distance 1 from all others.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from mmaction.registry import TASK_UTILS
 from torch import Tensor
 
-from ..nearest import METRICS, Array, check_matrix, exact_rows, exact_similarities
+from ..nearest import METRICS, Array, check_matrix, distances, exact_rows, exact_similarities
 from ..progress import track
 from .quality import NOISE, renumber
 
 LINKAGES = ("average", "complete", "single")
 _ROWS_AT_ONCE = 256
+# Of scikit-learn 1.9, measured, for a point and one within eps.
+_PAIR_BYTES = {"cosine": 8, "euclidean": 21}
 
 
 def _exact(embeddings: Array, metric: str) -> Tensor:
@@ -26,10 +30,11 @@ def _exact(embeddings: Array, metric: str) -> Tensor:
 
 
 @TASK_UTILS.register_module()
+@dataclass(eq=False)
 class DBSCAN:
     """Density-based clusters and noise (Ester et al., KDD 1996), by scikit-learn.
 
-    Memory grows with the number of pairs within ``eps``.
+    Memory grows with the number of pairs within ``eps``, all of which scikit-learn keeps.
 
     Args:
         eps: Radius of a neighbourhood, in units of the metric; 0.14 in SLIC's comparison (CVPR
@@ -42,25 +47,38 @@ class DBSCAN:
         ValueError: If an option is out of range.
     """
 
-    def __init__(self, eps: float = 0.14, min_samples: int = 2, metric: str = "cosine") -> None:
-        if not eps > 0 or min_samples < 1 or metric not in METRICS:
+    eps: float = 0.14
+    min_samples: int = 2
+    metric: str = "cosine"
+
+    def __post_init__(self) -> None:
+        if not self.eps > 0 or self.min_samples < 1 or self.metric not in METRICS:
             raise ValueError(
-                f"DBSCAN got eps={eps}, min_samples={min_samples} and metric={metric!r}: it "
-                f"needs eps > 0, min_samples >= 1 and one of {', '.join(METRICS)}."
+                f"{self} cannot work: it needs eps > 0, min_samples >= 1 and one of "
+                f"{', '.join(METRICS)}."
             )
-        self.eps = eps
-        self.min_samples = min_samples
-        self.metric = metric
 
     def __call__(self, embeddings: Array) -> np.ndarray:
-        """Cluster embeddings (N, D); returns labels (N,) int64, -1 for noise."""
+        """Cluster embeddings (N, D); returns labels (N,) int64, -1 for noise.
+
+        Raises:
+            ValueError: If the pairs within ``eps``, estimated by 256 points, do not fit in memory.
+        """
         from sklearn.cluster import DBSCAN as ByScikitLearn
 
+        rows = _exact(embeddings, self.metric)
+        some = rows[:: -(-len(rows) // _ROWS_AT_ONCE)]
+        blocks = (exact_similarities(some, y, self.metric) for y in rows.split(4096))
+        near = sum(int((distances(block, self.metric) <= self.eps).sum()) for block in blocks)
+        pairs = near * len(rows) // len(some)
+        needed = pairs * _PAIR_BYTES[self.metric]
+        _check_memory(self, len(rows), needed, f"about {pairs:,} pairs within eps")
         clusterer = ByScikitLearn(eps=self.eps, min_samples=self.min_samples, metric=self.metric)
-        return renumber(clusterer.fit_predict(_exact(embeddings, self.metric).numpy()))
+        return renumber(clusterer.fit_predict(rows.numpy()))
 
 
 @TASK_UTILS.register_module()
+@dataclass(eq=False)
 class OPTICS:
     """Clusters of varying density and noise (Ankerst et al., SIGMOD 1999), by scikit-learn.
 
@@ -78,23 +96,18 @@ class OPTICS:
         ValueError: If an option is out of range.
     """
 
-    def __init__(
-        self,
-        min_samples: int = 2,
-        metric: str = "cosine",
-        max_eps: float = float("inf"),
-        xi: float = 0.05,
-    ) -> None:
-        if min_samples < 2 or metric not in METRICS or not max_eps > 0 or not 0 <= xi < 1:
+    min_samples: int = 2
+    metric: str = "cosine"
+    max_eps: float = float("inf")
+    xi: float = 0.05
+
+    def __post_init__(self) -> None:
+        in_range = self.min_samples >= 2 and self.max_eps > 0 and 0 <= self.xi < 1
+        if not in_range or self.metric not in METRICS:
             raise ValueError(
-                f"OPTICS got min_samples={min_samples}, metric={metric!r}, max_eps={max_eps} and "
-                f"xi={xi}: it needs min_samples >= 2, one of {', '.join(METRICS)}, max_eps > 0 "
-                f"and 0 <= xi < 1."
+                f"{self} cannot work: it needs min_samples >= 2, one of {', '.join(METRICS)}, "
+                "max_eps > 0 and 0 <= xi < 1."
             )
-        self.min_samples = min_samples
-        self.metric = metric
-        self.max_eps = max_eps
-        self.xi = xi
 
     def __call__(self, embeddings: Array) -> np.ndarray:
         """Cluster embeddings (N, D); returns labels (N,) int64, -1 for noise."""
@@ -117,6 +130,7 @@ class OPTICS:
 
 
 @TASK_UTILS.register_module()
+@dataclass(eq=False)
 class AgglomerativeClustering:
     """Bottom-up merging of clusters until they are far enough apart, by SciPy.
 
@@ -131,34 +145,28 @@ class AgglomerativeClustering:
         ValueError: If an option is out of range.
     """
 
-    def __init__(
-        self, distance_threshold: float = 0.24, linkage: str = "average", metric: str = "cosine"
-    ) -> None:
-        if not distance_threshold >= 0 or linkage not in LINKAGES or metric not in METRICS:
+    distance_threshold: float = 0.24
+    linkage: str = "average"
+    metric: str = "cosine"
+
+    def __post_init__(self) -> None:
+        known = self.linkage in LINKAGES and self.metric in METRICS
+        if not self.distance_threshold >= 0 or not known:
             raise ValueError(
-                f"AgglomerativeClustering got distance_threshold={distance_threshold}, "
-                f"linkage={linkage!r} and metric={metric!r}: it needs a threshold >= 0, one of "
-                f"{', '.join(LINKAGES)} and one of {', '.join(METRICS)}."
+                f"{self} cannot work: it needs a threshold >= 0, one of {', '.join(LINKAGES)} "
+                f"and one of {', '.join(METRICS)}."
             )
-        self.distance_threshold = distance_threshold
-        self.linkage = linkage
-        self.metric = metric
 
     def __call__(self, embeddings: Array) -> np.ndarray:
         """Cluster embeddings (N, D); returns labels (N,) int64.
 
         Raises:
-            ValueError: If their distances would not fit in this machine's memory.
+            ValueError: If their distances would not fit in the memory that is free.
         """
         from scipy.cluster.hierarchy import fcluster, linkage
 
         rows = _exact(embeddings, self.metric)
-        needed, memory = 8 * len(rows) ** 2, _memory()
-        if needed > memory:
-            raise ValueError(
-                f"AgglomerativeClustering of {len(rows)} embeddings needs {needed:,} bytes for "
-                f"their distances, but this machine has {memory:,}: use FINCH or KMeans."
-            )
+        _check_memory(self, len(rows), 8 * len(rows) ** 2, "their distances")
         if len(rows) < 2:
             return np.zeros(len(rows), dtype=np.int64)
         tree = linkage(_distances(rows, self.metric), self.linkage)
@@ -167,20 +175,32 @@ class AgglomerativeClustering:
         return renumber(fcluster(tree, below, criterion="distance"))
 
 
-def _memory() -> int:
-    """Main memory of this machine, in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def _check_memory(clusterer: object, count: int, needed: int, reason: str) -> None:
+    free = _free_memory()
+    if needed > free:
+        raise ValueError(
+            f"{type(clusterer).__name__} of {count} embeddings needs {needed:,} bytes for "
+            f"{reason}, but {free:,} are free on this machine: use FINCH or KMeans."
+        )
+
+
+def _free_memory() -> int:
+    """Memory that a program can still take, or all of it where nobody tells, in bytes."""
+    try:
+        known = Path("/proc/meminfo").read_text()
+        return 1024 * int(known.split("MemAvailable:")[1].split()[0])
+    except (OSError, IndexError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _distances(rows: Tensor, metric: str) -> np.ndarray:
     """Distances of all pairs i < j, (N (N - 1) / 2,) float64, in SciPy's order."""
-    distances = np.empty(len(rows) * (len(rows) - 1) // 2)
+    condensed = np.empty(len(rows) * (len(rows) - 1) // 2)
     starts = range(0, len(rows), _ROWS_AT_ONCE)
     end = 0
     for start in track(starts, len(starts), "Computing distances"):
         similar = exact_similarities(rows[start : start + _ROWS_AT_ONCE], rows[start:], metric)
-        block = (1 - similar if metric == "cosine" else -similar).clamp_min_(0)
-        for i, row in enumerate(block.numpy()):
+        for i, row in enumerate(distances(similar, metric).clamp_min_(0).numpy()):
             begin, end = end, end + len(row) - i - 1
-            distances[begin:end] = row[i + 1 :]
-    return distances
+            condensed[begin:end] = row[i + 1 :]
+    return condensed

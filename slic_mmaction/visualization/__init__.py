@@ -1,10 +1,12 @@
-"""Pictures and pages of what was learned and found; importing this loads matplotlib."""
+"""Pictures and pages of what was learned and found; importing this loads matplotlib.
+
+The page of a training, :func:`.training_report.training_report`, needs MMAction2 as well.
+"""
 
 from .collection_pages import cluster_page, search_page
 from .curves import training_curves
 from .gallery import retrieval_gallery, video_strip
 from .scalars import read_scalars
-from .training_report import training_report
 from .video_map import map_page
 
 __all__ = [
@@ -14,6 +16,5 @@ __all__ = [
     "retrieval_gallery",
     "search_page",
     "training_curves",
-    "training_report",
     "video_strip",
 ]

@@ -98,7 +98,7 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
     cluster, distance = collection.column("cluster"), collection.column("distance")
     starts, ends = collection.column("start"), collection.column("end")
     names, videos = np.unique(collection.paths, return_inverse=True)
-    clusters = _ordered(cluster, distance, videos)
+    clusters = ordered_clusters(cluster, distance, videos)
     shown = clusters[:_CLUSTERS]
     chosen = [members(one.rows, distance, videos) for one in shown]
     rows = [row for parts in chosen for part in parts for row in part]
@@ -120,11 +120,8 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
         parts = [render("<h3>surest members</h3>"), cards([drawn[row] for row in surest])]
         if least:
             parts += [render("<h3>least sure members</h3>"), cards([drawn[row] for row in least])]
-        folders = _folders([str(names[video]) for video in one.videos])
-        note = (
-            f"{count_of(len(one.rows), 'window')} of {count_of(len(one.videos), 'video')} \u00b7 "
-            f"spread {one.spread:.4f}{folders}"
-        )
+        folders = folders_text([str(names[video]) for video in one.videos])
+        note = f"{size_text(one)} \u00b7 spread {one.spread:.4f}{folders}"
         sections.append(section(f"Cluster {one.number}", *parts, note=note))
     figures = {"clusters": len(clusters), "windows": len(cluster), "videos": len(names)}
     if (cluster == NOISE).any():
@@ -145,21 +142,24 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
     return write_page(path, title, notes, [facts(figures), *sections])
 
 
-class _Cluster(NamedTuple):
+class Cluster(NamedTuple):
     number: int
     rows: np.ndarray
     videos: np.ndarray
     spread: float
 
 
-def _ordered(cluster: np.ndarray, distance: np.ndarray, videos: np.ndarray) -> list[_Cluster]:
+def ordered_clusters(
+    cluster: np.ndarray, distance: np.ndarray, videos: np.ndarray
+) -> list[Cluster]:
+    """Clusters of most videos first, among equals the tighter one; all arguments are (N,)."""
     found = []
     by_cluster = np.argsort(cluster, kind="stable")
     numbers, first = np.unique(cluster[by_cluster], return_index=True)
     for number, rows in zip(numbers.tolist(), np.split(by_cluster, first[1:])):
         if number != NOISE:
             spread = float(distance[rows].mean())
-            found.append(_Cluster(number, rows, np.unique(videos[rows]), spread))
+            found.append(Cluster(number, rows, np.unique(videos[rows]), spread))
     return sorted(found, key=lambda one: (-len(one.videos), one.spread, one.number))
 
 
@@ -192,7 +192,7 @@ def members(
     return take(order, _SUREST), take(order[::-1], _LEAST_SURE)
 
 
-def _folders(paths: Sequence[str]) -> str:
+def folders_text(paths: Sequence[str]) -> str:
     """The folders that most of some videos lie in, and how many each."""
     counts = Counter(path.rpartition("/")[0] for path in paths)
     if list(counts) == [""]:
@@ -202,3 +202,8 @@ def _folders(paths: Sequence[str]) -> str:
     )
     more = f" and {count_of(len(counts) - 3, 'more folder')}" if len(counts) > 3 else ""
     return f" \u00b7 in {common}{more}"
+
+
+def size_text(one: Cluster) -> str:
+    """How many windows of how many videos a cluster has."""
+    return f"{count_of(len(one.rows), 'window')} of {count_of(len(one.videos), 'video')}"

@@ -26,7 +26,7 @@ COLOURS = (
     *("#bcbd22", "#3b5bdb", "#0b8a6a", "#c2255c", "#e8a100", "#7048e8", "#6fa8dc", "#f4a261"),
     *("#82c96a", "#f28482", "#b39ddb", "#a1887f"),
 )
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; --back: #f6f7f9; --card: #fff; --text: #1b1f24; --faint: #626b76;
   --line: #dfe3e8; --accent: #0b6bcb; --hole: #e6e9ed }
 @media (prefers-color-scheme: dark) { :root { --back: #14171b; --card: #1d2126; --text: #e7eaee;
@@ -132,7 +132,7 @@ def write_page(
         notes: Lines below the title.
         parts: What :func:`section`, :func:`facts` and the like return, from top to bottom.
     """
-    style = Markup(_STYLE)
+    style = Markup(STYLE)
     values = dict(title=title, notes=list(notes), parts=list(parts), style=style, policy=_POLICY)
     write_text(path, render(_PAGE, **values))
     return Path(path)

@@ -18,7 +18,13 @@ from ..progress import progress_bar
 from .gallery import video_strip
 from .page import data_uri, render
 
-_PLAYABLE = {".mp4", ".m4v", ".webm", ".ogv"}
+# Files that browsers play, and their MIME types.
+PLAYABLE = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".webm": "video/webm",
+    ".ogv": "video/ogg",
+}
 _CARD = """<figure>
 {% if strip.source %}<img class="strip" src="{{ strip.source }}" alt="" loading="lazy">
 {% else %}<div class="strip">{{ strip.problem }}</div>{% endif %}
@@ -103,7 +109,7 @@ def span_text(start: float, end: float) -> str:
 
 def video_url(moment: Moment, page: Path) -> str:
     """Where a page finds a moment of a video file; empty if a browser cannot play such a file."""
-    if moment.path.suffix.lower() not in _PLAYABLE:
+    if moment.path.suffix.lower() not in PLAYABLE:
         return ""
     url = quote(Path(os.path.relpath(moment.path, page.parent.resolve())).as_posix())
     end = "" if moment.end == math.inf else f",{moment.end:g}"

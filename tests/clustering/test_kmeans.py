@@ -78,7 +78,7 @@ def test_bad_input_is_named(name):
     with pytest.raises(ValueError, match=r"cannot make 1000 clusters of 60 .* 60 or less"):
         TASK_UTILS.build(dict(type=name))(x)
     for option in ("num_clusters", "num_restarts", "max_iterations"):
-        with pytest.raises(ValueError, match=f"{name} got .*{option}=0"):
+        with pytest.raises(ValueError, match=rf"{name}\(.*{option}=0"):
             TASK_UTILS.build(dict(type=name, **{option: 0}))
     x[3] = np.nan
     with pytest.raises(ValueError, match="the first in row 3"):

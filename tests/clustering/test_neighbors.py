@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slic_mmaction.clustering import first_neighbors, neighbors
-from slic_mmaction.nearest import similarity_blocks
+from slic_mmaction.nearest import exact_rows, exact_similarities
 
 GOLDEN = np.load(Path(__file__).parents[1] / "data" / "finch.npz")
 metrics = pytest.mark.parametrize("metric", ["cosine", "euclidean"])
@@ -93,8 +93,8 @@ def difficult_sets() -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("name", difficult_sets())
 def test_what_rounding_blurs_is_decided_in_float64(metric, name):
     x = difficult_sets()[name]
-    ((_, similarity),) = similarity_blocks(x, x, metric)
-    expected = similarity.fill_diagonal_(-torch.inf).argmax(1).numpy()
+    rows = exact_rows(torch.from_numpy(x), metric)
+    expected = exact_similarities(rows, rows, metric).fill_diagonal_(-torch.inf).argmax(1).numpy()
     np.testing.assert_array_equal(first_neighbors(x, metric), expected)
     with pytest.MonkeyPatch.context() as patch:
         # Neither blocks nor which candidates are compared how may matter.

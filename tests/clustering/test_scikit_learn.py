@@ -78,10 +78,24 @@ def test_agglomerative_is_the_cut_of_scipys_tree(linkage, metric):
     assert AgglomerativeClustering(1, linkage, metric)(np.ones((1, 2))).tolist() == [0]
 
 
-def test_distances_that_do_not_fit_in_memory_are_refused(monkeypatch):
-    monkeypatch.setattr(scikit_learn, "_memory", lambda: 9_999)
-    with pytest.raises(ValueError, match=r"of 50 embeddings needs 20,000 bytes .* has 9,999: use"):
-        AgglomerativeClustering()(groups()[:50])
+@pytest.mark.parametrize(
+    ("clusterer", "needed"),
+    [
+        (AgglomerativeClustering(0.1), 8_000_000),
+        (DBSCAN(), 800_000),
+        (DBSCAN(0.1, metric="euclidean"), 2_100_000),
+    ],
+)
+def test_what_does_not_fit_in_memory_is_refused(clusterer, needed, monkeypatch):
+    x = at_angles(*range(0, 360, 36)).repeat(100, 0)  # 1000 * 100 pairs of equal points
+    monkeypatch.setattr(scikit_learn, "_free_memory", lambda: needed)
+    assert clusterer(x).max() == 9
+    monkeypatch.setattr(scikit_learn, "_free_memory", lambda: needed - 1)
+    with pytest.raises(
+        ValueError,
+        match=f"of 1000 embeddings needs {needed:,} bytes .* but {needed - 1:,} are free",
+    ):
+        clusterer(x)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -121,5 +135,5 @@ def test_euclidean_is_a_choice(name):
     ],
 )
 def test_bad_options_are_named(name, option, value):
-    with pytest.raises(ValueError, match=f"{name} got .*{option}={value!r}"):
+    with pytest.raises(ValueError, match=rf"{name}\(.*{option}={value!r}"):
         TASK_UTILS.build(dict(type=name, **{option: value}))

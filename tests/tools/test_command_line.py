@@ -40,7 +40,12 @@ def test_an_interrupted_training_says_how_to_continue(tiny_config, tmp_path: Pat
     tiny_config(train_cfg__max_epochs=10_000, train_dataloader__num_workers=1).dump(str(config))
     command = [sys.executable, "-W", "ignore", TOOLS / "train.py", config, "--work-dir", tmp_path]
     training = subprocess.Popen(
-        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        list(map(str, command)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Ignored in what a shell started with &, and by whatever that starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     next(line for line in training.stdout if "Epoch(train)" in line)
     training.send_signal(signal.SIGINT)

@@ -18,7 +18,6 @@ from mmengine.runner import Runner
 
 from slic_mmaction.hooks.plain_report_hook import standstill
 from slic_mmaction.pseudo_labels.report import save_labels
-from slic_mmaction.visualization import training_report
 from slic_mmaction.visualization.cluster_flows import (
     Clustering,
     flow_picture,
@@ -27,6 +26,7 @@ from slic_mmaction.visualization.cluster_flows import (
     matched,
 )
 from slic_mmaction.visualization.results import chance_level
+from slic_mmaction.visualization.training_report import training_report
 
 HOSTILE = "it's \"<script>alert(1)</script>&amp;\n\x1b[31m\u202e$x_1$ clip.mp4"
 LOG = """{} - mmengine - INFO -

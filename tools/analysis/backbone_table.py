@@ -36,10 +36,10 @@ from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from rich.progress import track
 
-from slic_mmaction.durable_file import durable_file
+from slic_mmaction.durable_file import write_text
 from slic_mmaction.evaluation.records import code_version
+from slic_mmaction.progress import progress_bar
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs" / "backbones"
@@ -217,16 +217,17 @@ def run(names: Sequence[str], redo: bool) -> None:
     def save() -> None:
         kept = [rows[name] for name in paths if name in rows]
         page = put_between_markers(PAGE.read_text(encoding="utf-8"), to_markdown(kept))
-        for path, text in ((ROWS, json.dumps(kept, indent=1) + "\n"), (PAGE, page)):
-            with durable_file(path) as file:
-                file.write(text.encode())
+        write_text(ROWS, json.dumps(kept, indent=1) + "\n")
+        write_text(PAGE, page)
 
-    with tempfile.TemporaryDirectory() as folder:
+    bar = progress_bar("configs", len(wanted))
+    with tempfile.TemporaryDirectory() as folder, bar as advance:
         write_videos(Path(folder))
-        for name in track(wanted, "configs"):
+        for name in wanted:
             rows[name] = examine(paths[name], Path(folder))
             save()
             print(" | ".join(cells(rows[name])))
+            advance()
     save()
 
 

@@ -22,18 +22,21 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
-from slic_mmaction.durable_file import durable_file
+from slic_mmaction.durable_file import write_text
 from slic_mmaction.evaluation.protocols import name_in_keys
 from slic_mmaction.evaluation.records import EVALUATION, RUN_RECORD
 
 SPLITS, MEAN_OF_SPLITS = ("1", "2", "3"), "mean of 1-3"
-ANN_FILE = re.compile(r"(.+?)_(?:train|val|test)(?:_list)?(?:_split_?(\d))?(?:_videos|_rawframes)?")
-HEAD = ("method", "epoch", "data", "split", "videos")
-CHOSEN = ("lr", "weight_decay")  # by a linear probe: settings, no results
-NOTE = (
-    "Mean ± sample standard deviation over seeds, with their number in brackets. Numbers of "
-    "different columns are of different protocols: do not compare them."
+# Data set and split, in the name of an annotation file.
+ANN_FILE = re.compile(
+    r"(?:_(?:train|val|test)(?:_list)?(?:_split_?(\d))?(?:_videos|_rawframes)?)?$"
 )
+HEAD = ("method", "epoch", "data", "split", "videos")
+RUN_HEAD = ("method", "split", "protocol", "values", "seeds", "config", "commit", "folder")
+CHOSEN = ("lr", "weight_decay")  # by a linear probe: settings, no results
+NOTE = """\
+Mean ± sample standard deviation over seeds, with their number in brackets. Numbers of different \
+columns are of different protocols: do not compare them."""
 
 
 class Result(NamedTuple):
@@ -53,13 +56,32 @@ class Result(NamedTuple):
     folder: str
 
 
-def read_results(work_dirs: Iterable[Path]) -> list[Result]:
-    """All results below some folders; of several starts of one training the farthest counts.
+def unique(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Each value once, in the order of their first."""
+    return tuple(dict.fromkeys(values))
 
-    Raises:
-        FileNotFoundError: If a folder does not exist.
-        ValueError: If it holds no evaluation, or a file is damaged.
-    """
+
+def grouped(results: Iterable[Result], key: Callable[[Result], Hashable]) -> list[list[Result]]:
+    """Results of equal keys, in the order of their first."""
+    groups: dict[Hashable, list[Result]] = {}
+    for result in results:
+        groups.setdefault(key(result), []).append(result)
+    return list(groups.values())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A dict from a file."""
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is not readable JSON ({error}); remove that run.") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__} where a dict was expected.")
+    return content
+
+
+def read_results(work_dirs: Iterable[Path]) -> list[Result]:
+    """All results below some folders; of several starts of one training the farthest counts."""
     trainings: list[Result] = []
     tests: list[Result] = []
     for work_dir in work_dirs:
@@ -74,12 +96,9 @@ def read_results(work_dirs: Iterable[Path]) -> list[Result]:
         for path in paths:
             evaluation = read_json(path)
             kind = trainings if evaluation.get("part") == "val" else tests
-            kind.extend(read_evaluation(path.parent, evaluation))
-
-    def start(r: Result) -> tuple:
-        return Path(r.folder).parent, r.hashes, r.seeds, r.data, r.split, r.column
-
-    starts = grouped(trainings, start)
+            kind += read_evaluation(path.parent, evaluation)
+    start = attrgetter("hashes", "seeds", "data", "split", "column")
+    starts = grouped(trainings, lambda r: (Path(r.folder).parent, start(r)))
     return [max(group, key=lambda r: r.epoch or 0) for group in starts] + tests
 
 
@@ -93,8 +112,7 @@ def read_evaluation(folder: Path, evaluation: dict[str, Any]) -> Iterator[Result
     # A test trains nothing. Without weights of another run it judges its own random ones.
     trained = chain if evaluation.get("part") == "val" else chain[:-1]
     parts = [evaluation[part] for part in ("query", "gallery", "videos") if part in evaluation]
-    named = [data_of(part["ann_file"]) for part in parts]
-    data, split = (" in ".join(dict.fromkeys(names)) for names in zip(*named))
+    named = [ANN_FILE.split(Path(part["ann_file"]).stem)[:2] for part in parts]
     for key, value in evaluation["figures"].items():
         *kind, metric = key.split("/")
         if not kind or metric in CHOSEN:
@@ -107,53 +125,21 @@ def read_evaluation(folder: Path, evaluation: dict[str, Any]) -> Iterator[Result
             hashes=tuple(run.get("config_hash", run.get("file", "-")) for run in trained),
             epoch=evaluation["epoch"] if trained is chain else (trained or [{}])[-1].get("epoch"),
             seeds=(*(run.get("seed") for run in trained or chain), *evaluation.get("seeds", ())),
-            data=data,
-            split=split,
+            data=" in ".join(unique(data or "-" for data, _ in named)),
+            split=" in ".join(unique(split or "-" for _, split in named)),
             videos=sum(part["videos"] for part in parts),
             column="/".join([*kind, metric]),
             value=float(value),
-            commits=tuple(dict.fromkeys(run.get("commit", "-") for run in chain)),
+            commits=unique(run.get("commit", "-") for run in chain),
             folder=str(folder),
         )
 
 
-def data_of(ann_file: str) -> tuple[str, str]:
-    """Data set and split, by the name of an annotation file."""
-    stem = Path(ann_file).stem
-    match = ANN_FILE.fullmatch(stem)
-    return (match[1], match[2] or "-") if match else (stem or "-", "-")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A dict from a file."""
-    try:
-        content = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path} is not readable JSON ({error}); remove that run.") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds a {type(content).__name__} where a dict was expected.")
-    return content
-
-
-def grouped(results: Iterable[Result], key: Callable[[Result], Hashable]) -> list[list[Result]]:
-    """Results of equal keys, in the order of their first."""
-    groups: dict[Hashable, list[Result]] = {}
-    for result in results:
-        groups.setdefault(key(result), []).append(result)
-    return list(groups.values())
-
-
 def choose_columns(results: Iterable[Result], wanted: Sequence[str] = ()) -> list[str]:
-    """All columns, or those of some metrics (``R@1``) and columns (``retrieval/iic/R@1``).
-
-    Raises:
-        ValueError: If one of ``wanted`` was never measured, or under several protocols.
-    """
-
-    def natural(column: str) -> list:  # R@5 before R@10
-        return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", column)]
-
-    known = sorted({result.column for result in results}, key=natural)
+    """All columns, or those of some metrics (``R@1``) and columns (``retrieval/iic/R@1``)."""
+    # Split at numbers: R@5 before R@10.
+    parts = {r.column: re.split(r"(\d+)", r.column) for r in results}
+    known = sorted(parts, key=lambda c: [int(p) if p.isdigit() else p for p in parts[c]])
     chosen = []
     for name in wanted:
         found = [column for column in known if name in (column, column.rsplit("/", 1)[1])]
@@ -165,55 +151,39 @@ def choose_columns(results: Iterable[Result], wanted: Sequence[str] = ()) -> lis
                 f"be compared: choose one of {', '.join(found)}."
             )
         chosen += found
-    return list(dict.fromkeys(chosen)) or known
+    return list(unique(chosen)) or known
+
+
+def make_cell(results: Sequence[Result]) -> dict[str, Any]:
+    """Mean over seeds, sample standard deviation (None of one) and all values of one column; of
+    two runs with the same seeds the later counts."""
+    by_seeds = {r.seeds: r.value for r in results}
+    values = list(by_seeds.values())
+    spread = stdev(values) if len(values) > 1 else None
+    return dict(mean=fmean(values), spread=spread, seeds=list(by_seeds), values=values)
 
 
 def make_rows(results: Iterable[Result], columns: Sequence[str]) -> list[dict[str, Any]]:
-    """A row for each training and set of videos, and for the mean of splits 1 to 3.
-
-    A cell has the mean over seeds, their sample standard deviation (None of one), and all values;
-    of two runs with the same seeds the later counts.
-    """
+    """A row for each training and set of videos, and for the mean of splits 1 to 3."""
     shown = sorted((r for r in results if r.column in columns), key=lambda r: Path(r.folder).name)
     for group in grouped(shown, attrgetter("families", "epoch", "data", "column", "seeds")):
         splits = {result.split: result for result in group}
         if set(SPLITS) <= splits.keys():
-            triple = [splits[split] for split in SPLITS]
-            shown.append(
-                triple[0]._replace(
-                    method=tuple(re.sub("_split[23]", "", name) for name in triple[0].method),
-                    hashes=("-",),
-                    split=MEAN_OF_SPLITS,
-                    videos=None,
-                    value=fmean(result.value for result in triple),
-                    commits=tuple(dict.fromkeys(c for result in triple for c in result.commits)),
-                )
-            )
-
+            three = [splits[split] for split in SPLITS]
+            method = tuple(re.sub("_split[23]", "", name) for name in three[0].method)
+            commits = unique(commit for result in three for commit in result.commits)
+            value = fmean(result.value for result in three)
+            mean = three[0]._replace(method=method, hashes=("-",), commits=commits, value=value)
+            shown.append(mean._replace(split=MEAN_OF_SPLITS, videos=None))
     rows = []
-    same = attrgetter("method", "families", "hashes", "epoch", "data", "split", "videos")
-    for group in grouped(shown, same):
-        by_column = {
-            c[0].column: {r.seeds: r.value for r in c} for c in grouped(group, attrgetter("column"))
-        }
-        first = group[0]
-        rows.append(
-            dict(
-                **{name: getattr(first, name) for name in HEAD},
-                config_hashes=first.hashes,
-                commits=tuple(dict.fromkeys(commit for r in group for commit in r.commits)),
-                cells={
-                    column: dict(
-                        mean=fmean(values.values()),
-                        spread=stdev(values.values()) if len(values) > 1 else None,
-                        seeds=list(values),
-                        values=list(values.values()),
-                    )
-                    for column, values in by_column.items()
-                },
-                runs=[r._asdict() for r in group if r.split != MEAN_OF_SPLITS],
-            )
-        )
+    for group in grouped(shown, attrgetter(*HEAD, "families", "hashes")):
+        row = {name: getattr(group[0], name) for name in HEAD}
+        row["config_hashes"] = group[0].hashes
+        row["commits"] = unique(commit for r in group for commit in r.commits)
+        by_column = grouped(group, attrgetter("column"))
+        row["cells"] = {same[0].column: make_cell(same) for same in by_column}
+        row["runs"] = [r._asdict() for r in group if r.split != MEAN_OF_SPLITS]
+        rows.append(row)
     return rows
 
 
@@ -234,18 +204,14 @@ def to_markdown(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
 
     means = [[*map(row.get, HEAD), *(row["cells"].get(c, "") for c in columns)] for row in rows]
     runs = []
-    for group in grouped(
-        (Result(**run) for row in rows for run in row["runs"]),
-        lambda r: (r.folder, r.seeds, r.column.rsplit("/", 1)[0]),
-    ):
-        protocol = group[0].column.rsplit("/", 1)[0]
+    every = [Result(**run) for row in rows for run in row["runs"]]
+    for group in grouped(every, lambda r: (r.folder, r.seeds, r.column.rsplit("/", 1)[0])):
         group.sort(key=lambda r: columns.index(r.column))
         values = ", ".join(f"{r.column.rsplit('/', 1)[1]} {r.value:.4g}" for r in group)
-        seeds, commits = ", ".join(map(text, group[0].seeds)), ", ".join(group[0].commits)
-        r = group[0]
+        r, protocol = group[0], group[0].column.rsplit("/", 1)[0]
+        seeds, commits = ", ".join(map(text, r.seeds)), ", ".join(r.commits)
         runs.append([r.method, r.split, protocol, values, seeds, r.hashes, commits, r.folder])
-    run_head = ["method", "split", "protocol", "values", "seeds", "config", "commit", "folder"]
-    return f"{table([*HEAD, *columns], means)}\n{NOTE}\n\n## Runs\n\n{table(run_head, runs)}"
+    return f"{table([*HEAD, *columns], means)}\n{NOTE}\n\n## Runs\n\n{table(RUN_HEAD, runs)}"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -265,10 +231,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.out is None:
             print(markdown, end="")
             return
-        content = json.dumps(dict(columns=columns, rows=rows), indent=1) + "\n"
-        for suffix, text in (("md", markdown), ("json", content)):
-            with durable_file(f"{args.out}.{suffix}") as file:
-                file.write(text.encode())
+        write_text(f"{args.out}.md", markdown)
+        content = json.dumps(dict(columns=columns, rows=rows), indent=1)
+        write_text(f"{args.out}.json", f"{content}\n")
         print(f"{len(rows)} rows, {len(columns)} columns: {args.out}.md, {args.out}.json")
     except (OSError, ValueError) as error:
         print(f"{Path(__file__).name}: {error}", file=sys.stderr)

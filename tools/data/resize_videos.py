@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import os
 import re
 import shlex
 import shutil
@@ -29,7 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from slic_mmaction.durable_file import write_text
+from slic_mmaction.durable_file import durable_file, write_text
 from slic_mmaction.preparation.annotations import write_faults
 from slic_mmaction.preparation.journal import Journal, fingerprint
 from slic_mmaction.preparation.options import add_worker_options, positive_int, run_tool
@@ -91,9 +90,8 @@ def resize_video(
     before = probe_video(str(source))
     if reason := before.fault(min_frames=1, min_share=0.9):
         raise ValueError(reason)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
-    try:
+    with durable_file(target) as file:
+        part = Path(file.name)  # opened once more by what writes it
         if ffmpeg is None:
             resize_by_pyav(source, part, scaling)
         else:
@@ -101,9 +99,6 @@ def resize_video(
         after = probe_video(str(part))
         if after.frames != before.frames:
             raise ValueError(f"{before.frames} frames became {after.frames}; left as it is")
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def resize_by_ffmpeg(

@@ -1,14 +1,14 @@
-"""Made-up videos whose class is their motion and whose looks give nothing away.
+"""Made-up videos in which looks tell every video apart and motion is what a class has in common.
 
-Each scene is a pair of colours and each class a motion. Every scene shows every motion, in
-several clips, so the colours tell scenes apart and not classes. Bars of one shape, size
-and number do the moving everywhere: what a network can use, once colour jitter has taken
-the colours from it, is motion.
+Each video has a background and a patch in its middle, both with a pattern that no other video has.
+The patch moves over the background, and how it moves is the class. So the easiest way
+to tell one video from all others is its pattern, which says nothing about the class.
 """
 
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -17,53 +17,70 @@ import numpy as np
 from slic_mmaction.durable_file import write_text
 
 SIDE = 64
-NUM_FRAMES = 20
-MOTIONS = ("sway", "bounce", "spin", "pulse", "blink", "still")
-# Scenes and clips of each motion in a scene. Test scenes are never trained on.
-SPLITS = {"train": (10, 4), "test": (7, 4)}
-_BAR = np.array([(-1.0, -0.45), (1.0, -0.45), (1.0, 0.45), (-1.0, 0.45)])
-_SUBPIXEL_BITS = 4
+NUM_FRAMES = 24
+PATCH = 28
+# Darkest and brightest spots.
+BACKGROUND, FOREGROUND = (10, 130), (150, 255)
+SHIFT = 8.0  # Largest displacement of the patch, in pixels.
+DEFORMATION = 0.45  # Largest relative change of its sides.
+# How a point p of the patch, from its centre, has moved at a phase: matrix @ p + offset. All go
+# there and back, so that neither direction nor a mirror image says anything.
+Motion = Callable[[float, float], tuple[list[list[float]], list[float]]]
+_D, _S = DEFORMATION, SHIFT
+_ONE = [[1.0, 0.0], [0.0, 1.0]]
+MOTIONS: dict[str, Motion] = {
+    "sway": lambda s, c: (_ONE, [_S * s, 0]),
+    "bounce": lambda s, c: (_ONE, [0, _S * s]),
+    "circle": lambda s, c: (_ONE, [_S * s, _S * c]),
+    "rock": lambda s, c: ([[np.cos(s), -np.sin(s)], [np.sin(s), np.cos(s)]], [0, 0]),
+    "pulse": lambda s, c: ([[1 + _D * s, 0], [0, 1 + _D * s]], [0, 0]),
+    "widen": lambda s, c: ([[1 + _D * s, 0], [0, 1]], [0, 0]),
+    "stretch": lambda s, c: ([[1, 0], [0, 1 + _D * s]], [0, 0]),
+    "lean": lambda s, c: ([[1, _D * s], [0, 1]], [0, 0]),
+    "slant": lambda s, c: ([[1, 0], [_D * s, 1]], [0, 0]),
+}
+# Videos of each motion.
+SPLITS = {"train": 27, "test": 14}
 
 
-def render_clip(scene: int, motion: str, clip: int) -> np.ndarray:
-    """Render one clip: four bars on a plain background, all moving alike.
+def render_clip(motion: str, seed: list[int]) -> np.ndarray:
+    """Render one video: a patch that moves over a background.
 
     Args:
-        scene: Seed of the colours: a dark background and light bars.
         motion: One of :data:`MOTIONS`.
-        clip: With scene and motion the seed of places, size, phase and tempo.
+        seed: Of everything else: patterns, place, phase, tempo.
 
     Returns:
         (NUM_FRAMES, SIDE, SIDE, 3) uint8, RGB.
     """
-    look = np.random.default_rng([0, scene])
-    hue = look.uniform()
-    background = _colour(hue, look.uniform(0.4, 1.0), look.uniform(0.2, 0.55))
-    bars = _colour(hue + look.uniform(0.25, 0.75), look.uniform(0.1, 0.7), look.uniform(0.8, 1.0))
-
-    draw = np.random.default_rng([1, scene, MOTIONS.index(motion), clip])
-    places = np.array([(x, y) for x in (0.28, 0.72) for y in (0.28, 0.72)])
-    places = (places + draw.uniform(-0.04, 0.04, places.shape)) * SIDE
-    angles = np.pi / 4 * np.array([0, 1, 2, 3]) + draw.uniform(-0.4, 0.4, len(places))
-    size = draw.uniform(0.15, 0.17) * SIDE
-    phases = draw.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(NUM_FRAMES) / draw.uniform(4.5, 6)
-
+    draw = np.random.default_rng(seed)
+    background = pattern(draw, SIDE, 4, *BACKGROUND)
+    patch = np.zeros((SIDE, SIDE, 4), np.float32)
+    begin = (SIDE - PATCH) // 2
+    inside = slice(begin, begin + PATCH)
+    patch[inside, inside, :3] = pattern(draw, PATCH, 3, *FOREGROUND)
+    patch[inside, inside, 3] = 1
+    middle = np.full(2, (SIDE - 1) / 2)
+    place = middle + draw.uniform(-3, 3, 2)
+    phases = draw.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(NUM_FRAMES) / draw.uniform(8, 11)
     frames = []
     for phase in phases:
-        wave = np.sin(phase)
-        shift = 0.15 * SIDE * wave * np.array([motion == "sway", motion == "bounce"])
-        turn = phase if motion == "spin" else 0.0
-        scale = size * (1 + 0.45 * wave if motion == "pulse" else 1)
-        opacity = (1 + wave) / 2 if motion == "blink" else 1.0
-        mask = np.zeros((SIDE, SIDE), np.uint8)
-        for place, angle in zip(places, angles + turn):
-            rotation = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
-            corners = (_BAR * scale) @ rotation + place + shift
-            corners = np.rint(corners * 2**_SUBPIXEL_BITS).astype(np.int32)
-            cv2.fillConvexPoly(mask, corners, 255, cv2.LINE_AA, _SUBPIXEL_BITS)
-        cover = opacity * mask[..., None] / 255
-        frames.append(background * (1 - cover) + bars * cover)
-    return np.rint(frames).astype(np.uint8)
+        linear, offset = MOTIONS[motion](np.sin(phase), np.cos(phase))
+        affine = np.column_stack([linear, place + offset - np.array(linear) @ middle])
+        moved = cv2.warpAffine(patch, affine, (SIDE, SIDE))
+        cover = moved[..., 3:]
+        frames.append(background * (1 - cover) + moved[..., :3])
+    return np.rint(np.clip(frames, 0, 255)).astype(np.uint8)
+
+
+def pattern(
+    draw: np.random.Generator, side: int, cells: int, low: float, high: float
+) -> np.ndarray:
+    """Spots of one colour: ``cells`` x ``cells`` random brightnesses, smoothly enlarged."""
+    grid = draw.uniform(low, high, (cells, cells)).astype(np.float32)
+    spots = cv2.resize(grid, (side, side), interpolation=cv2.INTER_CUBIC)
+    colour = colorsys.hsv_to_rgb(draw.uniform(), draw.uniform(0.2, 0.8), 1.0)
+    return np.clip(spots, 0, 255)[..., None] * np.array(colour, np.float32)
 
 
 def write_video_set(root: Path) -> None:
@@ -75,24 +92,17 @@ def write_video_set(root: Path) -> None:
     Args:
         root: Folder of the set.
     """
-    for split, (scenes, clips) in SPLITS.items():
+    for number, (split, videos) in enumerate(SPLITS.items()):
         annotation = root / f"{split}.txt"
         if annotation.is_file():
             continue
         lines = []
-        # Scene seeds of the splits do not meet.
-        first = 1000 * list(SPLITS).index(split)
-        for scene in range(first, first + scenes):
-            for label, motion in enumerate(MOTIONS):
-                for clip in range(clips):
-                    name = f"{split}/{motion}_s{scene:04}_c{clip}.mp4"
-                    _write_video(root / name, render_clip(scene, motion, clip))
-                    lines.append(f"{name} {label}")
+        for label, motion in enumerate(MOTIONS):
+            for video in range(videos):
+                name = f"{split}/{motion}_{video:03}.mp4"
+                _write_video(root / name, render_clip(motion, [number, label, video]))
+                lines.append(f"{name} {label}")
         write_text(annotation, "\n".join(lines) + "\n")
-
-
-def _colour(hue: float, saturation: float, value: float) -> np.ndarray:
-    return 255 * np.array(colorsys.hsv_to_rgb(hue % 1.0, saturation, value))
 
 
 def _write_video(path: Path, clip: np.ndarray) -> None:
