@@ -43,7 +43,7 @@ class PlainReportHook(Hook):
     @master_only
     def before_train_epoch(self, runner: Runner) -> None:
         """Report new clusters."""
-        self._sums: dict[str, list[Tensor]] = {"loss": [], "mean_cosine": []}
+        self._sums: dict[str, list[Tensor]] = {"loss": [], "mean_cosine": [], "violating_share": []}
         labels = self._store.labels.numpy().copy()
         before, self._labels = self._labels, labels
         if before is not None and np.array_equal(before, labels):
@@ -87,7 +87,8 @@ class PlainReportHook(Hook):
             f"{spread}, {each:.0f} s an epoch, {_time(left)} left",
             flush=True,
         )
-        self._losses.append(means.get("loss", float("inf")))
+        # A triplet loss is a mean over violating negatives only: of all, fewer and fewer are.
+        self._losses.append(means.get("loss", float("inf")) * means.get("violating_share", 1.0))
         patience = standstill(self._losses, runner.max_epochs)
         if patience and not self._said:
             self._said = True

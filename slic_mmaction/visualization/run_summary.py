@@ -27,7 +27,9 @@ def sentences(run: Run) -> Iterator[str]:
         yield "No loss has been logged yet."
         return
     words = [_went("loss", losses)]
-    still = standstill(losses, run.max_epochs or len(losses))
+    # A triplet loss is a mean over violating negatives only: of all, fewer and fewer are.
+    shares = list(run.series.get("violating_share", {}).values()) or [1.0] * len(losses)
+    still = standstill([a * b for a, b in zip(losses, shares)], run.max_epochs or len(losses))
     if still:
         words.append(
             f"It has not fallen for {still} epochs: the training has probably converged, and more "
