@@ -27,5 +27,5 @@ def register() -> None:
 
 
 # That takes seconds, in which the command `slic` can have answered: it does so when it must.
-if Path(sys.argv[0] if sys.argv else "").stem != "slic":
+if Path(sys.argv[0] if sys.argv else "").name not in ("slic", "slic.exe"):
     register()
