@@ -49,9 +49,11 @@ class Row(NamedTuple):
 ROWS = {
     "tested": Row(),
     "onedl": Row(extras="onedl,collection,dev", more=("faiss-cpu",)),
-    # The newest Python with the oldest NumPy, for which there are older releases of OpenCV.
+    # The newest Python with the oldest NumPy, and what goes with that.
     "numpy1": Row(
-        "3.12", free=("numpy", "opencv-python", "opencv-contrib-python"), more=("numpy<2",)
+        "3.12",
+        free=("numpy", "opencv-python", "opencv-contrib-python", "pyarrow"),
+        more=("numpy<2", "pyarrow<26"),
     ),
     "python310": Row("3.10", free=None),
     "python312": Row("3.12"),
