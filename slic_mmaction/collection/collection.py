@@ -14,7 +14,7 @@ import numpy as np
 from ..durable_file import durable_file, write_text
 from ..preparation.video_files import count_others, scan_folder
 from ..progress import progress_bar
-from .groups import Assignment, ClusterJudge, distances_to_means, share_of_mixed
+from .groups import Assignment, ClusterJudge, distances_to_means
 from .search import Hit, Searcher
 from .store import WindowTable
 from .update import NETWORK, Changes, alone, read_settings, update_index
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .network import Network
 
 WINDOW, STRIDE = 4.0, 2.0
+_VIDEOS_IN_A_CLUSTER = 5
 
 
 class Collection:
@@ -201,8 +202,7 @@ class Collection:
 
         Args:
             clusterer: Config of a clusterer of :mod:`slic_mmaction.clustering`. By default FINCH's
-                finest level at which most windows share a cluster with another video: the first
-                neighbour of a window is mostly the next window of the same video.
+                finest level with at most one cluster for five videos, or else its coarsest.
 
         Returns:
             Clusters (N,) int64 of :attr:`rows`, -1 for noise.
@@ -213,10 +213,9 @@ class Collection:
         if clusterer is None:
             from ..clustering import finch
 
-            levels = finch(self.vectors).labels.T
-            videos = np.unique(self.paths, return_inverse=True)[1]
-            shared = [share_of_mixed(level, videos) > 0.5 for level in levels]
-            cluster = levels[shared.index(True) if any(shared) else 0]
+            result, videos = finch(self.vectors), len(set(self.paths))
+            few = np.flatnonzero(result.num_clusters <= videos / _VIDEOS_IN_A_CLUSTER)
+            cluster = result.labels[:, few[0] if len(few) else -1]
         else:
             from mmaction.registry import TASK_UTILS
 

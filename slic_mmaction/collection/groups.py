@@ -49,13 +49,6 @@ def cluster_means(vectors: np.ndarray, cluster: np.ndarray) -> np.ndarray:
     return _units(sums)
 
 
-def share_of_mixed(cluster: np.ndarray, videos: np.ndarray) -> float:
-    """Share of windows whose cluster spans more than one video, given clusters and videos (N,)."""
-    pairs = np.unique(np.stack([cluster, videos]), axis=1)
-    several = np.bincount(pairs[0]) > 1
-    return float(several[cluster].mean())
-
-
 class ClusterJudge:
     """Compares new videos with the clusters of a collection.
 

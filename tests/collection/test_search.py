@@ -10,7 +10,6 @@ from slic_mmaction.collection.groups import (
     ClusterJudge,
     cluster_means,
     distances_to_means,
-    share_of_mixed,
 )
 from slic_mmaction.collection.search import Searcher
 
@@ -107,7 +106,3 @@ def test_distance_to_the_mean_and_new_videos() -> None:
         assert found.cluster == k and found.known and cluster[int(found.nearest)] == k
     assert not judge.assign("new", np.eye(8)[[5]].astype(np.float32)).known
     assert judge.assign("bad", np.empty((0, 8)), "is empty").cluster == -1
-
-
-def test_clusters_of_one_video_are_not_mixed() -> None:
-    assert share_of_mixed(np.array([0, 0, 1, 1]), np.array([5, 5, 6, 7])) == 0.5
