@@ -3,7 +3,7 @@
 # the number of clusters (0.0875 for each video) and the epochs.
 _base_ = "slic_r3d_slim_ucf101.py"
 
-frames = dict(type="CachedVideo", path="frames", max_bytes=8 << 30, short_side=96)
+frames = dict(type="CachedVideo", path="work_dirs/folder/frames", max_bytes=8 << 30, short_side=96)
 
 model = dict(
     # Max-pooling after the stem, as Hara et al. have it: a third of the time.
@@ -30,7 +30,7 @@ custom_hooks = [
     dict(
         type="PseudoLabelHook",
         clusterer=dict(type="FINCH", num_clusters=50),
-        descriptors="motion.npz",
+        descriptors="work_dirs/folder/motion.npz",
         pipeline=[],
     ),
     dict(type="PlainReportHook"),
