@@ -26,11 +26,10 @@ import numpy as np
 import torch
 
 from slic_mmaction.collection import Collection
-from slic_mmaction.collection.collection import STRIDE, WINDOW
 from slic_mmaction.collection.network import Network
 from slic_mmaction.collection.search import Searcher
 from slic_mmaction.collection.store import WindowTable
-from slic_mmaction.collection.update import _begin
+from slic_mmaction.collection.update import STRIDE, WINDOW, _begin
 from slic_mmaction.collection.windows import WindowClips, place_windows
 from slic_mmaction.decoding import open_reader
 from slic_mmaction.durable_file import write_text

@@ -99,8 +99,10 @@ def index(
         typer.Option("--with", help="A run's folder, a model.pth, or any recognizer's config."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the index.")] = Path("index"),
-    window: Annotated[str, typer.Option(help="Length of a window.")] = "4s",
-    stride: Annotated[str, typer.Option(help="Between windows' starts.")] = "2s",
+    window: Annotated[str | None, typer.Option(help="Length of a window; default: 4s.")] = None,
+    stride: Annotated[
+        str | None, typer.Option(help="From one window's start to the next; default: 2s.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Decoding processes; default: cores.")
     ] = None,
@@ -117,9 +119,8 @@ def index(
         found = Network.find(network, checkpoint)
     elif not out.is_dir():
         raise ValueError(f"{out} is a new index: say by which network, with --with.")
-    changes = Collection.index(
-        folder, out, found, seconds(window), seconds(stride), workers or num_cores()
-    )
+    length, step = (None if text is None else seconds(text) for text in (window, stride))
+    changes = Collection.index(folder, out, found, length, step, workers or num_cores())
     say(
         f"{out}: {changes.added} videos added, {changes.renewed} renewed, {changes.dropped} "
         f"dropped, {changes.unchanged} unchanged, {len(changes.unreadable)} unreadable"

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .duplicates import Duplicates
     from .network import Network
 
-WINDOW, STRIDE = 4.0, 2.0
 _VIDEOS_IN_A_CLUSTER = 5
 
 
@@ -74,8 +73,8 @@ class Collection:
         folder: str | Path,
         path: str | Path,
         network: Network | None = None,
-        window: float = WINDOW,
-        stride: float = STRIDE,
+        window: float | None = None,
+        stride: float | None = None,
         num_workers: int = 0,
     ) -> Changes:
         """Bring an index up to date with a folder of videos; make it if there is none.
@@ -88,14 +87,14 @@ class Collection:
             folder: Of the videos; subfolders count.
             path: Folder of the index.
             network: By which videos are embedded; that of the index if None.
-            window: Length of a window in seconds. Of an index that exists it stays.
-            stride: From the start of one window to the next, in seconds; as ``window``.
+            window: Length of a window in seconds; default: that of the index, 4 of a new one.
+            stride: From the start of one window to the next, in seconds; default likewise, 2.
             num_workers: Decoding processes; 0 decodes in this one. A script that asks for some
                 needs ``if __name__ == "__main__":`` around what it does.
 
         Raises:
             FileNotFoundError: If the folder holds no video, or there is no network.
-            ValueError: If the index is of another folder or network.
+            ValueError: If the index is of another folder, network, window or stride.
             BlockingIOError: If another process is at work on this index.
             ImportError: If LanceDB is not installed.
         """

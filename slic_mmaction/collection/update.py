@@ -21,6 +21,7 @@ from .store import WindowTable
 if TYPE_CHECKING:
     from .network import Network
 
+WINDOW, STRIDE = 4.0, 2.0
 SETTINGS, NETWORK = "collection.json", "network.pth"
 _FORMAT = 1
 _SECONDS_BETWEEN_WRITES = 20.0
@@ -50,8 +51,8 @@ def update_index(
     folder: Path,
     path: Path,
     network: Network | None,
-    window: float,
-    stride: float,
+    window: float | None,
+    stride: float | None,
     num_workers: int,
 ) -> Changes:
     """See :meth:`Collection.index`; ``folder`` is absolute."""
@@ -93,11 +94,14 @@ def read_settings(path: Path) -> dict[str, Any]:
     return settings
 
 
-def _begin(folder: Path, path: Path, network: Network | None, window: float, stride: float) -> None:
+def _begin(
+    folder: Path, path: Path, network: Network | None, window: float | None, stride: float | None
+) -> None:
     """Write settings and network of a new index, or compare them with those of an old one."""
     if not (path / SETTINGS).is_file():
         if network is None:
             raise FileNotFoundError(f"{path} is a new index: say by which network.")
+        window, stride = WINDOW if window is None else window, STRIDE if stride is None else stride
         if not 0 < stride <= window:
             raise ValueError(
                 f"The stride must lie above 0 s and within the window, but got {stride:g} s and "
@@ -119,6 +123,12 @@ def _begin(folder: Path, path: Path, network: Network | None, window: float, str
             f"{path} holds vectors of another network, which must not be mixed: choose another "
             "--out, or leave out --with to go on with the network of the index."
         )
+    for name, asked in (("window", window), ("stride", stride)):
+        if asked not in (None, settings[name]):
+            raise ValueError(
+                f"{path} has a {name} of {settings[name]:g} s, not of {asked:g} s: choose another "
+                f"--out, or leave out --{name}."
+            )
 
 
 def _update(

@@ -168,6 +168,9 @@ def test_other_networks_folders_and_processes_are_refused(
         build(videos, out, other)
     with pytest.raises(ValueError, match=f"is the index of {videos}, not of {video_set}"):
         build(video_set, out, network)
+    with pytest.raises(ValueError, match=r"has a window of 0\.4 s, not of 3 s: choose another"):
+        Collection.index(videos, out, window=3.0)
+    assert Collection.index(videos, out).unchanged == 6
     with update.alone(out), pytest.raises(BlockingIOError, match="Another process"):
         build(videos, out)
     (tmp_path / "empty").mkdir()
