@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SETTINGS, NETWORK = "collection.json", "network.pth"
 _FORMAT = 1
+_NEEDED = {"folder", "window", "stride", "network"}
 _SECONDS_BETWEEN_WRITES = 20.0
 
 
@@ -84,7 +85,13 @@ def read_settings(path: Path) -> dict[str, Any]:
     file = path / SETTINGS
     if not file.is_file():
         raise FileNotFoundError(f"{path} is no index of videos: `slic index` makes one.")
-    settings = json.loads(file.read_text())
+    try:
+        settings = json.loads(file.read_text())
+        whole = settings["format"] != _FORMAT or settings.keys() >= _NEEDED
+    except (ValueError, TypeError, KeyError):
+        whole = False
+    if not whole:
+        raise ValueError(f"{file} is damaged: delete the index and make it anew.")
     if settings.get("format") != _FORMAT:
         raise ValueError(
             f"{path} has format {settings.get('format')}, but this version reads {_FORMAT}: make "
@@ -110,7 +117,11 @@ def _begin(folder: Path, path: Path, network: Network | None, window: float, str
         write_text(path / SETTINGS, json.dumps(new, indent=1) + "\n")
         return
     settings = read_settings(path)
-    if Path(settings["folder"]) != folder:
+    moved = Path(settings["folder"]) != folder
+    if moved and (
+        Path(settings["folder"]).exists()
+        or not any((folder / name).exists() for name in WindowTable(path).known())
+    ):
         raise ValueError(
             f"{path} is the index of {settings['folder']}, not of {folder}: choose another --out."
         )
@@ -118,6 +129,10 @@ def _begin(folder: Path, path: Path, network: Network | None, window: float, str
         raise ValueError(
             f"{path} holds vectors of another network, which must not be mixed: choose another "
             "--out, or leave out --with to go on with the network of the index."
+        )
+    if moved:
+        write_text(
+            path / SETTINGS, json.dumps({**settings, "folder": str(folder)}, indent=1) + "\n"
         )
 
 
@@ -134,12 +149,13 @@ def _update(
     known = table.known()
     unreadable = {name: tuple(state) for name, state in settings.get("unreadable", {}).items()}
     now: dict[str, tuple[int, int]] = {}
+    closed: dict[str, str] = {}
     for name in found:
         try:
             name.encode()
             status = os.stat(folder / name)
         except (OSError, UnicodeEncodeError) as error:
-            unreadable[name] = (0, 0, f"cannot be opened: {error}")
+            closed[name] = f"cannot be opened: {error}"
             continue
         now[name] = (status.st_size, status.st_mtime_ns)
     bad = {name: state[2] for name, state in unreadable.items() if now.get(name) == state[:2]}
@@ -179,7 +195,7 @@ def _update(
     made = set(todo) - set(bad)
     renewed = made & set(changed)
     unchanged = sum(known.get(name) == state for name, state in now.items())
-    return Changes(len(made - renewed), len(renewed), len(dropped), unchanged, bad, others)
+    return Changes(len(made - renewed), len(renewed), len(dropped), unchanged, bad | closed, others)
 
 
 def _add(
