@@ -226,10 +226,12 @@ class Collection:
 
             try:
                 build = TASK_UTILS.build(dict(clusterer))
-            except (KeyError, TypeError) as error:
+            except KeyError as error:
                 raise ValueError(
-                    f"There is no such clusterer: {dict(clusterer)} ({error})."
+                    f"There is no clusterer {clusterer['type']}: try FINCH, KMeans or HDBSCAN."
                 ) from error
+            except TypeError as error:
+                raise ValueError(f"{clusterer['type']} has no such option ({error}).") from error
             cluster = build(self.vectors)
         distance = distances_to_means(self.vectors, cluster)
         with alone(self.path):

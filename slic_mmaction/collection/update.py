@@ -154,7 +154,10 @@ def _update(
         try:
             name.encode()
             status = os.stat(folder / name)
-        except (OSError, UnicodeEncodeError) as error:
+        except UnicodeEncodeError:
+            closed[name] = "its name is not UTF-8: rename it"
+            continue
+        except OSError as error:
             closed[name] = f"cannot be opened: {error}"
             continue
         now[name] = (status.st_size, status.st_mtime_ns)

@@ -199,7 +199,7 @@ def test_a_name_that_is_not_utf8_is_reported(
         pytest.skip("this file system has no such names")
     for _ in range(2):
         changes = Collection.index(videos, tmp_path / "index", network, WINDOW, STRIDE)
-        assert list(changes.unreadable) == ["bad\udcff.mp4"]
+        assert changes.unreadable == {"bad\udcff.mp4": "its name is not UTF-8: rename it"}
 
 
 def test_damage_is_one_sentence(videos: Path, tmp_path: Path, network: Network) -> None:
@@ -263,9 +263,10 @@ def test_clusters_are_kept_and_new_videos_find_theirs(
     found = Collection(out)
     with pytest.raises(ValueError, match="has no clusters yet"):
         found.assign(videos)
-    for wrong in (dict(type="Nonsense"), dict(type="DBSCAN", level=3)):
-        with pytest.raises(ValueError, match="There is no such clusterer: "):
-            found.cluster(wrong)
+    with pytest.raises(ValueError, match="There is no clusterer Nonsense: try FINCH"):
+        found.cluster(dict(type="Nonsense"))
+    with pytest.raises(ValueError, match="DBSCAN has no such option .*level"):
+        found.cluster(dict(type="DBSCAN", level=3))
     labels = found.cluster(dict(type="FINCH", num_clusters=3))
     again = Collection(out)
     assert np.array_equal(again.column("cluster"), labels) and set(labels) == {0, 1, 2}
