@@ -265,7 +265,7 @@ def test_clusters_are_kept_and_new_videos_find_theirs(
         found.assign(videos)
     with pytest.raises(ValueError, match="There is no clusterer Nonsense: try FINCH"):
         found.cluster(dict(type="Nonsense"))
-    with pytest.raises(ValueError, match="DBSCAN has no such option .*level"):
+    with pytest.raises(ValueError, match=r"DBSCAN has no such option .*level"):
         found.cluster(dict(type="DBSCAN", level=3))
     labels = found.cluster(dict(type="FINCH", num_clusters=3))
     again = Collection(out)
