@@ -131,6 +131,8 @@ def index(
         from .preparation.video_files import count_others
 
         say(f"passed over: {count_others(changes.others)}")
+    if not changes.added + changes.renewed + changes.unchanged:
+        raise ValueError(f"No video of {folder} can be read, so {out} answers nothing.")
     say_next(f"slic search QUERY --in {quoted(out)}", f"slic clusters --in {quoted(out)}")
 
 
@@ -160,6 +162,8 @@ def search(
         print(json.dumps(rows, indent=1))
     elif as_csv:
         print(csv_text(rows), end="")
+    elif not hits:
+        say(f"{index} holds no video but {shown(query)}.")
     else:
         print_table(
             f"most similar to {query}",
@@ -389,13 +393,15 @@ def cosine_text(cosine: float) -> str:
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV with a header."""
+    """Rows as CSV with a header; bytes of names that are no UTF-8 as ``\\xNN``."""
+    from .preparation.video_files import printable
+
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    return text.getvalue()
+    return printable(text.getvalue())
 
 
 def print_table(title: str, rows: Iterable[Mapping[str, str]]) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from mmaction.registry import MODELS
 from mmengine.config import Config
 
 from slic_mmaction import cli, pretraining
@@ -198,3 +200,23 @@ def test_the_folder_of_a_run_without_model_file(
     (Path(runner.work_dir) / "last_checkpoint").write_text(f"{runner.work_dir}/epoch_1.pth")
     network = Network.find(runner.work_dir)
     assert network.layer == "projection" and network.sampling.frames == 4
+
+
+def test_indexes_of_one_video_and_of_none(tmp_path: Path, tiny_config: Callable, slic) -> None:
+    videos, bad = tmp_path / "videos", tmp_path / "bad"
+    videos.mkdir()
+    write_video(videos / "a.mp4", 20, seed=0)
+    bad.mkdir()
+    (bad / "b.mp4").write_bytes(b"bad")
+    cfg = tiny_config()
+    torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), tmp_path / "weights.pth")
+    Network.from_config(cfg, tmp_path / "weights.pth").save(tmp_path / "model.pth")
+    options = ("--with", tmp_path / "model.pth", "--workers", 1, "--out", tmp_path / "index")
+    said = slic("index", bad, *options[:-1], tmp_path / "none", code=2)
+    assert "b.mp4" in said and "can be read, so" in said and "next:" not in said
+    slic("index", videos, *options)
+    assert "holds no video but a.mp4" in slic("search", "a.mp4", "--in", tmp_path / "index")
+
+
+def test_names_that_are_not_utf8_in_a_csv_file() -> None:
+    assert cli.csv_text([dict(path="bad\udcff é.mp4")]) == "path\nbad\\xff é.mp4\n"

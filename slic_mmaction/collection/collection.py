@@ -167,16 +167,21 @@ class Collection:
         """
         if isinstance(query, np.ndarray):
             return self.searcher.search(query, top)
+        low, high = start or 0.0, np.inf if end is None else end
+        if low >= high:
+            raise ValueError(f"Nothing lies between start {low:g} s and end {high:g} s.")
         own = self.windows_of(query)
         if own is None:
-            if not Path(query).exists():
+            if not Path(query).is_file():
                 raise FileNotFoundError(f"There is no video {query}, neither in the index.")
             return self.searcher.search(self.network.span(Path(query), start, end), top)
         if start is None and end is None:
             chosen = own
         else:
             middles = (self.column("start") + self.column("end"))[own] / 2
-            low, high = start or 0.0, np.inf if end is None else end
+            length = self.column("end")[own].max()
+            if low >= length:
+                raise ValueError(f"{query} has no moment after {low:g} s: it ends at {length:g} s.")
             within = (middles >= low) & (middles <= high)
             if not within.any():
                 within = abs(middles - (low + min(high, middles.max())) / 2).argmin()[None]
@@ -218,7 +223,16 @@ class Collection:
         else:
             from mmaction.registry import TASK_UTILS
 
-            cluster = TASK_UTILS.build(dict(clusterer))(self.vectors)
+            try:
+                build = TASK_UTILS.build(dict(clusterer))
+            except KeyError as error:
+                raise ValueError(
+                    f"There is no clusterer {clusterer['type']}: there are FINCH, KMeans, "
+                    "SphericalKMeans, DBSCAN, OPTICS and AgglomerativeClustering."
+                ) from error
+            except TypeError as error:
+                raise ValueError(f"{clusterer['type']} has no such option ({error}).") from error
+            cluster = build(self.vectors)
         distance = distances_to_means(self.vectors, cluster)
         with alone(self.path):
             self._table.write_clusters(self.rows, cluster, distance)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,10 +41,12 @@ class WindowTable:
             raise ImportError(
                 "A collection of videos needs LanceDB: pip install 'slic-mmaction[collection]'."
             ) from error
+        self._folder = folder
         self._database = lancedb.connect(folder)
         self._table: Any = None
         if (folder / f"{TABLE}.lance").is_dir():
-            self._table = self._database.open_table(TABLE)
+            with self._reading():
+                self._table = self._database.open_table(TABLE)
 
     @property
     def is_whole(self) -> bool:
@@ -60,7 +63,8 @@ class WindowTable:
         if self._table is None:
             return {}
         columns = ["path", "size", "date"]
-        rows = self._table.search().select(columns).to_arrow().group_by(columns).aggregate([])
+        with self._reading():
+            rows = self._table.search().select(columns).to_arrow().group_by(columns).aggregate([])
         dates = rows["date"].cast("int64").to_pylist()
         return dict(zip(rows["path"].to_pylist(), zip(rows["size"].to_pylist(), dates)))
 
@@ -125,6 +129,18 @@ class WindowTable:
 
     def read(self) -> pyarrow.Table:
         """The published rows, by path and start."""
-        table = self._database.open_table(TABLE)
-        table.checkout(_WHOLE)
-        return table.to_arrow().sort_by([("path", "ascending"), ("start", "ascending")])
+        with self._reading():
+            table = self._database.open_table(TABLE)
+            table.checkout(_WHOLE)
+            rows = table.to_arrow()
+        return rows.sort_by([("path", "ascending"), ("start", "ascending")])
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"The index {self._folder} cannot be read. If its files are damaged, delete it and "
+                f"make it anew ({error})."
+            ) from error

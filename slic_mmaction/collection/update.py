@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 WINDOW, STRIDE = 4.0, 2.0
 SETTINGS, NETWORK = "collection.json", "network.pth"
 _FORMAT = 1
+_NEEDED = {"folder", "window", "stride", "network"}
 _SECONDS_BETWEEN_WRITES = 20.0
 
 
@@ -85,7 +86,13 @@ def read_settings(path: Path) -> dict[str, Any]:
     file = path / SETTINGS
     if not file.is_file():
         raise FileNotFoundError(f"{path} is no index of videos: `slic index` makes one.")
-    settings = json.loads(file.read_text())
+    try:
+        settings = json.loads(file.read_text())
+        whole = settings["format"] != _FORMAT or settings.keys() >= _NEEDED
+    except (ValueError, TypeError, KeyError):
+        whole = False
+    if not whole:
+        raise ValueError(f"{file} is damaged: delete the index and make it anew.")
     if settings.get("format") != _FORMAT:
         raise ValueError(
             f"{path} has format {settings.get('format')}, but this version reads {_FORMAT}: make "
@@ -114,7 +121,11 @@ def _begin(
         write_text(path / SETTINGS, json.dumps(new, indent=1) + "\n")
         return
     settings = read_settings(path)
-    if Path(settings["folder"]) != folder:
+    moved = Path(settings["folder"]) != folder
+    if moved and (
+        Path(settings["folder"]).exists()
+        or not any((folder / name).exists() for name in WindowTable(path).known())
+    ):
         raise ValueError(
             f"{path} is the index of {settings['folder']}, not of {folder}: choose another --out."
         )
@@ -129,6 +140,10 @@ def _begin(
                 f"{path} has a {name} of {settings[name]:g} s, not of {asked:g} s: choose another "
                 f"--out, or leave out --{name}."
             )
+    if moved:
+        write_text(
+            path / SETTINGS, json.dumps({**settings, "folder": str(folder)}, indent=1) + "\n"
+        )
 
 
 def _update(
@@ -144,12 +159,16 @@ def _update(
     known = table.known()
     unreadable = {name: tuple(state) for name, state in settings.get("unreadable", {}).items()}
     now: dict[str, tuple[int, int]] = {}
+    closed: dict[str, str] = {}
     for name in found:
         try:
             name.encode()
             status = os.stat(folder / name)
-        except (OSError, UnicodeEncodeError) as error:
-            unreadable[name] = (0, 0, f"cannot be opened: {error}")
+        except UnicodeEncodeError:
+            closed[name] = "its name is not UTF-8: rename it"
+            continue
+        except OSError as error:
+            closed[name] = f"cannot be opened: {error}"
             continue
         now[name] = (status.st_size, status.st_mtime_ns)
     bad = {name: state[2] for name, state in unreadable.items() if now.get(name) == state[:2]}
@@ -189,7 +208,7 @@ def _update(
     made = set(todo) - set(bad)
     renewed = made & set(changed)
     unchanged = sum(known.get(name) == state for name, state in now.items())
-    return Changes(len(made - renewed), len(renewed), len(dropped), unchanged, bad, others)
+    return Changes(len(made - renewed), len(renewed), len(dropped), unchanged, bad | closed, others)
 
 
 def _add(

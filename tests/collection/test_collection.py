@@ -180,6 +180,48 @@ def test_other_networks_folders_and_processes_are_refused(
         Collection(tmp_path)
 
 
+def test_a_folder_that_was_moved_is_gone_on_with(
+    videos: Path, video_set: Path, tmp_path: Path, network: Network
+) -> None:
+    out = tmp_path / "index"
+    build(videos, out, network)
+    moved = videos.rename(tmp_path / "moved")
+    with pytest.raises(ValueError, match=f"is the index of {videos}, not of {video_set}"):
+        build(video_set, out)  # another folder, while the disk of the videos is not mounted
+    (moved / "0.mp4").unlink()
+    assert build(moved, out) == (0, 0, 1, 5)
+    assert Collection(out).folder == moved
+
+
+def test_a_name_that_is_not_utf8_is_reported(
+    videos: Path, tmp_path: Path, network: Network
+) -> None:
+    try:
+        os.rename(videos / "0.mp4", os.fsencode(videos) + b"/bad\xff.mp4")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    for _ in range(2):
+        changes = Collection.index(videos, tmp_path / "index", network, WINDOW, STRIDE)
+        assert changes.unreadable == {"bad\udcff.mp4": "its name is not UTF-8: rename it"}
+
+
+def test_damage_is_one_sentence(videos: Path, tmp_path: Path, network: Network) -> None:
+    out = tmp_path / "index"
+    build(videos, out, network)
+    settings = (out / "collection.json").read_text()
+    for text in ("", "{", "[]", '{"format": 1}'):
+        (out / "collection.json").write_text(text)
+        with pytest.raises(ValueError, match=r"collection\.json is damaged: delete the index"):
+            Collection(out)
+    (out / "collection.json").write_text(settings)
+    for file in (out / "windows.lance" / "data").iterdir():
+        file.write_bytes(b"x" * 100)
+    with pytest.raises(ValueError, match=r"cannot be read\. If its files are damaged"):
+        _ = Collection(out).rows
+    with pytest.raises(ValueError, match=r"cannot be read\. If its files are damaged"):
+        build(videos, out)
+
+
 def test_search(videos: Path, tmp_path: Path, network: Network) -> None:
     out = tmp_path / "index"
     shutil.copy(videos / "2.mp4", videos / "copy.mp4")
@@ -204,6 +246,13 @@ def test_search(videos: Path, tmp_path: Path, network: Network) -> None:
     assert found.search(found.vectors[own[0]], 1)[0].path == "4.mp4"
     with pytest.raises(FileNotFoundError, match=r"There is no video nowhere\.mp4"):
         found.search("nowhere.mp4")
+    with pytest.raises(FileNotFoundError, match="There is no video"):
+        found.search(tmp_path)
+    for query in ("2.mp4", tmp_path / "elsewhere.mp4"):
+        with pytest.raises(ValueError, match="Nothing lies between start 5 s and end 2 s"):
+            found.search(query, start=5, end=2)
+    with pytest.raises(ValueError, match=r"2\.mp4 has no moment after 50 s: it ends at"):
+        found.search("2.mp4", start=50)
     (tmp_path / "bad.mp4").write_bytes(b"bad")
     with pytest.raises(ValueError, match="cannot be opened"):
         found.search(tmp_path / "bad.mp4")
@@ -217,6 +266,10 @@ def test_clusters_are_kept_and_new_videos_find_theirs(
     found = Collection(out)
     with pytest.raises(ValueError, match="has no clusters yet"):
         found.assign(videos)
+    with pytest.raises(ValueError, match="There is no clusterer Nonsense: there are FINCH"):
+        found.cluster(dict(type="Nonsense"))
+    with pytest.raises(ValueError, match=r"DBSCAN has no such option .*level"):
+        found.cluster(dict(type="DBSCAN", level=3))
     labels = found.cluster(dict(type="FINCH", num_clusters=3))
     again = Collection(out)
     assert np.array_equal(again.column("cluster"), labels) and set(labels) == {0, 1, 2}
