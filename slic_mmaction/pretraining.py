@@ -76,13 +76,15 @@ def pretrain(
         ``OUT/model.pth``, which :meth:`Network.load` reads.
 
     Raises:
-        FileNotFoundError: If the folder holds no videos, or there is no such backbone.
+        FileNotFoundError: If the folder holds no videos, or there is no such backbone or weights.
         ValueError: If no two videos are usable, or ``out`` holds a training and ``resume`` is
             False.
     """
     begin = time.monotonic()
     folder, out = Path(folder).resolve(), Path(out).resolve()
     base = _base_config(backbone)
+    if init is not None and "://" not in init and not Path(init).is_file():
+        raise FileNotFoundError(f"There are no weights to begin with at {init}.")
     started = (out / WORK_DIR / "last_checkpoint").is_file()
     if started and not resume:
         raise ValueError(f"{out} holds a training: go on with --resume, or choose another --out.")

@@ -164,6 +164,7 @@ def test_help_is_quick_and_wrong_use_is_one_sentence(tmp_path: Path, slic: Calla
         (("index", tmp_path, "--out", tmp_path / "i"), "is a new index: say by which network"),
         (("pretrain", tmp_path / "no", "--out", tmp_path / "r"), "no folder of videos at"),
         (("pretrain", tmp_path, "--backbone", "x"), "There is no backbone 'x'; there are c2d,"),
+        (("pretrain", tmp_path, "--init", "no.pth"), "no weights to begin with at no.pth"),
         (("search", "x", "--start", "4 parsecs"), "is no duration: write 4s"),
     ):
         said = slic(*arguments, code=2)
