@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -54,11 +55,20 @@ def video_streams(container: Any) -> list[Any]:
     return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
 
 
-def may_split_fields(stream: Any) -> bool:
-    """Whether a packet may be half a frame: interlaced H.264, as camcorders write it."""
+def may_split_fields(stream: Any, first_frame: Callable[[], Any]) -> bool:
+    """Whether a packet may be half a frame: interlaced H.264, as camcorders write it.
+
+    Args:
+        stream: The video stream.
+        first_frame: Decodes the first frame. Called with PyAV 17 only, the last for Python 3.10.
+    """
     context = stream.codec_context
-    order = getattr(context, "field_order", PROGRESSIVE)  # new in PyAV 18
-    return context.name == "h264" and order != PROGRESSIVE
+    if context.name != "h264":
+        return False
+    if hasattr(context, "field_order"):  # new in PyAV 18
+        return context.field_order != PROGRESSIVE
+    frame = first_frame()
+    return frame is not None and frame.interlaced_frame
 
 
 def display_matrix(frame: Any) -> tuple[int, int, int, int]:

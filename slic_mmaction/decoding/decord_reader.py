@@ -76,7 +76,7 @@ class DecordReader(VideoReader):
                 frame = next(container.decode(stream), None)
             except av.FFmpegError:
                 frame = None  # damaged: decord may still find something
-            split = may_split_fields(stream)
+            split = may_split_fields(stream, lambda: frame)
         if several or kind == "mpegts":
             raise UnreadableVideoError(
                 f"The file {self.name} has several video streams, of which decord cannot be told "

@@ -108,7 +108,7 @@ class PyAVReader(VideoReader):
             self._open()
             self._index = self._index_of_avi() or self._walk()
             self.num_frames = len(self._index.shown)
-            if may_split_fields(self._stream):
+            if may_split_fields(self._stream, self._first_frame):
                 self.num_frames = sum(1 for _ in self._decoded())
                 self._index.timed &= self.num_frames == len(self._index.shown)
         except av.FFmpegError as error:
@@ -257,6 +257,10 @@ class PyAVReader(VideoReader):
                     yield number, self._picture(frame)
                 if number == indices[-1]:
                     break
+
+    def _first_frame(self) -> Any:
+        with closing(self._decoded()) as frames:
+            return next(frames, None)
 
     def _decoded(self) -> Generator[Any, None, None]:
         """Every ``av.VideoFrame`` from the beginning; at the end their number is known."""

@@ -52,14 +52,15 @@ def read_descriptors(path: Path) -> Descriptors:
     """
     try:
         # NumPy leaves a file open that it cannot read.
-        with open(path, "rb") as opened, np.load(opened) as file:
+        with open(path, "rb") as opened:
+            file = np.load(opened)
             videos, matrix = file["videos"], file["descriptors"]
             settings = json.loads(str(file["settings"])) if "settings" in file else {}
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"There is no descriptor file {path}: tools/data/extract_motion.py makes one."
         ) from error
-    except (zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, LookupError, TypeError, ValueError, EOFError) as error:
         raise ValueError(
             f"{path} is no descriptor file: it needs the arrays 'videos' (N,) of text and "
             f"'descriptors' (N, D) of floats ({error})."
