@@ -24,7 +24,7 @@ class ChannelsLastHook(Hook):
     2.13 permutes the gradients of weights that are laid out anew afterwards. The order of additions
     differs, so results are equal within rounding.
 
-    Which networks it pays for: docs/backbones.md.
+    See docs/backbones.md.
 
     Args:
         devices: Types of devices on which the hook does anything.
