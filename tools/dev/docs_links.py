@@ -21,7 +21,10 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
         if target.startswith(config.docs_dir + os.sep):
             return match.group()
         path = os.path.relpath(target, root)
-        return f"`{path}`" if image or os.path.basename(path) in text else f"{text} (`{path}`)"
+        name = os.path.basename(path)
+        if name == f"slic_{text}_ucf101.py":  # the table of backbones
+            return f"`{text}`"
+        return f"`{path}`" if image or name in text else f"{text} (`{path}`)"
 
     return _LINK.sub(replace, markdown)
 
