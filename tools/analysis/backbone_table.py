@@ -151,10 +151,10 @@ def cells(row: Row) -> list[str]:
     config = f"[{family}](../configs/backbones/{row['config']}.py)"
     if row["width"] is None:
         reason = f"needs {row['missing']}" if row["missing"] else problems["figures"]
-        found = [reason, *"----"]
+        found = [*"----", reason]
     else:
         found = [str(row["width"]), f"{row['parameters'] / 1e6:.1f} M"]
-        found += [f"{row['frames']} x {row['pixels']} px", f"{row['forward_seconds']:.2f} s"]
+        found += [f"{row['frames']}x{row['pixels']}", f"{row['forward_seconds']:.2f} s"]
         done = row["losses"] and row["retrieval"]
         found.append("yes" if done else next(iter(problems.values()), "-"))
     # A bar would end a cell.
