@@ -97,7 +97,7 @@ def write(name: str, line: str) -> None:
         f"({re.escape(BEGIN)}.*{re.escape(END)})", PAGE.read_text(), flags=re.DOTALL
     )
     lines = [row for row in rows.splitlines() if not row.startswith(f"| {name} |")]
-    lines.insert(-1, line)
+    lines.insert(-2, line)  # above the empty line before the end
     PAGE.write_text(before + "\n".join(lines) + after)
 
 
