@@ -11,9 +11,8 @@ from slic_mmaction import progress
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     drawn = io.StringIO()
-    monkeypatch.setattr(
-        progress, "Console", lambda stderr: Console(file=drawn, force_terminal=True, width=100)
-    )
+    console = Console(file=drawn, force_terminal=True, width=100)
+    monkeypatch.setattr(progress, "_console", console)
     return drawn
 
 
@@ -28,6 +27,7 @@ def test_steps_are_handed_on_and_shown_only_where_a_program_asks(terminal: io.St
         raise RuntimeError("broken")
     assert list(progress.track("ab", 2, "unseen")) == ["a", "b"]
     assert "unseen" not in terminal.getvalue()
+    assert "\x1b[1A" in terminal.getvalue()  # bars below each other, not over each other
     for word in ("FINCH of 9 x 2", "searching", "level", "blocks", "0:00:0"):
         assert word in terminal.getvalue()
 
