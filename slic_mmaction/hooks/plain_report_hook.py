@@ -18,7 +18,7 @@ import torch
 from mmaction.registry import HOOKS
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
-from mmengine.runner import BaseLoop, Runner, find_latest_checkpoint
+from mmengine.runner import BaseLoop, Runner
 from torch import Tensor
 
 from ..clustering.quality import cluster_stability
@@ -136,9 +136,10 @@ class PlainReportHook(Hook):
     @master_only
     def after_train(self, runner: Runner) -> None:
         """Name the checkpoint, and what to do with it."""
-        last = find_latest_checkpoint(runner.work_dir)
-        if last is None:
+        saved = Path(runner.work_dir, "last_checkpoint")
+        if not saved.is_file():
             return
+        last = saved.read_text().strip()
         _say(f"checkpoint: {_shown(last)}")
         config = runner.cfg.filename
         if Path(sys.argv[0]).name != "train.py" or config is None:
