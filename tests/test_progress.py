@@ -45,3 +45,8 @@ def test_lines_where_output_is_piped(capsys, monkeypatch: pytest.MonkeyPatch) ->
         "probing: 2 of 2",
         "unpacking x.rar ...",
     ]
+
+
+def test_durations_for_people() -> None:
+    said = [progress.duration(seconds) for seconds in (0.44, 9.9, 90, 150, 3600, 7300)]
+    assert said == ["0.4 s", "9.9 s", "90 s", "2 min", "60 min", "2 h 2 min"]

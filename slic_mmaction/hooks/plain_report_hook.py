@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -30,6 +31,7 @@ from ..evaluation.results import results_of, results_table
 from ..progress import SECONDS_BETWEEN_LINES_OF_HOURS, duration, progress_bar
 
 _PATIENCE = 0.2  # share of all epochs, at least five, after which a standstill is said
+_FIGURES = 2  # in the line of a validation
 _BETTER = 0.005  # of the loss, by which an epoch is better than those before
 
 
@@ -182,7 +184,8 @@ class PlainReportHook(Hook):
         goes_on = isinstance(runner._train_loop, BaseLoop) and runner.iter < runner.max_iters
         if goes_on:
             moment = f"after epoch {runner.epoch}" if runner.epoch else "before the first epoch"
-            _say(f"validation {moment}: {', '.join(map(str, results_of(record)))}")
+            first = islice(results_of(record), _FIGURES)
+            _say(f"validation {moment}: {', '.join(map(str, first))}")
         else:
             _say(results_table(record))
 
