@@ -13,7 +13,7 @@ from rich import progress
 from rich.console import Console
 
 SECONDS_BETWEEN_LINES = 10.0
-SECONDS_BETWEEN_LINES_OF_HOURS = 60.0  # for work that takes hours
+SLOW_INTERVAL = 60.0  # between lines of work that takes hours
 Item = TypeVar("Item")
 
 _console = Console(stderr=True)  # one for all bars, which are drawn below each other
@@ -41,7 +41,9 @@ def progress_bar(
     hidden = total == 0 or not _console.is_terminal
     seconds_between = SECONDS_BETWEEN_LINES if interval is None else interval
     said = time.monotonic()
-    with progress.Progress(*columns, console=_console, disable=hidden, transient=True) as bar:
+    with progress.Progress(
+        *columns, console=_console, disable=hidden, transient=True, speed_estimate_period=300
+    ) as bar:
         task = bar.add_task(doing, total=total)
         if hidden and total is None:
             print(f"{doing} ...", file=sys.stderr, flush=True)

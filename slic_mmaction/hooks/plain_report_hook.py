@@ -28,7 +28,7 @@ from ..datasets.label_store import PseudoLabelStore
 from ..datasets.videos import data_folder
 from ..evaluation.records import evaluation_of
 from ..evaluation.results import results_of, results_table
-from ..progress import SECONDS_BETWEEN_LINES_OF_HOURS, duration, progress_bar
+from ..progress import SLOW_INTERVAL, duration, progress_bar
 
 _PATIENCE = 0.2  # share of all epochs, at least five, after which a standstill is said
 _FIGURES = 2  # in the line of a validation
@@ -198,7 +198,7 @@ class PlainReportHook(Hook):
     def _count_step(self, doing: str, total: int) -> None:
         if self._advance is None:
             atexit.register(self._bars.close)  # an interrupted run must give the cursor back
-            bar = progress_bar(doing, total, SECONDS_BETWEEN_LINES_OF_HOURS)
+            bar = progress_bar(doing, total, SLOW_INTERVAL)
             self._advance = self._bars.enter_context(bar)
         self._advance()
 

@@ -21,7 +21,7 @@ from ..datasets.cluster_aware_dataset import ClusterAwareDataset
 from ..datasets.videos import make_clips, video_info
 from ..decoding import UnreadableVideoError
 from ..models.evaluation_mode import evaluation_mode
-from ..progress import SECONDS_BETWEEN_LINES_OF_HOURS, progress_bar
+from ..progress import SLOW_INTERVAL, progress_bar
 
 _BLOCK_ELEMENTS = 1 << 24
 
@@ -125,7 +125,7 @@ def embed_videos(
     times = torch.zeros(num_videos, device=device)
     shown: AbstractContextManager[Callable[[], None]] = nullcontext(lambda: None)
     if is_main_process():
-        shown = progress_bar("embedding videos", len(loader), SECONDS_BETWEEN_LINES_OF_HOURS)
+        shown = progress_bar("embedding videos", len(loader), SLOW_INTERVAL)
     with evaluation_mode(model), shown as advance:
         for batch in loader:
             unreadable = batch.pop("unreadable", [])

@@ -18,7 +18,7 @@ def test_lines_of_a_run(
 ) -> None:
     """Real epochs and clusterings; made-up losses, of which a triplet loss stands still."""
     monkeypatch.setattr(plain_report_hook, "_PATIENCE", 0)  # five epochs
-    monkeypatch.setattr(plain_report_hook, "SECONDS_BETWEEN_LINES_OF_HOURS", 0)
+    monkeypatch.setattr(plain_report_hook, "SLOW_INTERVAL", 0)
     real = PlainReportHook.after_train_iter
 
     def scripted(hook, runner, batch_idx, data_batch=None, outputs=None) -> None:
