@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,7 @@ SLOW_INTERVAL = 60.0  # between lines of work that takes hours
 Item = TypeVar("Item")
 
 _console = Console(stderr=True)  # one for all bars, which are drawn below each other
+_bars: list[progress.Progress] = []
 _shown: ContextVar[bool] = ContextVar("shown", default=False)
 
 
@@ -41,9 +43,12 @@ def progress_bar(
     hidden = total == 0 or not _console.is_terminal
     seconds_between = SECONDS_BETWEEN_LINES if interval is None else interval
     said = time.monotonic()
-    with progress.Progress(
-        *columns, console=_console, disable=hidden, transient=True, speed_estimate_period=300
-    ) as bar:
+    with (
+        progress.Progress(
+            *columns, console=_console, disable=hidden, transient=True, speed_estimate_period=300
+        ) as bar,
+        _listed(bar),
+    ):
         task = bar.add_task(doing, total=total)
         if hidden and total is None:
             print(f"{doing} ...", file=sys.stderr, flush=True)
@@ -59,6 +64,22 @@ def progress_bar(
                 print(f"{doing}: {count:.0f}{of}{left}", file=sys.stderr, flush=True)
 
         yield advance
+
+
+@contextmanager
+def _listed(bar: progress.Progress) -> Iterator[None]:
+    _bars.append(bar)
+    try:
+        yield
+    finally:
+        _bars.remove(bar)
+
+
+@atexit.register
+def end_bars() -> None:
+    """Remove all bars from the screen: what an interrupted program does before it says more."""
+    for bar in reversed(_bars):
+        bar.stop()
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import shlex
 import sys
 import time
@@ -197,14 +196,12 @@ class PlainReportHook(Hook):
 
     def _count_step(self, doing: str, total: int) -> None:
         if self._advance is None:
-            atexit.register(self._bars.close)  # an interrupted run must give the cursor back
             bar = progress_bar(doing, total, SLOW_INTERVAL)
             self._advance = self._bars.enter_context(bar)
         self._advance()
 
     def _end_bar(self) -> None:
         self._bars.close()
-        atexit.unregister(self._bars.close)
         self._advance = None
 
 
