@@ -104,7 +104,9 @@ class PlainReportHook(Hook):
         for name, values in self._sums.items():
             if outputs and name in outputs:
                 values.append(outputs[name].detach())
-        self._count_step(f"epoch {runner.epoch + 1}", runner.max_iters // runner.max_epochs)
+        steps = runner.max_iters // runner.max_epochs
+        # A loop by iterations is one epoch, which validations interrupt.
+        self._count_step(f"epoch {runner.epoch + 1}", steps - runner.iter % steps)
 
     @master_only
     def after_train_epoch(self, runner: Runner) -> None:
@@ -161,6 +163,11 @@ class PlainReportHook(Hook):
         _say_what("test", runner, _count(len(runner.test_dataloader.dataset), "video"))
 
     @master_only
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Put away the bar of a training that a validation interrupts."""
+        self._end_bar()
+
+    @master_only
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
@@ -182,7 +189,8 @@ class PlainReportHook(Hook):
         # Asked for its epoch, a Runner that only validates would build its training.
         goes_on = isinstance(runner._train_loop, BaseLoop) and runner.iter < runner.max_iters
         if goes_on:
-            moment = f"after epoch {runner.epoch}" if runner.epoch else "before the first epoch"
+            moment = f"after step {runner.iter}" if runner.iter else "before the first epoch"
+            moment = f"after epoch {runner.epoch}" if runner.epoch else moment
             first = islice(results_of(record), _FIGURES)
             _say(f"validation {moment}: {', '.join(map(str, first))}")
         else:
