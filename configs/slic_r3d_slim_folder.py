@@ -33,5 +33,4 @@ custom_hooks = [
         descriptors="work_dirs/folder/motion.npz",
         pipeline=[],
     ),
-    dict(type="PlainReportHook"),
 ]

@@ -22,6 +22,7 @@ def register() -> None:
         hooks,
         losses,
         models,
+        runner,
         transforms,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import tempfile
 import time
@@ -12,8 +11,6 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
-from mmengine.runner import Runner
 
 from .collection.network import MODEL_FILE, Network
 from .preparation.annotations import write_config
@@ -24,6 +21,7 @@ from .preparation.probing import Settings
 from .preparation.summary import dataset_text, list_lines, say
 from .preparation.video_files import count_others, printable
 from .pseudo_labels.motion import describe_motion
+from .runner import QuietRunner
 
 CONFIGS = Path(__file__).parent / ".mim" / "configs"
 CONFIG, LISTS, WORK_DIR = "config.py", "videos", "training"
@@ -32,19 +30,6 @@ _VIDEOS_PER_CLUSTER = 1 / 0.0875  # docs/motion.md
 _FEW = 5000  # videos, below which weights of a good network teach more than they do
 _BATCH = 32
 _WARM_UP, _MEASURED = 2, 6  # steps
-
-
-class QuietRunner(Runner):
-    """A Runner whose log goes to its file; the console has warnings only."""
-
-    def build_logger(self, *args: object, **kwargs: object) -> MMLogger:
-        """The logger of a Runner, with a silent console."""
-        logger = super().build_logger(*args, **kwargs)
-        for handler in logger.handlers:
-            if not isinstance(handler, logging.FileHandler):
-                handler.setLevel(logging.WARNING)
-                handler.addFilter(lambda record: "deprecated" not in record.getMessage())
-        return logger
 
 
 def pretrain(
@@ -112,7 +97,6 @@ def pretrain(
         say(f"{config} was edited and is run as it is.")
     cfg = Config.fromfile(config)
     cfg.resume = resume and started
-    say(f"training: {cfg.train_cfg.max_epochs} epochs, log in {out / WORK_DIR}")
     say(f"by hand: python tools/train.py {config}")
     runner = QuietRunner.from_cfg(cfg)
     runner.train()
@@ -151,7 +135,7 @@ def _listed(report: Report) -> list[str]:
 
 def _config_lines(report: Report, out: Path, base: Path, init: str | None) -> Iterator[str]:
     dataset = f"dataset={dataset_text(report, TRAIN)}"
-    hooks = "*_base_.custom_hooks, dict(type='PlainReportHook')"
+    hooks = "*_base_.custom_hooks"
     workers = ""
     if base.name == _ON_CPU:
         # Half of what is free: checkpoints and others need room, too.
@@ -162,7 +146,7 @@ def _config_lines(report: Report, out: Path, base: Path, init: str | None) -> It
         hooks = (
             "dict(_base_.custom_hooks[0], "
             f"clusterer=dict(type='FINCH', num_clusters={clusters}), "
-            f"descriptors={str(out / 'motion.npz')!r}), _base_.custom_hooks[1]"
+            f"descriptors={str(out / 'motion.npz')!r})"
         )
     else:
         workers = f"num_workers={num_cores()}, "

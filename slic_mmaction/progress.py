@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,30 +14,41 @@ from rich import progress
 from rich.console import Console
 
 SECONDS_BETWEEN_LINES = 10.0
+SLOW_INTERVAL = 60.0  # between lines of work that takes hours
 Item = TypeVar("Item")
 
+_console = Console(stderr=True)  # one for all bars, which are drawn below each other
+_bars: list[progress.Progress] = []
 _shown: ContextVar[bool] = ContextVar("shown", default=False)
 
 
 @contextmanager
-def progress_bar(doing: str, total: int | None) -> Iterator[Callable[[], None]]:
+def progress_bar(
+    doing: str, total: int | None, interval: float | None = None
+) -> Iterator[Callable[[], None]]:
     """Show progress on the standard error stream: a bar, or a line now and then if it is piped.
 
     Args:
         doing: What is being done.
         total: Number of steps; None if nobody knows it. Nothing is shown for 0.
+        interval: Seconds between lines; default: SECONDS_BETWEEN_LINES.
 
     Yields:
         A function to be called after each step.
     """
-    console = Console(stderr=True)
     columns = (progress.TextColumn("{task.description}"), progress.BarColumn(),
                progress.MofNCompleteColumn(), progress.TextColumn("elapsed"),
                progress.TimeElapsedColumn(), progress.TextColumn("left"),
                progress.TimeRemainingColumn())  # fmt: skip
-    hidden = total == 0 or not console.is_terminal
+    hidden = total == 0 or not _console.is_terminal
+    seconds_between = SECONDS_BETWEEN_LINES if interval is None else interval
     said = time.monotonic()
-    with progress.Progress(*columns, console=console, disable=hidden, transient=True) as bar:
+    with (
+        progress.Progress(
+            *columns, console=_console, disable=hidden, transient=True, speed_estimate_period=300
+        ) as bar,
+        _listed(bar),
+    ):
         task = bar.add_task(doing, total=total)
         if hidden and total is None:
             print(f"{doing} ...", file=sys.stderr, flush=True)
@@ -44,14 +56,30 @@ def progress_bar(doing: str, total: int | None) -> Iterator[Callable[[], None]]:
         def advance() -> None:
             nonlocal said
             bar.advance(task)
-            if hidden and time.monotonic() - said >= SECONDS_BETWEEN_LINES:
+            if hidden and time.monotonic() - said >= seconds_between:
                 said = time.monotonic()
                 count, seconds = bar.tasks[task].completed, bar.tasks[task].time_remaining
-                left = "" if seconds is None else f", about {seconds / 60:.0f} min left"
+                left = "" if seconds is None else f", about {duration(seconds)} left"
                 of = "" if total is None else f" of {total}"
                 print(f"{doing}: {count:.0f}{of}{left}", file=sys.stderr, flush=True)
 
         yield advance
+
+
+@contextmanager
+def _listed(bar: progress.Progress) -> Iterator[None]:
+    _bars.append(bar)
+    try:
+        yield
+    finally:
+        _bars.remove(bar)
+
+
+@atexit.register
+def end_bars() -> None:
+    """Remove all bars from the screen: what an interrupted program does before it says more."""
+    for bar in reversed(_bars):
+        bar.stop()
 
 
 @contextmanager
@@ -72,3 +100,11 @@ def track(steps: Iterable[Item], total: int, doing: str) -> Iterator[Item]:
         for step in steps:
             yield step
             advance()
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people."""
+    if seconds < 120:
+        return f"{seconds:.{int(seconds < 10)}f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

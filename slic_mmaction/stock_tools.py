@@ -9,6 +9,7 @@ from pathlib import Path
 
 import mmaction
 
+from .progress import end_bars
 from .ranks import lost_rank
 
 
@@ -40,6 +41,7 @@ def run_stock_tool(name: str) -> None:
     except KeyboardInterrupt:
         resume = [] if name != "train" or "--resume" in sys.argv else ["--resume"]
         command = shlex.join(["python", *sys.argv, *resume])
+        end_bars()
         print(f"\nStopped. To continue: {command}", file=sys.stderr)
         raise SystemExit(130) from None
     except RuntimeError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
@@ -23,7 +24,7 @@ _numbers = itertools.count()
 def train(cfg: Config, *hooks: Hook) -> Runner:
     # MMEngine keeps one message hub for each name, and its own names change each second only.
     cfg.experiment_name = f"{cfg.experiment_name}-{next(_numbers)}"
-    runner = Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg)
     for hook in hooks:
         runner.register_hook(hook)
     runner.train()

@@ -11,9 +11,8 @@ from slic_mmaction import progress
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     drawn = io.StringIO()
-    monkeypatch.setattr(
-        progress, "Console", lambda stderr: Console(file=drawn, force_terminal=True, width=100)
-    )
+    console = Console(file=drawn, force_terminal=True, width=100)
+    monkeypatch.setattr(progress, "_console", console)
     return drawn
 
 
@@ -28,6 +27,7 @@ def test_steps_are_handed_on_and_shown_only_where_a_program_asks(terminal: io.St
         raise RuntimeError("broken")
     assert list(progress.track("ab", 2, "unseen")) == ["a", "b"]
     assert "unseen" not in terminal.getvalue()
+    assert "\x1b[1A" in terminal.getvalue()  # bars below each other, not over each other
     for word in ("FINCH of 9 x 2", "searching", "level", "blocks", "0:00:0"):
         assert word in terminal.getvalue()
 
@@ -45,3 +45,8 @@ def test_lines_where_output_is_piped(capsys, monkeypatch: pytest.MonkeyPatch) ->
         "probing: 2 of 2",
         "unpacking x.rar ...",
     ]
+
+
+def test_durations_for_people() -> None:
+    said = [progress.duration(seconds) for seconds in (0.44, 9.9, 90, 150, 3600, 7300)]
+    assert said == ["0.4 s", "9.9 s", "90 s", "2 min", "60 min", "2 h 2 min"]

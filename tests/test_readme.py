@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 import torch
 from mmaction.apis import init_recognizer
-from mmaction.registry import HOOKS, MODELS, OPTIM_WRAPPERS, TASK_UTILS, TRANSFORMS
+from mmaction.registry import (
+    HOOKS,
+    MODELS,
+    OPTIM_WRAPPERS,
+    TASK_UTILS,
+    TRANSFORMS,
+    VISBACKENDS,
+)
 from mmengine.config import Config
 
 from slic_mmaction.collection import Collection
@@ -83,7 +90,7 @@ def test_python_of_the_pages_runs(page: Path, folder: Path, monkeypatch) -> None
         own.write_text(text.replace('"slic_r3d_', '"../slic_r3d_'))
         Config.fromfile(own, import_custom_modules=False)
         for name in re.findall(r'\btype="(\w+)"', text):
-            registries = (HOOKS, MODELS, OPTIM_WRAPPERS, TASK_UTILS, TRANSFORMS)
+            registries = (HOOKS, MODELS, OPTIM_WRAPPERS, TASK_UTILS, TRANSFORMS, VISBACKENDS)
             known = [registry.get(name) for registry in registries]
             assert any(known) or name == "TwoConvolutions", name
 

@@ -11,6 +11,8 @@ config=$1
 checkpoint=$2
 gpus=$3
 shift 3
+# What MMEngine sets, with a warning on each rank.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" MKL_NUM_THREADS="${MKL_NUM_THREADS:-1}"
 
 python -m torch.distributed.run \
     --nnodes="${NNODES:-1}" \

@@ -10,6 +10,8 @@ fi
 config=$1
 gpus=$2
 shift 2
+# What MMEngine sets, with a warning on each rank.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" MKL_NUM_THREADS="${MKL_NUM_THREADS:-1}"
 
 python -m torch.distributed.run \
     --nnodes="${NNODES:-1}" \

@@ -17,6 +17,8 @@ gpus_per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
 gres=${GRES-gpu:$gpus_per_node}
 # Two jobs may share a machine, so they must not meet at the same port.
 export MASTER_PORT=${MASTER_PORT:-$((20000 + RANDOM % 10000))}
+# What MMEngine sets, with a warning on each rank.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" MKL_NUM_THREADS="${MKL_NUM_THREADS:-1}"
 
 # SRUN_ARGS is several words on purpose.
 # shellcheck disable=SC2086

@@ -1,6 +1,8 @@
 custom_imports = dict(imports=["slic_mmaction"], allow_failed_imports=False)
 
 default_scope = "mmaction"
+# A line for each epoch on the console, everything in the log file. "Runner": MMEngine's console.
+runner_type = "QuietRunner"
 default_hooks = dict(
     runtime_info=dict(type="RuntimeInfoHook"),
     timer=dict(type="IterTimerHook"),

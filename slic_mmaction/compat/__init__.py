@@ -41,6 +41,7 @@ def apply() -> tuple[str, ...]:
     from .last_checkpoint import repair_last_checkpoint
     from .loader_workers import repair_loader_workers
     from .local_files import repair_local_files
+    from .mlflow_names import repair_mlflow_names
     from .recognition import repair_recognition
 
     made = dict(
@@ -54,6 +55,7 @@ def apply() -> tuple[str, ...]:
         local_files=repair_local_files(),
         config_text=repair_config_text(),
         loader_workers=repair_loader_workers(),
+        mlflow_names=repair_mlflow_names(),
         recognition=repair_recognition(),
     )
     return tuple(name for name, needed in made.items() if needed)

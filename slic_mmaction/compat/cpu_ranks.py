@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import logging
 import os
 import subprocess
 import weakref
@@ -98,7 +99,8 @@ def wrap_model(
     wanted = runner.cfg.get("sync_bn") is not None
     if wanted or any(isinstance(module, nn.SyncBatchNorm) for module in model.modules()):
         runner.cfg.sync_bn = None
-        print_log("SyncBatchNorm needs GPUs: these CPU ranks use BatchNorm.", logger="current")
+        told = "SyncBatchNorm needs GPUs: these CPU ranks use BatchNorm."
+        print_log(told, logger="current", level=logging.WARNING)
         model = revert_sync_batchnorm(model)
     if model_wrapper_cfg is None:  # mmengine's defaults, spelled out to add device_ids
         model_wrapper_cfg = dict(

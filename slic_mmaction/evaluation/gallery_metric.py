@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from ..ranks import gather_rows, share_of, together
 from .extract import ROLES
 from .feature_set import FeatureSet, only
 from .protocols import get_protocol
+from .results import chance_levels
 
 
 class GalleryMetric(BaseMetric):
@@ -35,12 +37,14 @@ class GalleryMetric(BaseMetric):
 
     Attributes:
         measured: Of the last evaluation, the names of protocol and feature.
+        chance: Of the last evaluation, what chance alone would give, by the name of a figure.
         details: Of the last evaluation, what is no single figure.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.measured: dict[str, str] = {}
+        self.chance: dict[str, float] = {}
         self.details: dict[str, Any] = {}
 
     @abstractmethod
@@ -55,8 +59,11 @@ class GalleryMetric(BaseMetric):
         """
         name = only((part.full_name for part in (query, gallery)), "protocol")
         self.measured = dict(protocol=get_protocol(name).name, name=name, feature=query.layer)
-        figures = self.measure(query, gallery)
-        return {f"{self.prefix}/{key}": value for key, value in figures.items()}
+        measured = self.measure(query, gallery)
+        figures = {f"{self.prefix}/{key}": value for key, value in measured.items()}
+        classes = (Counter(part.labels.tolist()) for part in (query, gallery))
+        self.chance = chance_levels(figures, *classes)
+        return figures
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep each video's embedding, class, role and size of frames.

@@ -10,12 +10,13 @@ import hashlib
 import json
 import re
 import subprocess
+from collections import Counter
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.runner import Runner
 
 from ..datasets.videos import annotation_files
@@ -24,6 +25,7 @@ from ..version import __version__
 from .extract import parts_of
 from .fingerprint import weights_hash
 from .gallery_metric import GalleryMetric
+from .results import chance_levels
 
 RUN_RECORD = "run_record.json"
 EVALUATION = "evaluation.json"
@@ -41,31 +43,53 @@ _TRAINING = (
 )
 
 
-def write_evaluation(runner: Runner, part: str, figures: dict[str, float]) -> None:
-    """Write ``evaluation.json`` with everything that tells whether two figures may be compared.
+def evaluation_of(runner: Runner, part: str, figures: dict[str, float]) -> dict[str, Any]:
+    """The figures of a ``'val'`` or ``'test'`` part, their chance levels, and what they are of.
 
-    Called after a ``'val'`` or ``'test'`` part; of several validations the last one stays.
+    Chance is in the unit of the figures: percent for ours, shares for MMAction2's accuracies.
     """
     loop = runner.val_loop if part == "val" else runner.test_loop
     metrics = [m for m in loop.evaluator.metrics if isinstance(m, GalleryMetric)]
-    measured = metrics[0].measured if metrics else {}
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    record = dict(
-        part=part,
-        epoch=runner.epoch if part == "val" else None,
-        **measured,
-        checkpoint=runner.cfg.get("load_from"),
-        checkpoint_hash=weights_hash(model, measured.get("feature")),
-        config=runner.cfg.filename,
+    real = {k: float(v) for k, v in figures.items() if isinstance(v, Real)}
+    chance: dict[str, float] = {}
+    for metric in metrics:
+        chance |= metric.chance
+    num_classes = getattr(getattr(_model(runner), "cls_head", None), "num_classes", None)
+    if not metrics and num_classes:
+        classes = Counter(range(num_classes))
+        chance = {k: level / 100 for k, level in chance_levels(real, classes, classes).items()}
+    return dict(
+        **(metrics[0].measured if metrics else {}),
         **{
             role or "videos": dict(ann_file=annotation_files(videos), videos=len(videos))
             for role, videos in parts_of(loop.dataloader.dataset).items()
         },
         seeds=[metric.seed for metric in metrics if hasattr(metric, "seed")],
-        figures={k: float(v) for k, v in figures.items() if isinstance(v, Real)},
+        figures=real,
+        chance=chance,
         details={metric.prefix: metric.details for metric in metrics},
     )
+
+
+def write_evaluation(runner: Runner, part: str, figures: dict[str, float]) -> None:
+    """Write ``evaluation.json`` with everything that tells whether two figures may be compared.
+
+    Called after a ``'val'`` or ``'test'`` part; of several validations the last one stays.
+    """
+    evaluation = evaluation_of(runner, part, figures)
+    record = dict(
+        part=part,
+        epoch=runner.epoch if part == "val" else None,
+        checkpoint=runner.cfg.get("load_from"),
+        checkpoint_hash=weights_hash(_model(runner), evaluation.get("feature")),
+        config=runner.cfg.filename,
+        **evaluation,
+    )
     write_json(Path(runner.log_dir) / EVALUATION, record)
+
+
+def _model(runner: Runner) -> BaseModel:
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:

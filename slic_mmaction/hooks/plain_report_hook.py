@@ -1,49 +1,85 @@
-"""A line for each epoch and each clustering, for people."""
+"""What a person reads while a training or test runs."""
 
 from __future__ import annotations
 
+import shlex
+import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import numpy as np
+import torch
 from mmaction.registry import HOOKS
-from mmengine.dist import is_main_process, master_only
+from mmengine.dist import master_only
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from torch import Tensor
 
 from ..clustering.quality import cluster_stability
-from ..datasets.cluster_aware_dataset import require_cluster_aware
+from ..datasets.cluster_aware_dataset import ClusterAwareDataset
+from ..datasets.label_store import PseudoLabelStore
+from ..datasets.videos import data_folder
+from ..evaluation.records import evaluation_of
+from ..evaluation.results import results_of, results_table
+from ..progress import SLOW_INTERVAL, duration, progress_bar
 
 _PATIENCE = 0.2  # share of all epochs, at least five, after which a standstill is said
+_FIGURES = 2  # in the line of a validation
 _BETTER = 0.005  # of the loss, by which an epoch is better than those before
 
 
 @HOOKS.register_module()
 class PlainReportHook(Hook):
-    """Print how a training without labels is doing: clusters, loss, spread, and the time left.
+    """Print how a run is doing: a line for each epoch and clustering, results in a table.
+
+    First come what is run, on which device, and where its log is; in the end the checkpoint and
+    the command that makes sense next. In between a bar, or a line each minute, shows how far an
+    epoch has come. :class:`QuietRunner` adds this hook by itself.
 
     The spread is one minus the mean cosine between the embeddings of different videos of a batch:
-    0 if all are alike, about 1 if they point everywhere. When the loss has not fallen for a fifth
-    of all epochs, one sentence says so: more epochs will hardly help.
+    0 if all are alike, about 1 if they point everywhere. When the loss of a pretraining has not
+    fallen for a fifth of all epochs, one sentence says so: more epochs will hardly help.
     """
 
-    priority = "VERY_LOW"
+    # After the clustering and the record, before InitialValidationHook.
+    priority = "LOW"
 
+    def __init__(self) -> None:
+        self._bars = ExitStack()
+        self._advance: Callable[[], None] | None = None
+
+    @master_only
     def before_train(self, runner: Runner) -> None:
-        """Begin to measure time."""
-        self._store = require_cluster_aware(runner.train_dataloader, self).store
+        """Say what is trained, and begin to measure time."""
+        dataset = runner.train_dataloader.dataset
+        self._store: PseudoLabelStore | None = None
+        if isinstance(dataset, ClusterAwareDataset):
+            self._store = dataset.store
         self._labels: np.ndarray | None = None
         self._losses: list[float] = []
         self._said = False
         self._begin, self._first = time.monotonic(), runner.epoch
+        steps = runner.max_iters // runner.max_epochs
+        length = f"{_count(runner.max_epochs, 'epoch')} of {_count(steps, 'step')}"
+        _say_what("training", runner, f"{_count(len(dataset), 'video')}, {length}")
+        if runner.epoch:
+            _say(f"going on after epoch {runner.epoch}")
+        elif runner._resume:
+            _say(f"nothing to resume in {_shown(runner.work_dir)}: beginning with epoch 1")
 
     @master_only
     def before_train_epoch(self, runner: Runner) -> None:
         """Report new clusters."""
-        self._sums: dict[str, list[Tensor]] = {"loss": [], "mean_cosine": [], "violating_share": []}
+        names = ("loss", "mean_cosine", "violating_share", "top1_acc")
+        self._sums: dict[str, list[Tensor]] = {name: [] for name in names}
+        if self._store is None:
+            return
         labels = self._store.labels.numpy().copy()
         before, self._labels = self._labels, labels
         if before is not None and np.array_equal(before, labels):
@@ -58,45 +94,123 @@ class PlainReportHook(Hook):
         if before is not None:
             stability = cluster_stability(before, labels)
             line += f"; agreement with the clusters before: {stability:.2f} of 1"
-        print(line, flush=True)
+        _say(line)
 
+    @master_only
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
         """Note the figures of a step."""
-        if is_main_process():
-            for name, values in self._sums.items():
-                if outputs and name in outputs:
-                    values.append(outputs[name].detach())
+        for name, values in self._sums.items():
+            if outputs and name in outputs:
+                values.append(outputs[name].detach())
+        steps = runner.max_iters // runner.max_epochs
+        # A loop by iterations is one epoch, which validations interrupt.
+        self._count_step(f"epoch {runner.epoch + 1}", steps - runner.iter % steps)
 
     @master_only
     def after_train_epoch(self, runner: Runner) -> None:
         """Report the epoch."""
+        self._end_bar()
         means = {name: fmean(map(float, values)) for name, values in self._sums.items() if values}
         epoch = runner.epoch + 1
-        done = epoch - self._first
-        each = (time.monotonic() - self._begin) / done
-        left = each * (runner.max_epochs - epoch)
-        spread = f", spread {1 - means['mean_cosine']:.2f}" if "mean_cosine" in means else ""
-        print(
-            f"epoch {epoch} of {runner.max_epochs}: loss {means.get('loss', float('nan')):.4f}"
-            f"{spread}, {each:.0f} s an epoch, {_time(left)} left",
-            flush=True,
-        )
+        each = (time.monotonic() - self._begin) / (epoch - self._first)
+        words = [f"epoch {epoch} of {runner.max_epochs}: loss {means.get('loss', np.nan):.4f}"]
+        if "mean_cosine" in means:
+            words.append(f"spread {1 - means['mean_cosine']:.2f}")
+        if "top1_acc" in means:
+            words.append(f"training accuracy {100 * means['top1_acc']:.1f} %")
+        words.append(f"{duration(each)} an epoch")
+        if epoch < runner.max_epochs:
+            words.append(f"{duration(each * (runner.max_epochs - epoch))} left")
+        _say(", ".join(words))
+        if self._store is None:
+            return  # a classifier's schedule may have its steps still to come
         # A triplet loss is a mean over violating negatives only: of all, fewer and fewer are.
         self._losses.append(means.get("loss", float("inf")) * means.get("violating_share", 1.0))
         patience = standstill(self._losses, runner.max_epochs)
         if patience and not self._said:
             self._said = True
-            print(
+            _say(
                 f"The loss has not fallen for {patience} epochs: it has probably converged, and "
-                "more epochs will hardly help.",
-                flush=True,
+                "more epochs will hardly help."
             )
+
+    @master_only
+    def after_train(self, runner: Runner) -> None:
+        """Name the checkpoint, and what to do with it."""
+        saved = Path(runner.work_dir, "last_checkpoint")
+        if not saved.is_file():
+            return
+        last = saved.read_text().strip()
+        _say(f"checkpoint: {_shown(last)}")
+        config = runner.cfg.filename
+        if Path(sys.argv[0]).name != "train.py" or config is None:
+            return  # what has started this training knows
+        if runner.cfg.get("test_evaluator"):
+            command = ["python", "tools/test.py", _shown(config), _shown(last)]
+        elif self._store is not None:
+            work_dir = _shown(runner.work_dir)
+            folder = data_folder(runner.train_dataloader.dataset.videos) or "FOLDER"
+            command = ["slic", "index", folder, "--with", work_dir, "--out", f"{work_dir}/index"]
+        else:
+            return
+        _say(f"next: {shlex.join(command)}")
+
+    @master_only
+    def before_test(self, runner: Runner) -> None:
+        """Say what is tested."""
+        _say_what("test", runner, _count(len(runner.test_dataloader.dataset), "video"))
+
+    @master_only
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Put away the bar of a training that a validation interrupts."""
+        self._end_bar()
+
+    @master_only
+    def after_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Show how far a validation has come."""
+        self._count_step("validation", len(runner.val_dataloader))
+
+    @master_only
+    def after_test_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Show how far a test has come."""
+        self._count_step("test", len(runner.test_dataloader))
+
+    @master_only
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Report a validation: in a line, or in a table where it ends a training."""
+        self._end_bar()
+        record = evaluation_of(runner, "val", metrics or {})
+        # Asked for its epoch, a Runner that only validates would build its training.
+        goes_on = isinstance(runner._train_loop, BaseLoop) and runner.iter < runner.max_iters
+        if goes_on:
+            moment = f"after step {runner.iter}" if runner.iter else "before the first epoch"
+            moment = f"after epoch {runner.epoch}" if runner.epoch else moment
+            first = islice(results_of(record), _FIGURES)
+            _say(f"validation {moment}: {', '.join(map(str, first))}")
+        else:
+            _say(results_table(record))
+
+    @master_only
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Show the results of a test."""
+        self._end_bar()
+        _say(results_table(evaluation_of(runner, "test", metrics or {})))
+
+    def _count_step(self, doing: str, total: int) -> None:
+        if self._advance is None:
+            bar = progress_bar(doing, total, SLOW_INTERVAL)
+            self._advance = self._bars.enter_context(bar)
+        self._advance()
+
+    def _end_bar(self) -> None:
+        self._bars.close()
+        self._advance = None
 
 
 def standstill(losses: Sequence[float], max_epochs: int) -> int:
@@ -109,6 +223,32 @@ def standstill(losses: Sequence[float], max_epochs: int) -> int:
     return patience if min(losses[-patience:]) > (1 - _BETTER) * best_before else 0
 
 
-def _time(seconds: float) -> str:
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else "under 1 min"
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _say_what(doing: str, runner: Runner, size: str) -> None:
+    config = runner.cfg.filename
+    named = f"{_shown(config)}, " if config else ""
+    _say(f"{doing}: {named}{size}, on {_device(runner)}")
+    _say(f"log: {_shown(Path(runner.log_dir, f'{runner.timestamp}.log'))}")
+    if runner._load_from:
+        _say(f"weights: {runner._load_from}")
+
+
+def _device(runner: Runner) -> str:
+    kind = next(runner.model.parameters()).device.type
+    if kind == "cuda":
+        return f"{_count(runner.world_size, 'GPU')} ({torch.cuda.get_device_name()})"
+    name = "CPU" if kind == "cpu" else kind
+    return f"the {name}" if runner.world_size == 1 else f"{runner.world_size} {name} processes"
+
+
+def _shown(path: str | Path) -> str:
+    """A path as short as it can be given here."""
+    whole, here = Path(path).absolute(), Path.cwd()
+    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import torch
 from mmengine.dataset import Compose, DefaultSampler, pseudo_collate
-from mmengine.dist import all_reduce, get_rank
+from mmengine.dist import all_reduce, get_rank, is_main_process
 from mmengine.hooks import EMAHook
 from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.runner import Runner
@@ -20,6 +21,7 @@ from ..datasets.cluster_aware_dataset import ClusterAwareDataset
 from ..datasets.videos import make_clips, video_info
 from ..decoding import UnreadableVideoError
 from ..models.evaluation_mode import evaluation_mode
+from ..progress import SLOW_INTERVAL, progress_bar
 
 _BLOCK_ELEMENTS = 1 << 24
 
@@ -121,7 +123,10 @@ def embed_videos(
     device = next(model.parameters()).device
     matrix: Tensor | None = None
     times = torch.zeros(num_videos, device=device)
-    with evaluation_mode(model):
+    shown: AbstractContextManager[Callable[[], None]] = nullcontext(lambda: None)
+    if is_main_process():
+        shown = progress_bar("embedding videos", len(loader), SLOW_INTERVAL)
+    with evaluation_mode(model), shown as advance:
         for batch in loader:
             unreadable = batch.pop("unreadable", [])
             samples = model.test_step(batch) if batch else []
@@ -135,6 +140,7 @@ def embed_videos(
                     matrix = new_matrix(num_videos, rows.size(1), device, max_bytes, folder)
                 matrix[seen[: len(rows)].to(matrix.device)] = rows.to(matrix.device)
             times.index_add_(0, seen, torch.ones_like(seen, dtype=times.dtype))
+            advance()
 
     all_reduce(times)
     if not bool((times == 1).all()):

@@ -117,8 +117,8 @@ def degenerate_clustering(labels: np.ndarray) -> str | None:
         return "Every video is noise: no video has a positive but itself."
     # Whether embeddings have collapsed is told by their spread, not by this.
     causes = (
-        "the mean cosine and effective rank above tell whether the embeddings have collapsed or "
-        "the clusterer's settings join too much."
+        "the mean cosine and effective rank in the log tell whether the embeddings have collapsed "
+        "or the clusterer's settings join too much."
     )
     if sizes[0] == len(labels) > 1:
         return (

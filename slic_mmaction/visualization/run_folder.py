@@ -40,6 +40,7 @@ class Run(NamedTuple):
         clusterings: In the order of epochs.
         evaluations: ``evaluation.json`` of every start that was validated or tested.
         environment: Versions, devices, seed and code, as recorded.
+        begun: When it was started; None without a log.
         seconds: That all starts took.
         last_sign: When the log was last written to; None without a log.
         process: ``'alive'``, ``'gone'``, or ``''`` if that is not known on this machine.
@@ -54,6 +55,7 @@ class Run(NamedTuple):
     clusterings: list[Clustering]
     evaluations: list[dict[str, Any]]
     environment: dict[str, str]
+    begun: datetime | None
     seconds: float
     last_sign: datetime | None
     process: str
@@ -141,6 +143,7 @@ def read_run(folder: str | Path) -> Run:
         clusterings,
         [_json(path) for path in sorted(work_dir.glob(f"*/{EVALUATION}"))],
         dict(_environment(logs[-1], trained[-1] / RUN_RECORD)),
+        min((times[0] for times in stamps if times), default=None),
         sum((times[-1] - times[0]).total_seconds() for times in stamps if times),
         max((times[-1] for times in stamps if times), default=None),
         _process(work_dir / ".training"),

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluation.results import kind_of, results_of
 from ..hooks.plain_report_hook import standstill
+from ..progress import duration
 from .page import count_of
-from .results import chance_levels
 from .run_folder import Run
 
 
@@ -50,11 +51,8 @@ def sentences(run: Run) -> Iterator[str]:
         words.append(f"The last clustering has {count_of(len(sizes), 'cluster')}{of}{same}{once}.")
     yield " ".join(words)
     for record in [r for r in run.evaluations if r.get("part") == "val" and r["figures"]][-1:]:
-        key, value = next(iter(record["figures"].items()))
-        chance = chance_levels(run, record).get(key)
-        by = "" if chance is None else f" (chance: {chance:.1f} %)"
-        name = key.replace("/", " ")
-        yield f"Validation after epoch {record['epoch']}: {name} {value:.1f} %{by}."
+        result = next(results_of(record))
+        yield f"Validation after epoch {record['epoch']}: {kind_of(record)} {result}."
 
 
 def _went(what: str, values: list[float]) -> str:
@@ -120,11 +118,3 @@ def commands(run: Run) -> Iterator[str]:
     yield command("slic", "index", videos, "--with", folder, "--out", folder / "index")
     yield "# this page"
     yield command("slic", "report", folder)
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

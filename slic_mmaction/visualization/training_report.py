@@ -10,12 +10,13 @@ from markupsafe import Markup
 
 from ..clustering.quality import size_bins
 from ..datasets.videos import relative_path
+from ..progress import duration
 from .charts import charts_of
 from .cluster_flows import Clustering, flow_picture, flow_rows
 from .page import count_of, facts, render, section, table, visible, write_page
-from .results import chance_levels, results
+from .results import results
 from .run_folder import Run, read_run
-from .run_summary import commands, duration, sentences
+from .run_summary import commands, sentences
 from .thumbnails import Moment, card, cards, strips, video_url
 
 _CLUSTERS, _VIDEOS = 12, 6
@@ -60,14 +61,18 @@ def training_report(run: str | Path, path: str | Path) -> Path:
         ValueError: If it holds no training.
     """
     path, found = Path(path), read_run(run)
-    title = f"Training: {found.folder.resolve().name}"
+    # `slic pretrain` calls every config by the same name, and every folder by its own.
+    named = found.config_file if found.folder == found.work_dir else None
+    title = f"Training: {named.stem if named else found.folder.resolve().name}"
+    if found.begun:
+        title += f", {found.begun:%Y-%m-%d %H:%M}"
     parts = [Markup(_STYLE), facts(_figures(found)), *_sections(found, path)]
     return write_page(path, title, sentences(found), parts)
 
 
 def _sections(run: Run, page: Path) -> Iterator[Markup]:
     validated = [r for r in run.evaluations if r.get("part") == "val"]
-    charts = charts_of(run.series, chance_levels(run, validated[-1]) if validated else {})
+    charts = charts_of(run.series, validated[-1].get("chance", {}) if validated else {})
     if charts:
         body = render('<div class="charts">{% for c in charts %}{{ c }}{% endfor %}</div>',
                       charts=charts)  # fmt: skip
@@ -77,7 +82,7 @@ def _sections(run: Run, page: Path) -> Iterator[Markup]:
             "Results",
             *results(run),
             note="Figures of different protocols must not be compared. Chance is what a random "
-            "order of the gallery gives; it is missing where the lists of videos are gone.",
+            "order of the gallery, or guessing a class, gives.",
         )
     if run.clusterings:
         yield from _cluster_sections(run, page)

@@ -33,7 +33,7 @@ def train_rank(rank: int, cfg: Config, port: int, out: Path) -> None:
 
 @pytest.mark.parametrize("descriptors", [False, True])
 def test_two_ranks_end_with_the_same_labels_and_weights(
-    tiny_config: Any, video_set: Path, tmp_path: Path, descriptors: bool
+    tiny_config: Any, video_set: Path, tmp_path: Path, descriptors: bool, capfd
 ) -> None:
     cfg = tiny_config(train_cfg__max_epochs=1)
     if descriptors:
@@ -52,6 +52,8 @@ def test_two_ranks_end_with_the_same_labels_and_weights(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     on_two_ranks(train_rank, cfg, port, tmp_path)
+    said = capfd.readouterr().out
+    assert said.count("on 2 CPU processes") == said.count("epoch 1 of 1") == 1
     first, second = (torch.load(tmp_path / f"rank_{r}.pt", weights_only=True) for r in (0, 1))
     assert torch.equal(first["labels"], second["labels"])
     assert first["labels"].unique().numel() < 7

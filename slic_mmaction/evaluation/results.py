@@ -1,0 +1,114 @@
+"""Figures of an evaluation beside what chance alone would give, for people."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from io import StringIO
+from itertools import takewhile
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy.stats import hypergeom
+
+from .protocols import name_in_keys
+
+_SETTINGS = ("lr", "weight_decay", "val_top1")  # of a linear probe, chosen by itself
+
+
+def chance_level(metric: str, query: Counter[int], gallery: Counter[int]) -> float | None:
+    """What a metric is on average, in percent, if the gallery is ranked at random.
+
+    Args:
+        metric: ``R@5``, ``mAP``, ``top1`` or ``mean1``; others have no such level.
+        query: Number of queries of each class.
+        gallery: Number of gallery videos of each class.
+
+    Returns:
+        None if there is no such level. For ``topK``, and for ``mean1``, the mean accuracy of the
+        classes, that of guessing classes evenly.
+    """
+    total, kind, number = sum(gallery.values()), metric[:2], metric[metric.find("@") + 1 :]
+    if not total or not query:
+        return None
+    if metric == "mAP":
+        # The mean precision at the r-th of R right ones, over all orders.
+        harmonic = float((1 / np.arange(1, total + 1)).sum())
+        level = {
+            c: (harmonic + (right - 1) / max(1, total - 1) * (total - harmonic)) / total
+            for c, right in gallery.items()
+        }
+    elif kind == "R@" and number.isdecimal():
+        k = min(int(number), total)
+        level = {c: float(hypergeom.sf(0, total, right, k)) for c, right in gallery.items()}
+    elif guessed := re.fullmatch(r"(?:top|mean)(\d+)", metric):
+        return 100 * min(1.0, int(guessed[1]) / len(gallery))
+    else:
+        return None
+    share = sum(count * level.get(c, 0.0) for c, count in query.items()) / sum(query.values())
+    return 100 * share
+
+
+def chance_levels(
+    figures: Mapping[str, float], query: Counter[int], gallery: Counter[int]
+) -> dict[str, float]:
+    """The :func:`chance_level` of those figures that have one, by their names."""
+    levels = {key: chance_level(key.rpartition("/")[2], query, gallery) for key in figures}
+    return {key: level for key, level in levels.items() if level is not None}
+
+
+class Result(NamedTuple):
+    """A figure and its chance level, in percent."""
+
+    name: str
+    value: float
+    chance: float | None
+
+    def __str__(self) -> str:
+        chance = "" if self.chance is None else f" (chance {self.chance:.1f} %)"
+        return f"{self.name} {self.value:.1f} %{chance}"
+
+
+def results_of(record: Mapping[str, Any]) -> Iterator[Result]:
+    """The results in a record of :func:`records.evaluation_of`, by names for people."""
+    # MMAction2's accuracies are shares.
+    scale = 1 if "name" in record else 100
+    kind, chance = kind_of(record), record.get("chance", {})
+    protocol = f"{name_in_keys(record['name'])}/" if "name" in record else ""
+    for key, value in record["figures"].items():
+        if key.rpartition("/")[2] not in _SETTINGS:
+            name = key.removeprefix(f"{kind}/").removeprefix(protocol).replace("/", " ")
+            level = chance.get(key)
+            yield Result(name, scale * value, None if level is None else scale * level)
+
+
+def kind_of(record: Mapping[str, Any]) -> str:
+    """What the names of all figures begin with: ``retrieval``, ``finetune/center``."""
+    parents = [key.split("/")[:-1] for key in record["figures"]]
+    common = list(takewhile(lambda names: len(set(names)) == 1, zip(*parents)))
+    return "/".join(names[0] for names in common[: 1 if "name" in record else None])
+
+
+def measured_on(record: Mapping[str, Any]) -> str:
+    """What was evaluated: ``230 queries in 571 gallery videos``."""
+    if "query" in record:
+        sizes = record["query"]["videos"], record["gallery"]["videos"]
+        return "{} queries in {} gallery videos".format(*sizes)
+    return f"{record['videos']['videos']} videos" if "videos" in record else ""
+
+
+def results_table(record: Mapping[str, Any]) -> str:
+    """A table of results beside chance, as text."""
+    protocol = f" (protocol {record['name']})" if "name" in record else ""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for heading in ("", "this network", "chance"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, value, chance in results_of(record):
+        table.add_row(name, f"{value:.1f} %", "" if chance is None else f"{chance:.1f} %")
+    text = StringIO()
+    Console(file=text, width=200).print(table)
+    title = f"{kind_of(record)}{protocol}: {measured_on(record)}"
+    return "\n".join([title, *map(str.rstrip, text.getvalue().splitlines())])

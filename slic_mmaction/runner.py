@@ -1,0 +1,58 @@
+"""MMEngine's Runner with a console for people."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any
+
+from mmaction.registry import RUNNERS
+from mmengine.logging import MMLogger
+from mmengine.runner import Runner
+
+from .hooks.backbone_loading_hook import BackboneLoadingHook
+from .hooks.plain_report_hook import PlainReportHook
+
+# Warnings of libraries about each other, once on every rank, that a user cannot act upon.
+_NOISE = ("Grad strides do not match", "`broadcast_buffers` is deprecated")
+
+
+@RUNNERS.register_module()
+class QuietRunner(Runner):
+    """A Runner whose console shows the lines of :class:`PlainReportHook`, warnings and errors.
+
+    The log file, scalars and TensorBoard are those of any Runner. Configs choose it by
+    ``runner_type="QuietRunner"``, which MMAction2's tools read; ``runner_type="Runner"`` brings
+    MMEngine's lines back to the console.
+    """
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """The logger of a Runner, with warnings and errors only on the console."""
+        for beginning in _NOISE:
+            warnings.filterwarnings("ignore", message=beginning)
+        logger = super().build_logger(*args, **kwargs)
+        for handler in logger.handlers:
+            if not isinstance(handler, logging.FileHandler):
+                # Ranks other than 0 show errors only.
+                handler.setLevel(max(handler.level, logging.WARNING))
+                handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+                handler.addFilter(lambda record: "deprecated" not in record.getMessage())
+        return logger
+
+    def register_hooks(self, *args: Any, **kwargs: Any) -> None:
+        """Register the hooks of the config, and a :class:`PlainReportHook` if there is none."""
+        super().register_hooks(*args, **kwargs)
+        if not any(isinstance(hook, PlainReportHook) for hook in self.hooks):
+            self.register_hook(PlainReportHook())
+
+    def load_or_resume(self) -> None:
+        """Load weights; what MMEngine prints about them goes to the log."""
+        with redirect_stdout(StringIO()) as said:
+            super().load_or_resume()
+        text = said.getvalue().strip()
+        judged = any(isinstance(hook, BackboneLoadingHook) for hook in self.hooks)
+        if text:
+            level = logging.WARNING if "do not match" in text and not judged else logging.INFO
+            self.logger.log(level, text)
