@@ -90,9 +90,7 @@ def renumber(labels: np.ndarray) -> np.ndarray:
 def cluster_sizes(labels: np.ndarray) -> np.ndarray:
     """Count the points of each cluster of labels (N,), without noise (< 0): (C,) int64."""
     if labels.ndim != 1 or labels.size == 0:
-        raise ValueError(
-            f"Cluster labels need a shape of (N,) with N >= 1, but got {labels.shape}."
-        )
+        raise ValueError(f"Cluster labels need the shape (N,) with N >= 1, but got {labels.shape}.")
     return np.unique(labels[labels >= 0], return_counts=True)[1]
 
 
