@@ -78,7 +78,7 @@ def test_joined_and_repeated_datasets_resume_exactly_and_are_evaluated(
 
     whole = train(joined(tmp_path / "whole"))
     assert len(whole.train_dataloader) == 4 and len(labels_of(whole)) == 12
-    assert "4 of 16 entries of the training set list a video again" in log_of(whole)
+    assert "4 of 16 entries of the training set repeat a video" in log_of(whole)
     assert list(scalars_of(whole, "retrieval/R@1").values()) == [100], "queries find themselves"
     record = json.loads(Path(whole.log_dir, "evaluation.json").read_text())
     assert [Path(f).name for f in record["gallery"]["ann_file"].split(", ")] == [
