@@ -79,7 +79,7 @@ def test_names_say_what_departs_from_the_protocol() -> None:
     [
         (
             dict(protocol="coc"),
-            r"Unknown retrieval protocol 'coc': choose one of center, coclr, iic",
+            r".coc.: choose one of center, coclr, iic",
         ),
         (dict(num_clips=0), "at least 1"),
         (dict(frame_interval=0), "at least 1"),
