@@ -61,7 +61,7 @@ def test_resume_after_the_set_has_changed(config, tmp_path: Path, video_set: Pat
     runner = train(config(work, 3, resume=True))
     assert (work / "pseudo_labels" / "epoch_2.npz").is_file()
     log = log_of(runner)
-    assert "carries no pseudo-labels" in log and "Clustering before the first epoch" in log
+    assert "has no pseudo-labels" in log and "clustered before the first epoch" in log
 
 
 def test_joined_and_repeated_datasets_resume_exactly_and_are_evaluated(
