@@ -31,26 +31,29 @@ _VIDEOS_IN_A_CLUSTER = 5
 class Collection:
     """The windows of all videos of a folder, each with a vector.
 
-    Vectors are of one network, whose weights lie in the index. Nothing is ever written to the
-    folder of the videos.
-
-    Examples:
-        >>> Collection.index("videos", "index", Network.find("runs/mine"))  # doctest: +SKIP
-        >>> collection = Collection("index")  # doctest: +SKIP
-        >>> collection.search("walk.mp4", top=3)[0].path  # doctest: +SKIP
-        'walk_again.mp4'
+    All vectors are from the same network, whose weights are in the index. Nothing is ever written
+    to the folder of the videos.
 
     Args:
         path: Folder of the index.
 
     Attributes:
-        folder: Of the videos.
+        folder: Folder of the videos.
         window: Length of a window in seconds.
-        stride: From the start of one window to the next, in seconds.
+        stride: Time from the start of one window to the next, in seconds.
 
     Raises:
-        FileNotFoundError: If there is no index, or it was never finished.
+        FileNotFoundError: If there is no index, or it is not finished.
         ValueError: If it was written by another version of this package.
+
+    Examples:
+        >>> from slic_mmaction.collection import Collection
+        >>> from slic_mmaction.collection.network import Network
+        >>> network = Network.from_config("slic.py", "weights.pth")
+        >>> changes = Collection.index("videos", "my_index", network)
+        >>> collection = Collection("my_index")
+        >>> sorted(hit.path for hit in collection.search("walk_1.mp4", top=10))
+        ['run_1.mp4', 'run_2.mp4', 'walk_1_copy.mp4', 'walk_2.mp4']
     """
 
     def __init__(self, path: str | Path) -> None:

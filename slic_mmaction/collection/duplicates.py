@@ -28,17 +28,24 @@ class Member(NamedTuple):
     """A video that has near-duplicates.
 
     Attributes:
-        group: From 0; videos of one group show the same footage.
+        group: Number of the group, from 0. Videos of the same group show the same footage.
         keep: Whether this is the one to keep.
-        path: Relative to the collection's folder.
-        width: In pixels.
-        height: In pixels.
-        seconds: Length.
-        bytes: Size of the file.
-        agrees_with: The member of its group that it agrees with best.
-        agreement: Correlation of what moves in both, at most 1.
-        offset: Seconds of that member at which this video begins; negative if it begins before.
-        mirrored: Whether it is mirrored to that member.
+        path: Path relative to the collection's folder.
+        width: Width in pixels.
+        height: Height in pixels.
+        seconds: Length in seconds.
+        bytes: Size of the file in bytes.
+        agrees_with: Path of the most similar video of the group.
+        agreement: Correlation of the motion in both videos, at most 1.
+        offset: Time in that video, in seconds, at which this one begins; negative if it begins
+            earlier.
+        mirrored: Whether it is a mirror image of that video.
+
+    Examples:
+        >>> from slic_mmaction.collection import Collection
+        >>> member = Collection("index").duplicates().members[1]
+        >>> member.path, member.agrees_with, round(member.agreement, 2)
+        ('walk_1_copy.mp4', 'walk_1.mp4', 1.0)
     """
 
     group: int
@@ -55,13 +62,19 @@ class Member(NamedTuple):
 
 
 class Duplicates(NamedTuple):
-    """What was found.
+    """Near-duplicates of a collection, as :meth:`Collection.duplicates` returns them.
 
     Attributes:
         members: All videos with near-duplicates, group by group, the one to keep first.
-        pairs: The pairs of paths that agree, each in alphabetical order.
+        pairs: Pairs of paths of near-duplicates, each in alphabetical order, with their match.
         compared: Number of pairs whose footage was compared.
-        unreadable: Videos that could not be compared, and why.
+        unreadable: Reasons by path of the videos that could not be compared.
+
+    Examples:
+        >>> from slic_mmaction.collection import Collection
+        >>> found = Collection("index").duplicates()
+        >>> [(member.path, member.keep) for member in found.members]
+        [('walk_1.mp4', True), ('walk_1_copy.mp4', False)]
     """
 
     members: list[Member]

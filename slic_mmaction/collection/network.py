@@ -35,18 +35,25 @@ _FEW = 8  # videos
 
 
 class Network:
-    """A recognizer of MMAction2, its evaluation transforms, and which frames it sees.
+    """A recognizer of MMAction2 with its evaluation transforms and frame sampling.
 
     Args:
         model: Config of the recognizer.
-        sampling: The frames of a clip.
+        sampling: Sampling of the frames of a clip.
         transforms: Configs of the transforms from decoded frames to packed inputs.
         layer: ``'projection'``, the output of :class:`SLICHead`, or ``'backbone'``, the pooled
             feature.
 
     Attributes:
-        digest: Short hash of weights, transforms, frames and layer: vectors of equal digests may
-            be compared.
+        digest: Short hash of weights, transforms, sampling and layer. Vectors are comparable if
+            their digests are equal.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from slic_mmaction.collection.network import Network
+        >>> network = Network.from_config("slic.py", "weights.pth")
+        >>> network.span(Path("videos/walk_1.mp4"), start=0.5, end=1.5).shape
+        (8,)
     """
 
     def __init__(

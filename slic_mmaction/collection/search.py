@@ -13,17 +13,22 @@ _TINY = float(np.finfo(np.float32).tiny)
 
 
 class Hit(NamedTuple):
-    """A moment that was found.
+    """A moment found by a search.
 
     Attributes:
-        rank: 1 is the most similar.
-        path: The video, relative to the collection's folder.
-        start: Where the moment begins, in seconds.
-        end: Where it ends.
-        cosine: Similarity to the query.
-        closer_than: Share of random pairs of this collection, of different videos, that are less
-            similar.
-        cluster: Of the window; -1 without one.
+        rank: Rank of the moment; 1 is the most similar.
+        path: Path of the video, relative to the collection's folder.
+        start: Start of the moment in seconds.
+        end: End of the moment in seconds.
+        cosine: Cosine similarity to the query.
+        closer_than: Share of random pairs of windows of different videos that are less similar.
+        cluster: Cluster of the window; -1 without one.
+
+    Examples:
+        >>> from slic_mmaction.collection import Collection
+        >>> hit = Collection("index").search("walk_1.mp4", top=1)[0]
+        >>> hit.path, hit.start, hit.end
+        ('walk_1_copy.mp4', 0.0, 2.0)
     """
 
     rank: int
