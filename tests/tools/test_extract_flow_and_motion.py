@@ -111,7 +111,7 @@ def test_crashed_and_stopped_workers(tool, video_set: Path, monkeypatch) -> None
     monkeypatch.setattr(tool.module, "run_isolated", stopped)
     code, _, said = tool.call(video_set)
     kept = len(tool.done())
-    assert code == 130 and "The same command goes on" in said and kept in (2, 3)
+    assert code == 130 and "The same command continues" in said and kept in (2, 3)
     monkeypatch.setattr(tool.module, "run_isolated", run_here)
     assert f"{12 - kept} videos done now, {kept} before" in tool.call(video_set)[1]
     assert len(tool.done()) == 12
