@@ -9,7 +9,17 @@ __all__ = ["__version__", "register"]
 
 
 def register() -> None:
-    """Register all components with MMAction2, and repair what keeps a released one from it."""
+    """Register all components with MMAction2, after the repairs that a release of it may need.
+
+    Importing this package does this.
+
+    Examples:
+        >>> import slic_mmaction
+        >>> from mmaction.registry import MODELS
+        >>> slic_mmaction.register()
+        >>> MODELS.get("SLICHead").__name__
+        'SLICHead'
+    """
     from . import compat
 
     compat.apply()
@@ -27,6 +37,6 @@ def register() -> None:
     )
 
 
-# That takes seconds, in which the command `slic` can have answered: it does so when it must.
+# This takes seconds. The command `slic` calls it only when necessary, so that it answers at once.
 if Path(sys.argv[0] if sys.argv else "").name not in ("slic", "slic.exe"):
     register()

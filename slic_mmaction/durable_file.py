@@ -1,4 +1,4 @@
-"""Files that survive a kill, a full disk and a power cut: the old one or the new one, whole."""
+"""Atomic file writing: after a kill, a full disk or a power cut, the old or the new file exists."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _counter = itertools.count()
 
 @contextmanager
 def durable_file(path: str | Path) -> Iterator[IO[bytes]]:
-    """Open a file for writing that takes its name only when all of it is on the disk.
+    """Open a file for writing that gets its name only when all of it is on the disk.
 
-    Until then it is called ``.NAME.HOST.PID.N.part``, so that several programs may write the same
-    name: the last one wins, and each file is whole. What a killed process leaves behind is
-    removed by the next process on that host which writes into the folder.
+    Until then its name is ``.NAME.HOST.PID.N.part``. Several programs may write the same name:
+    the last one wins, and every file is complete. The next process on the same host that writes
+    into the folder removes the remains of a killed process.
 
     Args:
-        path: Where to; folders are made.
+        path: Path of the file. Missing folders are created.
 
     Yields:
-        A file in the same folder, removed if writing fails.
+        A file in the same folder, which is removed if writing fails.
 
     Raises:
-        OSError: If it cannot be written, with the path and, if the disk is full, the room that is
-            left; what had the name before is intact.
+        OSError: If the file cannot be written. The message has the path and, if the disk is full,
+            its free space. A previous file of that name is intact.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,20 +43,20 @@ def durable_file(path: str | Path) -> Iterator[IO[bytes]]:
         with open(part, "xb") as file:
             yield file
             file.flush()
-            # Without this a power cut may leave the new name on an empty file.
+            # Without this, a power cut may leave an empty file under the new name.
             os.fsync(file.fileno())
         os.replace(part, path)
         _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
         part.unlink(missing_ok=True)
-        # torch.save answers a failed write with an error about positions in its archive.
+        # torch.save reports a failed write as an error about positions in its archive.
         failure = error if isinstance(error, OSError) else error.__context__
         if not isinstance(failure, OSError):
             raise
         raise OSError(
             failure.errno,
-            f"{path} was not written ({_reason(failure, path.parent)}); what had that name before "
-            "is intact",
+            f"{path} was not written ({_reason(failure, path.parent)}); a previous file of that "
+            "name is intact",
         ) from error
     except BaseException:
         part.unlink(missing_ok=True)
@@ -65,7 +65,7 @@ def durable_file(path: str | Path) -> Iterator[IO[bytes]]:
 
 @cache
 def _remove_orphans(folder: Path) -> None:
-    """Remove what processes left that were killed while writing; once in a process and folder."""
+    """Remove the files of processes killed while writing, once per process and folder."""
     for part in folder.glob(f".*.{_HOST}.*.part"):
         process = part.name.split(".")[-3]
         if process.isdecimal() and not is_running(int(process)):
@@ -73,7 +73,7 @@ def _remove_orphans(folder: Path) -> None:
 
 
 def is_running(process: int) -> bool:
-    """Whether there is a process of that number on this machine."""
+    """Return whether a process with this number exists on this machine."""
     try:
         os.kill(process, 0)
     except OSError as error:
@@ -82,21 +82,21 @@ def is_running(process: int) -> bool:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a UTF-8 text file, whole or not at all; line ends are written as they are."""
+    """Write a UTF-8 text file atomically, with its line ends unchanged."""
     with durable_file(path) as file:
         file.write(text.encode())
 
 
 def _reason(error: OSError, folder: Path) -> str:
     reason = error.strerror or str(error)
-    # NumPy's error of a short write has no number.
+    # NumPy's error for an incomplete write has no errno.
     if error.errno not in (errno.ENOSPC, errno.EDQUOT, None):
         return reason
     return f"{reason}, {shutil.disk_usage(folder).free:,} bytes are free in {folder}"
 
 
 def _sync_folder(folder: Path) -> None:
-    """Put the new name itself on the disk."""
+    """Write the folder's entry of the new name to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,9 +1,10 @@
-"""Exact similarities, and the nearest of a gallery to queries: the same in any blocks.
+"""Exact similarities, and exact nearest neighbours of queries in a gallery.
 
-First neighbours of a set in itself (``clustering/neighbors.py``) share the comparison, not the
-blocks: float32, each pair once, one candidate a row for float64. Retrieval of 20 to 50 in that way
-took up to twice the time of float64 blocks (1,530 x 3,570 videos of 2,048 dimensions, one thread),
-and the other order of sums moved the last step of one in 2,000 cosines, by which kNN weighs.
+First neighbours within a set (``clustering/neighbors.py``) use the same comparison, but other
+blocks: float32, each pair once, with one candidate per row for float64. For the 20 to 50
+neighbours of a retrieval, that takes up to twice the time of float64 blocks (1,530 x 3,570 videos
+of 2,048 dimensions, one thread), and its order of summation changes the last bit of one in 2,000
+cosines, which are the weights of kNN.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from torch import Tensor
 Array = np.ndarray | Tensor
 
 METRICS = ("cosine", "euclidean")
-# Similarities held at a time (128 MiB of float64), whatever the number of queries.
+# Similarities in memory at a time (128 MiB of float64), whatever the number of queries.
 BLOCK_ELEMENTS = 2**24
-# The sum of a product depends in its last bits on how a library cuts the matrices, hence on the
-# number of ranks and the block; rounded, equal videos are equally near wherever they stand.
+# The last bits of a product depend on how a library splits the matrices, and so on the number of
+# ranks and the block. After rounding, equal videos have equal similarities everywhere.
 _STEPS = float(2**40)
 
 
@@ -31,22 +32,22 @@ def check_matrix(embeddings: Array, metric: str, name: str = "embeddings") -> Te
     Args:
         embeddings: (N, D) array or tensor, N >= 1, of any real dtype, memory-mapped or not.
         metric: ``'cosine'`` or ``'euclidean'``.
-        name: What they are, for messages.
+        name: Name of the embeddings in messages.
 
     Returns:
         (N, D) detached tensor of a float dtype, on the device of ``embeddings``.
 
     Raises:
-        ValueError: If the shape, a value or the metric is unusable.
+        ValueError: If the shape, a value or the metric is invalid.
     """
     if metric not in METRICS:
         raise ValueError(f"The metric is one of {', '.join(METRICS)}, but got {metric!r}.")
     if not isinstance(embeddings, Tensor):
-        embeddings = np.asarray(embeddings)  # of a data frame, too
+        embeddings = np.asarray(embeddings)  # also accepts a data frame
         if embeddings.dtype.kind not in "biuf":
             raise ValueError(f"The {name} must be numbers, but are of type {embeddings.dtype}.")
     with warnings.catch_warnings():
-        # A file mapped for reading is as good: nothing here writes into embeddings.
+        # A read-only memory map is fine: nothing here writes into embeddings.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         matrix = torch.as_tensor(embeddings).detach()
     if matrix.ndim != 2 or not matrix.numel():
@@ -61,19 +62,19 @@ def check_matrix(embeddings: Array, metric: str, name: str = "embeddings") -> Te
     if len(bad):
         raise ValueError(
             f"{len(bad)} of {len(matrix)} {name} have NaN or Inf, the first in row {int(bad[0])}: "
-            "look for a diverged network or a broken video."
+            "check for a diverged network or a damaged video."
         )
     return matrix
 
 
 def row_blocks(count: int, width: int, elements: int = 2**22) -> list[slice]:
-    """Rows of a (count, width) matrix in blocks of about so many elements."""
+    """Split the rows of a (count, width) matrix into blocks of about ``elements`` elements."""
     step = max(1, elements // max(1, width))
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
 def exact_rows(rows: Tensor, metric: str) -> Tensor:
-    """Rows (n, D) in float64, scaled to length 1 for the cosine metric; zero rows stay zero."""
+    """Convert rows (n, D) to float64, of length 1 for the cosine metric; zero rows stay zero."""
     exact = rows.double()
     if metric == "cosine":
         exact = exact / exact.norm(dim=1, keepdim=True).clamp_min(1e-300)
@@ -81,30 +82,31 @@ def exact_rows(rows: Tensor, metric: str) -> Tensor:
 
 
 def exact_similarities(x: Tensor, y: Tensor, metric: str) -> Tensor:
-    """Similarities (..., n, m) of rows (..., n, D) with (..., m, D), both of :func:`exact_rows`.
+    """Compute the similarities (..., n, m) of rows (..., n, D) and (..., m, D).
 
-    Cosines, rounded to 2**-40; or Euclidean distances with a minus sign, rounded to 40 bits.
+    Both are from :func:`exact_rows`. Similarities are cosines rounded to 2**-40, or negated
+    Euclidean distances rounded to 40 bits.
     """
     if metric == "cosine":
         return _rounded(x @ y.mT, metric)
-    # The short way by a product would lose the digits that tell near points from equal ones.
+    # A matrix product would be faster, but loses the digits of small distances.
     return _rounded(-torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist"), metric)
 
 
 def exact_pair_similarities(x: Tensor, y: Tensor, metric: str) -> Tensor:
-    """Similarities (n,) of rows (n, D) with as many others; see :func:`exact_similarities`."""
+    """Compute the similarities (n,) of paired rows (n, D); see :func:`exact_similarities`."""
     return _rounded((x * y).sum(1) if metric == "cosine" else -(x - y).norm(dim=1), metric)
 
 
 def distances(similarity: Tensor, metric: str) -> Tensor:
-    """Cosine distances ``1 - cosine``, or Euclidean ones, of exact similarities."""
+    """Convert exact similarities to cosine distances ``1 - cosine`` or Euclidean distances."""
     return 1 - similarity if metric == "cosine" else -similarity
 
 
 def _rounded(similarity: Tensor, metric: str) -> Tensor:
     if metric == "cosine":
         return similarity.mul_(_STEPS).round_().div_(_STEPS)
-    # Distances have no scale of their own.
+    # Distances have no fixed scale.
     fraction, exponent = torch.frexp(similarity)
     return torch.ldexp(fraction.mul_(_STEPS).round_().div_(_STEPS), exponent)
 
@@ -112,21 +114,21 @@ def _rounded(similarity: Tensor, metric: str) -> Tensor:
 def similarity_blocks(
     query: Array, gallery: Array, elements: int | None = None
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Exact cosines of a few queries at a time with all of the gallery.
+    """Yield the exact cosines of a block of queries with the whole gallery.
 
-    Never a Q x G matrix. Computed in float64 on the device of ``query``. The cosine with a zero
-    vector is 0.
+    They are computed in float64 on the device of ``query``, without a Q x G matrix. The cosine
+    with a zero vector is 0.
 
     Args:
         query: (Q, D) float; Q may be 0.
         gallery: (G, D) float, G >= 1.
-        elements: Largest number of cosines in a block of more than one query; None takes 2**24.
+        elements: Largest number of cosines in a block of more than one query; None means 2**24.
 
     Yields:
-        Which queries, B of them, and their (B, G) float64 cosines.
+        The slice of B queries and their (B, G) float64 cosines.
 
     Raises:
-        ValueError: If shapes do not agree or a value is not finite.
+        ValueError: If the shapes do not match or a value is not finite.
     """
     if not len(query):
         return
@@ -135,7 +137,7 @@ def similarity_blocks(
     if query.shape[1] != gallery.shape[1]:
         raise ValueError(
             f"Query embeddings have {query.shape[1]} dimensions and gallery embeddings "
-            f"{gallery.shape[1]}: embed both with the same network and feature."
+            f"{gallery.shape[1]}: compute both with the same network and feature."
         )
     stored = exact_rows(gallery, "cosine")
     for part in row_blocks(len(query), len(gallery), elements or BLOCK_ELEMENTS):
@@ -143,25 +145,25 @@ def similarity_blocks(
 
 
 def nearest(query: Array, gallery: Array, k: int) -> tuple[Tensor, Tensor]:
-    """The k nearest of the gallery to each query by cosine, nearest first; exact.
+    """Find the k exact nearest neighbours of each query in the gallery by cosine, nearest first.
 
-    Of equally near ones the lowest gallery index comes first. Memory grows with Q * k, not with
-    Q * G.
+    Of equally near neighbours the lowest gallery index comes first. Memory grows with Q * k, not
+    with Q * G.
 
     Args:
         query: (Q, D) float; Q may be 0.
         gallery: (G, D) float.
-        k: Number of neighbours, within 1..G.
+        k: Number of neighbours, in 1..G.
 
     Returns:
         (Q, k) float64 cosines and (Q, k) int64 gallery indices.
 
     Raises:
-        ValueError: If k is out of range, or as :func:`similarity_blocks`.
+        ValueError: If k is out of range, the shapes do not match or a value is not finite.
     """
     if not 1 <= k <= len(gallery):
         raise ValueError(
-            f"A number of neighbours lies within 1..{len(gallery)}, the number of gallery "
+            f"The number of neighbours must be within 1..{len(gallery)}, the number of gallery "
             f"videos, but got {k}."
         )
     device = query.device if isinstance(query, Tensor) else torch.device("cpu")
@@ -173,9 +175,9 @@ def nearest(query: Array, gallery: Array, k: int) -> tuple[Tensor, Tensor]:
 
 
 def top_k_lowest_index_first(similarity: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest of each row (B, G), largest first; of equal ones the lowest index first."""
+    """Find the k largest of each row (B, G), largest first; of equal ones the lowest index."""
     values, columns = similarity.topk(k, dim=1)
-    # torch.topk takes any of several that are equal to the k-th.
+    # torch.topk returns arbitrary ones of several values equal to the k-th.
     kth = values[:, -1:]
     tied = ((similarity >= kth).sum(dim=1) > k).nonzero().flatten()
     if len(tied):
@@ -189,5 +191,5 @@ def top_k_lowest_index_first(similarity: Tensor, k: int) -> tuple[Tensor, Tensor
 
 
 def search_device() -> torch.device:
-    """Where to search: this process's GPU if it has one (others lack float64), or the CPU."""
+    """Return this process's CUDA GPU if it has one (others lack float64), or the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -43,27 +43,27 @@ def pretrain(
 ) -> Path:
     """Pretrain on all videos of a folder, without labels.
 
-    On a CPU this is ``configs/slic_r3d_slim_folder.py``: a slim R3D-18, decoded frames kept on
-    the disk, clusters of motion. On a GPU it is ``configs/slic_r3d_ucf101.py``, the paper's.
-    ``OUT/config.py``, which is run, says what differs; once edited it stays as it is.
+    On a CPU this runs ``configs/slic_r3d_slim_folder.py``: a slim R3D-18, a cache of decoded frames
+    and clusters of motion. On a GPU it runs ``configs/slic_r3d_ucf101.py``, the paper's config.
+    ``OUT/config.py`` is the config of the run. It is not overwritten once it was edited.
 
     Args:
-        folder: Of videos; nothing is written there.
-        out: For lists, config, checkpoints and the network.
-        backbone: Of ``configs/backbones/slic_NAME_ucf101.py``, for example ``'slowonly'``.
-        init: Checkpoint, path or URL, of a network with this backbone, to begin with.
-        epochs: Number of epochs; default: the config's.
-        budget: Seconds that everything may take. Some steps are measured, and the epochs that fit
-            are trained.
-        resume: Go on with a training in ``out``.
+        folder: Folder of videos; nothing is written there.
+        out: Folder for lists, config, checkpoints and the network.
+        backbone: ``NAME`` of ``configs/backbones/slic_NAME_ucf101.py``, such as ``'slowonly'``.
+        init: Path or URL of a checkpoint with this backbone, for the initial weights.
+        epochs: Number of epochs; by default the config's.
+        budget: Total time in seconds. Some steps are measured, and the number of epochs is chosen
+            accordingly.
+        resume: Whether to continue a training in ``out``.
 
     Returns:
         ``OUT/model.pth``, which :meth:`Network.load` reads.
 
     Raises:
-        FileNotFoundError: If the folder holds no videos, or there is no such backbone or weights.
-        ValueError: If no two videos are usable, or ``out`` holds a training and ``resume`` is
-            False.
+        FileNotFoundError: If the folder has no videos, or the backbone or weights do not exist.
+        ValueError: If there are fewer than two usable videos, or ``out`` has a training and
+            ``resume`` is False.
     """
     begin = time.monotonic()
     folder, out = Path(folder).resolve(), Path(out).resolve()
@@ -128,7 +128,7 @@ def _base_config(backbone: str | None) -> Path:
 
 
 def _listed(report: Report) -> list[str]:
-    """Paths of the usable videos, relative to the folder."""
+    """Read the paths of the usable videos, relative to the folder."""
     lines = (report.out / TRAIN).read_text(encoding="utf-8").splitlines()
     return [line.rsplit(report.delimiter, 1)[0] for line in lines]
 
@@ -162,7 +162,7 @@ def _config_lines(report: Report, out: Path, base: Path, init: str | None) -> It
 
 
 def _epochs_that_fit(config: Path, num_videos: int, deadline: float) -> int:
-    """Measure some steps of training, and count the epochs that end before a moment."""
+    """Measure some steps of training, and compute the number of epochs until a deadline."""
     with tempfile.TemporaryDirectory() as folder:
         cfg = Config.fromfile(config)
         cfg.merge_from_dict(dict(work_dir=folder, experiment_name="measuring", load_from=None))

@@ -1,4 +1,4 @@
-"""How far long work has come, and the time that is left."""
+"""Progress of long work, with the remaining time."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _shown: ContextVar[bool] = ContextVar("shown", default=False)
 def progress_bar(
     doing: str, total: int | None, interval: float | None = None
 ) -> Iterator[Callable[[], None]]:
-    """Show progress on the standard error stream: a bar, or a line now and then if it is piped.
+    """Show progress on standard error: a bar on a terminal, else a line now and then.
 
     Args:
-        doing: What is being done.
-        total: Number of steps; None if nobody knows it. Nothing is shown for 0.
+        doing: Description of the work.
+        total: Number of steps; None if unknown. Nothing is shown for 0.
         interval: Seconds between lines; default: SECONDS_BETWEEN_LINES.
 
     Yields:
-        A function to be called after each step.
+        A function to call after each step.
     """
     columns = (progress.TextColumn("{task.description}"), progress.BarColumn(),
                progress.MofNCompleteColumn(), progress.TextColumn("elapsed"),
@@ -94,7 +94,7 @@ def show_progress(doing: str) -> Iterator[None]:
 
 
 def track(steps: Iterable[Item], total: int, doing: str) -> Iterator[Item]:
-    """The steps of long work, counted inside of :func:`show_progress`."""
+    """Iterate over the steps of long work, with a progress bar inside :func:`show_progress`."""
     shown = progress_bar(doing, total) if _shown.get() else nullcontext(lambda: None)
     with shown as advance:
         for step in steps:

@@ -1,6 +1,6 @@
-"""Acting on all ranks: shares of work, errors that reach every rank, and what ranks must agree on.
+"""Work on all ranks: shares of rows, errors that reach every rank, and checks of equality.
 
-All of it works in one process, too, without ``torch.distributed``.
+Everything also works in one process without ``torch.distributed``.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Result = TypeVar("Result")
 
 
 class LostRankError(RuntimeError):
-    """Another rank has died, or gave no answer within the time-out."""
+    """Raised when another rank has died or did not answer within the time-out."""
 
 
 def lost_rank(error: BaseException) -> LostRankError | None:
-    """What an error of ``torch.distributed`` says of another rank.
+    """Convert an error of ``torch.distributed`` about another rank to a :class:`LostRankError`.
 
     Gloo raises plain RuntimeErrors that name a line of its C++ source and a port. Returns the
-    error to raise in its place; None if it has nothing to do with ranks.
+    error to raise instead, or None for errors without relation to ranks.
     """
     if isinstance(error, LostRankError):
         return error
@@ -36,35 +36,35 @@ def lost_rank(error: BaseException) -> LostRankError | None:
         return None
     if "imed out" in text or "imeout" in text:
         happened = (
-            "did not answer within the time-out (env_cfg.dist_cfg.timeout, in seconds; what rank 0 "
-            "does alone while the others wait, such as clustering by k-means, must end within it)"
+            "did not answer within the time-out (env_cfg.dist_cfg.timeout, in seconds; work of "
+            "rank 0 alone, such as clustering by k-means, must end within it)"
         )
     else:
         happened = "closed its connection: it has failed or was killed"
     rank = f"Rank {dist.get_rank()}" if dist.is_initialized() else "This rank"
     return LostRankError(
         f"{rank} stops because another rank {happened}. The cause is in the output of the rank "
-        "that stopped or fell silent first; when it is mended, continue with --resume."
+        "that stopped first; fix it and continue with --resume."
     )
 
 
 def share_of(num_rows: int, rank: int, size: int) -> range:
-    """The rows that a rank works on: contiguous, and nearly as many for each of ``size`` ranks."""
+    """Return a rank's contiguous share of the rows, of nearly equal size on all ``size`` ranks."""
     return range(num_rows * rank // size, num_rows * (rank + 1) // size)
 
 
 def gather_rows(own: Tensor) -> Tensor:
-    """Results for all rows, on the CPU, of each rank's for its :func:`share_of` them."""
+    """Gather the results for all rows on the CPU, from each rank's results for its share."""
     return torch.cat(all_gather_object(own.cpu()))
 
 
 def together(work: Callable[[], Result]) -> Result:
-    """Do this rank's work; if it fails on one rank, it fails on all, before any waits for it.
+    """Run this rank's work and return its result; a failure on one rank is raised on all.
 
-    The work must not wait for other ranks itself. Its result is returned.
+    No rank then waits for one that has failed. The work itself must not wait for other ranks.
 
     Raises:
-        RuntimeError: If another rank failed; a rank that failed itself raises its own error.
+        RuntimeError: If another rank failed. A rank that failed itself raises its own error.
     """
     failure: Exception | None = None
     try:
@@ -81,9 +81,9 @@ def together(work: Callable[[], Result]) -> Result:
 
 
 def on_main(work: Callable[[], Result]) -> Result:
-    """Let rank 0 do some work for all; its result, or error, which is pickled, goes to every rank.
+    """Run some work on rank 0 and return its result, or raise its error, on every rank.
 
-    The others wait, no longer than the time-out of the process group.
+    The result is pickled. The other ranks wait, up to the time-out of the process group.
     """
     outcome: list[Any] = [None]
     if is_main_process():
@@ -99,17 +99,17 @@ def on_main(work: Callable[[], Result]) -> Result:
 
 
 def check_same_labels(labels: Tensor, moment: str) -> None:
-    """Compare the pseudo-labels of all ranks; every rank calls this.
+    """Check that all ranks have the same pseudo-labels (N,); every rank calls this.
 
-    Ranks that hold other labels (N,) than the rest would train for another objective without a
-    sign. ``moment`` ends a sentence: ``"after ..."``.
+    Ranks with different labels would silently train for different objectives. ``moment`` is the
+    end of the message's sentence: ``"after ..."``.
 
     Raises:
-        RuntimeError: On every rank, naming those whose labels are not those of most ranks (of
-            rank 0, where no labels have a majority).
+        RuntimeError: On every rank if labels differ. The message names the ranks whose labels are
+            not those of the majority (or of rank 0, without a majority).
     """
     digests = all_gather_object(hashlib.sha256(labels.numpy().tobytes()).hexdigest())
-    # Equal counts keep the order of first sight, so rank 0 decides a tie.
+    # Counter keeps the order of first occurrence for equal counts, so rank 0 decides a tie.
     usual = Counter(digests).most_common(1)[0][0]
     others = [rank for rank, digest in enumerate(digests) if digest != usual]
     if others:
@@ -117,34 +117,34 @@ def check_same_labels(labels: Tensor, moment: str) -> None:
         named = ", ".join(f"rank {rank} ({digests[rank][:12]})" for rank in others)
         raise RuntimeError(
             f"Pseudo-labels differ {moment}: {named} against rank {digests.index(usual)} "
-            f"({usual[:12]}). Give all ranks the same annotation file and checkpoint; if they "
-            "have, look for faulty memory on the machines of the ranks named first, and continue "
+            f"({usual[:12]}). Give all ranks the same annotation file and checkpoint. If they "
+            "have them, check the memory of the machines of the ranks named first, and continue "
             "with --resume."
         )
 
 
 def check_same_batches(num_batches: int) -> None:
-    """Compare how many batches an epoch has on each rank; every rank calls this.
+    """Check that an epoch has the same number of batches on all ranks; every rank calls this.
 
     Raises:
-        ValueError: On every rank, if they differ: those with more would wait in vain for the
-            gradients of the others.
+        ValueError: On every rank if the numbers differ. Ranks with more batches would wait
+            forever for the gradients of the others.
     """
     numbers = all_gather_object(num_batches)
     if len(set(numbers)) > 1:
         _wait_for_all()
         raise ValueError(
             f"Ranks have {min(numbers)} to {max(numbers)} batches in an epoch (rank 0 has "
-            f"{numbers[0]}), and need as many each: set train_dataloader.sampler.round_up=True or "
-            "train_dataloader.drop_last=True."
+            f"{numbers[0]}), but need the same number: set "
+            "train_dataloader.sampler.round_up=True or train_dataloader.drop_last=True."
         )
 
 
 def _wait_for_all() -> None:
-    """Wait until every rank has what was gathered.
+    """Wait until every rank has received the gathered objects.
 
-    A rank that ended earlier would close connections from which others still read. Whoever is
-    here has read everything, so it does not matter who is left alone.
+    A rank that ended earlier would close connections from which others still read. A rank that
+    gets here has received everything, so an error of the barrier does not matter.
     """
     with suppress(RuntimeError):
         barrier()

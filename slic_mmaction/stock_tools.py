@@ -1,4 +1,4 @@
-"""Running the command-line tools that ship inside an installed MMAction2."""
+"""Running the command-line tools of an installed MMAction2."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .ranks import lost_rank
 
 
 def stock_tool(name: str) -> Path:
-    """The script of a tool such as ``'train'`` of the installed MMAction2.
+    """Return the script of a tool of the installed MMAction2, such as ``'train'``.
 
     Raises:
-        FileNotFoundError: This installation of MMAction2 carries no tools.
+        FileNotFoundError: If this installation of MMAction2 has no tools.
     """
     package = Path(mmaction.__file__).parent
-    # A wheel carries .mim; an editable installation has tools/ beside the package.
+    # A wheel contains .mim; an editable installation has tools/ beside the package.
     for folder in (package / ".mim", package.parent):
         script = folder / "tools" / f"{name}.py"
         if script.is_file():
@@ -34,7 +34,7 @@ def stock_tool(name: str) -> Path:
 def run_stock_tool(name: str) -> None:
     """Run a tool of the installed MMAction2 with this process's command line.
 
-    Where it ends because another rank is gone, or by Ctrl-C, the last line says so.
+    If it ends because another rank is lost, or by Ctrl-C, the last line says so.
     """
     try:
         runpy.run_path(str(stock_tool(name)), run_name="__main__")

@@ -1,4 +1,4 @@
-"""Checkpoints of other projects, and what of a checkpoint fits a model."""
+"""Converting checkpoints of other projects, and comparing a checkpoint with a model."""
 
 from .convert import check_r3d18, convert_checkpoint
 from .key_maps import FORMATS, convert_keys, detect_format

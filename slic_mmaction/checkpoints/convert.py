@@ -1,4 +1,4 @@
-"""A checkpoint of one project as a checkpoint of another."""
+"""Converting a checkpoint of one project to that of another."""
 
 from __future__ import annotations
 
@@ -10,30 +10,37 @@ from torch import Tensor
 
 from .key_maps import AUTHORS, FORMATS, TORCHVISION, WRAPPER, convert_keys, detect_format
 
-#: Entries beside the weights that the authors' loader asks for.
+#: Entries besides the weights that the authors' loader requires.
 KEPT = ("epoch", "best_prec1")
 
 
 def convert_checkpoint(
     checkpoint: Any, target: str, backbone_only: bool = False
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Convert a checkpoint as it was read from a file.
+    """Convert a loaded checkpoint to the format of another project.
 
     Args:
-        checkpoint: A dict with the weights under ``state_dict`` or, as VideoMAE's, ``model``,
-            or the weights alone.
-        target: One of ``FORMATS``. A checkpoint of the authors gets ``module.`` before its
-            names, as theirs have, and ``epoch`` and ``best_prec1``, which their loader asks for;
-            one of torchvision is the weights alone.
-        backbone_only: Whether the head is left out.
+        checkpoint: A dict with the weights under ``state_dict`` or, for VideoMAE, ``model``, or
+            the weights alone.
+        target: One of ``FORMATS``. A checkpoint for the authors' code has names with ``module.``
+            and the entries ``epoch`` and ``best_prec1``, which their loader requires. A
+            checkpoint for torchvision is the weights alone.
+        backbone_only: Whether to leave out the head.
 
     Returns:
-        The checkpoint to be saved, and the new name of each old one. Optimizer state and other
-        contents are left behind.
+        The converted checkpoint, and a dict from old to new names. Optimizer state and other
+        contents are dropped.
 
     Raises:
-        ValueError: If there are no weights, their names are not known, or the network does not
-            fit torchvision's.
+        ValueError: If there are no weights, their names are unknown, or the network is not
+            torchvision's.
+
+    Examples:
+        >>> from slic_mmaction.checkpoints import convert_checkpoint
+        >>> theirs = {"state_dict": {"module.conv1.weight": torch.zeros(64, 3, 7, 7, 7)}}
+        >>> checkpoint, names = convert_checkpoint(theirs, target="mmaction")
+        >>> names
+        {'module.conv1.weight': 'backbone.conv1.conv.weight'}
     """
     if target not in FORMATS:
         raise ValueError(f"The target is one of {', '.join(FORMATS)}, but got {target!r}.")
@@ -42,8 +49,8 @@ def convert_checkpoint(
     if source is None:
         raise ValueError(
             f"The checkpoint's names ({', '.join(list(state)[:3])}, ...) are neither MMAction2's, "
-            "the authors', torchvision's nor VideoMAE's: it holds neither an R3D nor a "
-            "VideoMAE network, or it was saved inside another module."
+            "the authors', torchvision's nor VideoMAE's: the network is neither an R3D nor a "
+            "VideoMAE, or it was saved inside another module."
         )
     converted, renamed = convert_keys(state, source, target, backbone_only)
     if target == TORCHVISION:
@@ -52,7 +59,7 @@ def convert_checkpoint(
     entries = {**checkpoint, **checkpoint.get("meta", {})}
     meta = {name: entries[name] for name in KEPT if isinstance(entries.get(name), (int, float))}
     if target == AUTHORS:
-        # Their loader stops without these; 0 and 0.0 are what a new run of theirs starts from.
+        # Their loader fails without these; 0 and 0.0 are the values of a new run.
         weights = {WRAPPER + name: tensor for name, tensor in converted.items()}
         names = {old: WRAPPER + new for old, new in renamed.items()}
         return {"epoch": 0, "best_prec1": 0.0, **meta, "state_dict": weights}, names
@@ -60,36 +67,47 @@ def convert_checkpoint(
 
 
 def weights_of(checkpoint: Any) -> dict[str, Tensor]:
-    """Parameters and buffers by name, from wherever a project keeps them in its files.
+    """Find the parameters and buffers by name in a checkpoint of any project.
 
     Raises:
-        ValueError: See :func:`convert_checkpoint`.
+        ValueError: If there are none.
     """
     state: Any = None
     if isinstance(checkpoint, Mapping):
         state = checkpoint.get("state_dict", checkpoint.get("model", checkpoint))
     if not isinstance(state, Mapping) or not state:
         raise ValueError(
-            f"The checkpoint holds no weights: a {type(checkpoint).__name__} where a dict with "
+            f"The checkpoint has no weights: it is a {type(checkpoint).__name__}, but a dict with "
             "'state_dict' was expected."
         )
     wrong = [name for name, value in state.items() if not isinstance(value, Tensor)]
     if wrong:
         raise ValueError(
-            f"{len(wrong)} of {len(state)} entries of the checkpoint's weights are no tensors "
-            f"(first: {wrong[0]}); give the file in which the weights lie under 'state_dict'."
+            f"{len(wrong)} of {len(state)} entries of the checkpoint's weights are not tensors "
+            f"(first: {wrong[0]}): give a file that has its weights under 'state_dict'."
         )
     return dict(state)
 
 
 def check_r3d18(state: Mapping[str, Tensor], width: int = 64) -> None:
-    """Refuse weights that torchvision's ``r3d_18`` has no room for, given by its names.
+    """Check that weights with torchvision's names fit its ``r3d_18``.
 
-    It is the network of SLIC but for its stem, whose kernel is 3x7x7 where SLIC's is
-    7x7x7 (torchvision/models/video/resnet.py).
+    This network has a stem with a kernel of 3x7x7 (torchvision/models/video/resnet.py). It is
+    SLIC's network except for the stem, whose kernel is 7x7x7 there.
+
+    Args:
+        state: Weights by torchvision's names.
+        width: Number of channels of the first stage.
 
     Raises:
-        ValueError: If a convolution is missing, has another shape, or is one too many.
+        ValueError: If a convolution is missing, unexpected, or has another shape.
+
+    Examples:
+        >>> from slic_mmaction.checkpoints import check_r3d18
+        >>> check_r3d18({"stem.0.weight": torch.zeros(64, 3, 7, 7, 7)})
+        Traceback (most recent call last):
+            ...
+        ValueError: stem.0.weight has the shape (64, 3, 7, 7, 7) in this checkpoint, ...
     """
     expected: dict[str, tuple[int, ...]] = {"stem.0.weight": (width, 3, 3, 7, 7)}
     channels = width

@@ -1,10 +1,10 @@
 """Names of a network's parameters in several projects.
 
 The network is the 3D ResNet of basic or bottleneck blocks (Hara et al., arXiv 1711.09577), or the
-encoder of a self-supervised VideoMAE (Tong et al., arXiv 2203.12602). Each project has one list of
-rules, a name there beside the name here; ``{i}``, ``{b}`` and ``{k}`` are numbers of a stage,
-block and layer, ``{p}`` is a parameter or buffer and ``{a}`` one of an attention. A rule is read
-in both directions, so a conversion and its way back cannot disagree.
+encoder of a self-supervised VideoMAE (Tong et al., arXiv 2203.12602). Each project has a list of
+rules, pairs of its name and MMAction2's name. ``{i}``, ``{b}`` and ``{k}`` are numbers of a stage,
+block and layer, ``{p}`` is a parameter or buffer, and ``{a}`` is one of an attention layer. The
+same rule is used in both directions, so that the two conversions always agree.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ _RULES: dict[str, list[tuple[str, str]]] = {
         *_DOWNSAMPLE,
         ("fc.{p}", "cls_head.fc_cls.{p}"),
     ],
-    # MCG-NJU/VideoMAE, PretrainVisionTransformer. Its decoder has no counterpart, nor has the
-    # norm after the encoder, which VideoMAE drops for finetuning, too: there, as in
-    # MMAction2, a new one follows the mean over the tokens.
+    # MCG-NJU/VideoMAE, PretrainVisionTransformer. Its decoder has no counterpart, and neither has
+    # the norm after the encoder, which VideoMAE also drops for finetuning. There, as in MMAction2,
+    # a new norm follows the mean over the tokens.
     VIDEOMAE: [
         ("encoder.patch_embed.proj.{p}", "backbone.patch_embed.projection.{p}"),
         ("encoder.blocks.{b}.norm{k}.{p}", "backbone.blocks.{b}.norm{k}.{p}"),
@@ -63,27 +63,35 @@ _FIELDS = {
     "p": r"weight|bias|running_mean|running_var|num_batches_tracked",
     "a": r"qkv\.weight|q_bias|v_bias|proj\.weight|proj\.bias",
 }
-# By the first convolution, which every such network has, one knows whose names these are.
+# The name of the first convolution, which every such network has, identifies the project.
 _STEMS = {
     "conv1.weight": AUTHORS,
     "stem.0.weight": TORCHVISION,
     "encoder.patch_embed.proj.weight": VIDEOMAE,
 }
 
-#: Projects that a checkpoint can be converted for; from VideoMAE there is no way back.
+#: Targets of a conversion. Checkpoints cannot be converted to VideoMAE's format.
 FORMATS = (OURS, AUTHORS, TORCHVISION)
-#: What torch's data-parallel wrappers put before every name.
+#: Prefix of every name in torch's data-parallel wrappers.
 WRAPPER = "module."
 _OF_A_BACKBONE = re.compile(r"backbone\.|layer\d|stem\.|conv1\.|bn1\.")
 
 
 def unwrapped(name: str) -> str:
-    """A parameter's name without the prefix of a data-parallel wrapper."""
+    """Remove the prefix of a data-parallel wrapper from a parameter's name."""
     return name[len(WRAPPER) :] if name.startswith(WRAPPER) else name
 
 
 def detect_format(names: Iterable[str]) -> str | None:
-    """Whose names these are: one of ``FORMATS``, ``VIDEOMAE``, or None for an unknown network."""
+    """Detect the project of parameter names: one of ``FORMATS``, ``'videomae'``, or None.
+
+    Examples:
+        >>> from slic_mmaction.checkpoints import detect_format
+        >>> detect_format(["stem.0.weight", "stem.1.weight"])
+        'torchvision'
+        >>> detect_format(["module.conv1.weight", "module.bn1.weight"])
+        'authors'
+    """
     known = {unwrapped(name) for name in names}
     if any(name.startswith("backbone.") for name in known):
         return OURS
@@ -93,20 +101,26 @@ def detect_format(names: Iterable[str]) -> str | None:
 def convert_keys(
     state: Mapping[str, Tensor], source: str, target: str, backbone_only: bool = False
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Rename all parameters of a network; the tensors stay the same objects.
+    """Rename all parameters of a network, without copying the tensors.
 
     Args:
         state: Parameters and buffers by name.
-        source: Whose names they have, as :func:`detect_format` says.
-        target: Whose names they are to get.
-        backbone_only: Whether to leave out the head, and with it all names that are not
-            known: only the backbone's must be.
+        source: Format of the names, see :func:`detect_format`.
+        target: Format of the new names.
+        backbone_only: Whether to leave out the head and all unknown names outside the backbone.
 
     Returns:
-        The renamed state, and the new name of each old one, in the order of ``state``.
+        The renamed state, and a dict from old to new names, in the order of ``state``.
 
     Raises:
         ValueError: If a name has no counterpart.
+
+    Examples:
+        >>> from slic_mmaction.checkpoints import convert_keys
+        >>> state = {"backbone.layer1.0.conv1.conv.weight": torch.zeros(64, 64, 3, 3, 3)}
+        >>> renamed, names = convert_keys(state, source="mmaction", target="torchvision")
+        >>> list(renamed)
+        ['layer1.0.conv1.0.weight']
     """
     converted: dict[str, Tensor] = {}
     renamed: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What of a checkpoint fits a model, and the table that says so."""
+"""Comparing the weights of a checkpoint with those of a model, and a table of the result."""
 
 from __future__ import annotations
 
@@ -12,22 +12,27 @@ from torch import Tensor
 
 from .key_maps import unwrapped
 
-#: Names shown of each kind.
+#: Number of names shown of each kind.
 SHOWN = 3
 
 
 @dataclass(frozen=True)
 class LoadingReport:
-    """Names of a model and a checkpoint, compared.
+    """Comparison of the weights of a checkpoint and a model, by name.
 
     Attributes:
-        sizes: Number of values behind each name, the model's where both have it; without
-            ``module.``.
-        matched: Names in both, of the same shape.
+        sizes: Number of values of each name without ``module.``, the model's if both have it.
+        matched: Names in both with the same shape.
         missing: Names that the model has and the checkpoint lacks.
-        unexpected: Names that the checkpoint has and the model lacks, as the checkpoint
-            writes them.
-        reshaped: Names in both, of different shapes, as the checkpoint writes them.
+        unexpected: Names, as in the checkpoint, that the model lacks.
+        reshaped: Names, as in the checkpoint, whose shapes differ.
+
+    Examples:
+        >>> from slic_mmaction.checkpoints import compare_states
+        >>> model = {"backbone.weight": torch.zeros(4, 3), "cls_head.weight": torch.zeros(2, 4)}
+        >>> report = compare_states({"backbone.weight": torch.ones(4, 3)}, model)
+        >>> report.missing, report.matched_share("backbone")
+        (['cls_head.weight'], 1.0)
     """
 
     sizes: dict[str, int]
@@ -38,11 +43,11 @@ class LoadingReport:
 
     @property
     def rejected(self) -> list[str]:
-        """Names of the checkpoint that cannot be loaded."""
+        """Names of the checkpoint that are not loaded."""
         return self.unexpected + self.reshaped
 
     def matched_share(self, part: str) -> float:
-        """Share of a part's values, such as ``backbone``'s, that the checkpoint holds."""
+        """Compute the share of a part's values, such as ``backbone``'s, in the checkpoint."""
         matched = sum(self.sizes[name] for name in self.matched if part_of(name) == part)
         lacking = [*self.missing, *map(unwrapped, self.reshaped)]
         absent = sum(self.sizes[name] for name in lacking if part_of(name) == part)
@@ -50,14 +55,20 @@ class LoadingReport:
 
 
 def part_of(name: str) -> str:
-    """The module that a parameter belongs to: ``backbone``, ``cls_head``."""
+    """Return the top-level module of a parameter: ``backbone`` or ``cls_head``."""
     return unwrapped(name).split(".", 1)[0]
 
 
 def compare_states(checkpoint: Mapping[str, Tensor], model: Mapping[str, Tensor]) -> LoadingReport:
     """Compare a checkpoint's weights with a model's ``state_dict()`` by name and shape.
 
-    ``module.`` before a name of the checkpoint is ignored, as MMEngine does.
+    The prefix ``module.`` of a name in the checkpoint is ignored, as by MMEngine.
+
+    Examples:
+        >>> from slic_mmaction.checkpoints import compare_states
+        >>> model = torch.nn.Linear(3, 2).state_dict()
+        >>> compare_states({"module.weight": torch.zeros(2, 3)}, model).missing
+        ['bias']
     """
     offered = {unwrapped(name): name for name in checkpoint}
     in_both = [name for name in model if name in offered]
@@ -75,7 +86,22 @@ def compare_states(checkpoint: Mapping[str, Tensor], model: Mapping[str, Tensor]
 
 
 def report_table(report: LoadingReport, title: str) -> str:
-    """One table, as text: by part of the model and kind the numbers of names and of values."""
+    """Format a report as a table of numbers of names and values, by part of the model and kind.
+
+    Examples:
+        >>> from slic_mmaction.checkpoints import compare_states, report_table
+        >>> model = {"backbone.weight": torch.zeros(4, 3), "cls_head.weight": torch.zeros(2, 4)}
+        >>> report = compare_states({"backbone.weight": torch.ones(4, 3)}, model)
+        >>> print(report_table(report, "My checkpoint"))
+        My checkpoint
+        ┏━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━┳━━━━━━━━┳━━━━━━━━━━━━━━━━━┓
+        ┃ part     ┃ kind                      ┃ names ┃ values ┃ which           ┃
+        ┡━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━╇━━━━━━━━╇━━━━━━━━━━━━━━━━━┩
+        │ backbone │ matched                   │     1 │     12 │ backbone.weight │
+        ├──────────┼───────────────────────────┼───────┼────────┼─────────────────┤
+        │ cls_head │ missing in the checkpoint │     1 │      8 │ cls_head.weight │
+        └──────────┴───────────────────────────┴───────┴────────┴─────────────────┘
+    """
     table = Table("part", "kind", "names", "values", "which", title=title, title_justify="left")
     for column in table.columns[2:4]:
         column.justify = "right"

@@ -1,4 +1,4 @@
-"""Clustering: (N, D) embeddings in, (N,) labels out. No model, no dataset."""
+"""Clustering of (N, D) embeddings into (N,) labels, without a model or a dataset."""
 
 from .all_ranks import cluster_on_all_ranks
 from .finch import FINCH, FinchResult, finch

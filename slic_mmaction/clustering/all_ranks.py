@@ -19,20 +19,26 @@ Clusterer = Callable[[Tensor], np.ndarray]
 def cluster_on_all_ranks(clusterer: Clusterer, embeddings: Tensor) -> np.ndarray:
     """Cluster with the help of all ranks; every rank calls this with the same embeddings.
 
-    The first neighbours that FINCH needs are searched by all ranks, each its share. The rest of
-    FINCH, and any other clusterer, runs on rank 0 while the others wait, so it must end within the
+    For FINCH, each rank searches its share of the first neighbours. The rest of FINCH, and any
+    other clusterer, runs on rank 0 while the others wait. It must therefore end within the
     time-out of the process group.
 
     Args:
-        clusterer: Called on rank 0 only.
-        embeddings: (N, D), the same on all ranks, on the device that is to search.
+        clusterer: Function from (N, D) embeddings to (N,) labels, called on rank 0 only.
+        embeddings: (N, D), the same on all ranks, on the device of the search.
 
     Returns:
         (N,) labels, the same on every rank and for every number of ranks.
 
     Raises:
-        LostRankError: If another rank died or gave no answer within the time-out.
-        Exception: What the clusterer raised, on every rank.
+        LostRankError: If another rank died or did not answer within the time-out.
+        Exception: On every rank, the exception that the clusterer raised.
+
+    Examples:
+        >>> from slic_mmaction.clustering import FINCH, cluster_on_all_ranks
+        >>> embeddings = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
+        >>> cluster_on_all_ranks(FINCH(), embeddings)  # works in one process, too
+        array([0, 0, 1, 1])
     """
     if get_world_size() == 1:
         return clusterer(embeddings)

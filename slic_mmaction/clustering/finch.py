@@ -21,9 +21,18 @@ class FinchResult(NamedTuple):
     """Partitions from fine to coarse.
 
     Attributes:
-        labels: (N, P) int64, column p the labels of level p, 0 .. num_clusters[p] - 1 in order
-            of first appearance.
-        num_clusters: (P,) int64.
+        labels: (N, P) int64. Column p has the labels of level p, from 0 to num_clusters[p] - 1,
+            in order of first appearance.
+        num_clusters: (P,) int64, the number of clusters of each level.
+
+    Examples:
+        >>> from slic_mmaction.clustering import finch
+        >>> points = np.array([[0.0], [1.0], [10.0], [11.0], [100.0], [101.0], [110.0], [111.0]])
+        >>> labels, num_clusters = finch(points, metric="euclidean", early_exit=False)
+        >>> num_clusters
+        array([4, 2])
+        >>> labels[:, 1]
+        array([0, 0, 0, 0, 1, 1, 1, 1])
     """
 
     labels: np.ndarray
@@ -37,32 +46,39 @@ def finch(
     early_exit: bool = True,
     neighbors: np.ndarray | None = None,
 ) -> FinchResult:
-    """Cluster by connected components of first-neighbour links, level upon level.
+    """Cluster by the connected components of first-neighbour links, level by level.
 
-    Sarfraz, Sharma, Stiefelhagen: "Efficient Parameter-free Clustering Using First Neighbor
-    Relations", CVPR 2019. Level 0 links every point with its nearest other point; each further
-    level does the same with the means of the original embeddings of the clusters so far. With
-    early exit, the longest weighted link of level 0 is a limit, and longer links of later levels
-    are removed before components are taken. A level of one cluster, or one that merges nothing,
-    ends the hierarchy and is dropped (unless it is level 0); a level that merges exactly one
-    cluster is the last.
+    FINCH is from Sarfraz, Sharma, Stiefelhagen: "Efficient Parameter-free Clustering Using First
+    Neighbor Relations", CVPR 2019. Level 0 links every point with its nearest other point. Each
+    further level links the means of the previous level's clusters in the same way. With early
+    exit, links of later levels that are longer than the longest weighted link of level 0 are
+    removed before the components are computed. The hierarchy ends before a level of one cluster
+    or one that merges nothing (but level 0 is always kept), and after a level that merges
+    exactly one cluster.
 
-    Early exit and the end of the hierarchy are not in the paper and implementations differ; this
-    follows the one SLIC was trained with (it keeps a level that merges one cluster,
-    ``finch-clust`` drops it).
+    Early exit and the end of the hierarchy are not in the paper, and implementations differ.
+    This one follows the implementation that SLIC was trained with. ``finch-clust`` drops a level
+    that merges exactly one cluster.
 
     Args:
         embeddings: (N, D) array or tensor, N >= 1, memory-mapped or not.
         metric: ``'cosine'`` or ``'euclidean'``.
-        num_levels: Stop after this many levels; None goes on to the end.
-        early_exit: Whether long links of later levels are removed.
-        neighbors: (N,) int64 first neighbours of the embeddings; None searches them.
+        num_levels: Largest number of levels; None for all.
+        early_exit: Whether to remove long links of later levels.
+        neighbors: (N,) int64 first neighbours of the embeddings; None to search them.
 
     Returns:
         Labels and numbers of clusters. One point gives one level with one cluster.
 
     Raises:
         ValueError: If an embedding is not finite or an option is out of range.
+
+    Examples:
+        >>> from slic_mmaction.clustering import finch
+        >>> embeddings = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
+        >>> result = finch(embeddings)
+        >>> result.labels[:, 0]  # of level 0, the finest
+        array([0, 0, 1, 1])
     """
     matrix = check_matrix(embeddings, metric)
     if num_levels is not None and num_levels < 1:
@@ -94,18 +110,25 @@ def finch(
 @TASK_UTILS.register_module()
 @dataclass(eq=False)
 class FINCH:
-    """One level of :func:`finch`, or a requested number of clusters, as a configurable clusterer.
+    """Clusterer that returns one level of :func:`finch`, or a requested number of clusters.
 
     Args:
-        level: 0 is the finest, SLIC's choice (CVPR 2022).
-        num_clusters: Instead of a level, merge the coarsest one that has enough clusters down to
-            this many (:func:`.merging.merge_to`). If level 0 has fewer, it is level 0, with a
-            warning: a training of days must not end at its last clustering.
+        level: Level of the hierarchy. 0 is the finest, SLIC's choice (CVPR 2022, section 4).
+        num_clusters: Number of clusters, instead of a level. The coarsest level that has enough
+            clusters is merged down to this number (:func:`.merging.merge_to`). If level 0 has
+            fewer clusters, level 0 is returned with a warning, so that a long training does not
+            fail at a late clustering.
         metric: ``'cosine'`` or ``'euclidean'``.
-        early_exit: Whether long links of later levels are removed.
+        early_exit: Whether to remove long links of later levels.
 
     Raises:
         ValueError: If an option is out of range.
+
+    Examples:
+        >>> from mmaction.registry import TASK_UTILS
+        >>> clusterer = TASK_UTILS.build(dict(type="FINCH", level=0))
+        >>> clusterer(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]]))
+        array([0, 0, 1, 1])
     """
 
     level: int = 0
@@ -125,13 +148,16 @@ class FINCH:
             )
 
     def __call__(self, embeddings: Array, neighbors: np.ndarray | None = None) -> np.ndarray:
-        """Cluster embeddings (N, D); returns labels (N,) int64.
+        """Cluster embeddings.
 
-        Where the hierarchy ends before ``level``, its last level is used, with a warning.
+        If the hierarchy ends before ``level``, its last level is used, with a warning.
 
         Args:
             embeddings: (N, D) array or tensor.
-            neighbors: (N,) int64 first neighbours of the embeddings; None searches them.
+            neighbors: (N,) int64 first neighbours of the embeddings; None to search them.
+
+        Returns:
+            (N,) int64 labels.
         """
         number = self.num_clusters
         num_levels = self.level + 1 if number is None else None

@@ -1,4 +1,4 @@
-"""k-means by faiss, on the sphere or off it."""
+"""k-means and spherical k-means by faiss."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ assert faiss.Kmeans(8, 2, gpu=True, niter=2, min_points_per_centroid=1).train(np
 
 @lru_cache(maxsize=1)
 def faiss_has_gpu() -> bool:
-    """Whether faiss works on the GPU.
+    """Return whether faiss works on the GPU.
 
-    Tried in another process, because a wheel without code for this GPU does not raise an error:
-    faiss aborts the process.
+    It is tried in another process: in a wheel without code for this GPU, faiss raises no error
+    but aborts the process.
     """
     import faiss
 
@@ -39,20 +39,26 @@ def faiss_has_gpu() -> bool:
 @TASK_UTILS.register_module()
 @dataclass(eq=False)
 class KMeans:
-    """Clusters around their means, by ``faiss.Kmeans`` (Lloyd's iteration).
+    """k-means clustering by ``faiss.Kmeans`` (Lloyd's algorithm).
 
-    Embeddings are scaled to length 1 first, as in SLIC's comparison; centres are not.
-    It runs on the GPU for tensors there, where faiss has one that works. The same input and seed
-    give the same labels on the same machine. Where a cluster runs empty, faiss splits a large one.
+    Embeddings are scaled to length 1 first, as in SLIC's comparison; centres are not. Tensors on
+    a GPU are clustered there if faiss supports it. The same input and seed give the same labels
+    on the same machine. When a cluster becomes empty, faiss splits a large one.
 
     Args:
-        num_clusters: 1000, as in SLIC's comparison (CVPR 2022).
-        num_restarts: Runs, of which that of the smallest sum of squared distances is taken.
-        max_iterations: Iterations of each run.
-        seed: Seed of all draws.
+        num_clusters: Number of clusters; 1000 in SLIC's comparison (CVPR 2022, section 4).
+        num_restarts: Number of runs. The one with the smallest sum of squared distances is used.
+        max_iterations: Number of iterations of each run.
+        seed: Seed of the random initialisation.
 
     Raises:
         ValueError: If a number is below 1.
+
+    Examples:
+        >>> from mmaction.registry import TASK_UTILS
+        >>> clusterer = TASK_UTILS.build(dict(type="KMeans", num_clusters=2))
+        >>> clusterer(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]]))
+        array([0, 0, 1, 1])
     """
 
     spherical = False
@@ -66,12 +72,17 @@ class KMeans:
             raise ValueError(f"{self} cannot work: it needs numbers >= 1.")
 
     def __call__(self, embeddings: Array) -> np.ndarray:
-        """Cluster embeddings (N, D); returns labels (N,) int64.
+        """Cluster embeddings.
 
-        Fewer than ``num_clusters`` only if fewer embeddings are different.
+        Args:
+            embeddings: (N, D) array or tensor.
+
+        Returns:
+            (N,) int64 labels of ``num_clusters`` clusters, or fewer if there are fewer distinct
+            embeddings.
 
         Raises:
-            ValueError: If an embedding is not finite or there are fewer than clusters.
+            ValueError: If an embedding is not finite, or there are fewer embeddings than clusters.
         """
         import faiss
 
@@ -90,7 +101,7 @@ class KMeans:
             seed=self.seed,
             spherical=self.spherical,
             gpu=matrix.device.type == "cuda" and faiss_has_gpu(),
-            # All points take part, however many or few there are for each cluster.
+            # Use all points, whatever their number per cluster.
             min_points_per_centroid=1,
             max_points_per_centroid=len(points),
         )
@@ -103,9 +114,16 @@ class KMeans:
 
 @TASK_UTILS.register_module()
 class SphericalKMeans(KMeans):
-    """:class:`KMeans` with centres of length 1, too (Dhillon and Modha, Machine Learning 2001).
+    """Spherical k-means (Dhillon and Modha, Machine Learning 2001): centres have length 1.
 
-    Points go to the centre of largest cosine. Arguments are those of :class:`KMeans`.
+    Points are assigned to the centre with the largest cosine. The arguments are those of
+    :class:`KMeans`.
+
+    Examples:
+        >>> from mmaction.registry import TASK_UTILS
+        >>> clusterer = TASK_UTILS.build(dict(type="SphericalKMeans", num_clusters=2))
+        >>> clusterer(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]]))
+        array([0, 0, 1, 1])
     """
 
     spherical = True

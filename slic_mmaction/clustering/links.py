@@ -1,4 +1,4 @@
-"""Links of FINCH's first-neighbour graph, their lengths, and the clusters that they make."""
+"""Links of FINCH's first-neighbour graph, their lengths, and their connected components."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .quality import renumber
 
 _BLOCK_ELEMENTS = 1 << 20
 
-# Ends (i, j) of links and the weighted length of each: three arrays of one size.
+# Ends i and j of links, and their weighted lengths: three arrays of the same size.
 Links = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def weighted_links(points: Tensor, neighbors: np.ndarray, metric: str) -> Iterator[Links]:
-    """All links of the first-neighbour graph, with distance times weight, in bounded blocks.
+    """Yield all links of the first-neighbour graph, with distance times weight, in small blocks.
 
     FINCH links i and j if one is the first neighbour of the other or both have the same one
-    (Sarfraz et al., CVPR 2019, eq. 1). Written as ``(F + I)(F + I)^T`` without its diagonal, F
-    being the one-hot matrix of first neighbours, a link weighs 2 if the points are each other's
-    first neighbour and else 1. Points that share a neighbour make as many links as the square of
-    their number, so blocks are handed out one by one and never kept.
+    (Sarfraz et al., CVPR 2019, eq. 1). The graph is ``(F + I)(F + I)^T`` without its diagonal,
+    where F is the one-hot matrix of first neighbours: a link has weight 2 if the points are each
+    other's first neighbour, and else 1. Points that share a neighbour have as many links as the
+    square of their number, so only one block is in memory.
 
     Yields:
         Blocks of links, every unordered pair once.
@@ -44,7 +44,7 @@ def weighted_links(points: Tensor, neighbors: np.ndarray, metric: str) -> Iterat
         apart = distances(exact_pair_similarities(exact(i), exact(j), metric), metric)
         yield i, j, apart.cpu().numpy() * np.where(mutual[i], 2.0, 1.0)
 
-    # Points that share a neighbour, as many groups of one size at once as fit.
+    # Points that share a neighbour. Groups of the same size are processed together.
     order = np.argsort(neighbors, kind="stable")
     _, starts, sizes = np.unique(neighbors[order], return_index=True, return_counts=True)
     for size in np.unique(sizes[sizes > 1]):
@@ -63,13 +63,14 @@ def weighted_links(points: Tensor, neighbors: np.ndarray, metric: str) -> Iterat
 def components(
     points: Tensor, neighbors: np.ndarray, metric: str, threshold: float | None = None
 ) -> np.ndarray:
-    """Connected components of the first-neighbour graph, without links longer than a threshold.
+    """Find the connected components of the first-neighbour graph.
 
-    Returns labels (N,) int64 from 0, in order of first appearance.
+    Links longer than the threshold are left out. Returns labels (N,) int64 from 0, in order of
+    first appearance.
     """
     index = np.arange(len(neighbors))
     if threshold is None:
-        # Two points with one first neighbour are connected through it.
+        # Two points with the same first neighbour are connected through it.
         return renumber(_join(index, [(index, neighbors)]))
     labels, waiting, size = index, [], 0
     for i, j, length in weighted_links(points, neighbors, metric):
@@ -91,7 +92,7 @@ def _join(labels: np.ndarray, links: list[tuple[np.ndarray, np.ndarray]]) -> np.
 
 
 def cluster_sums(points: Tensor, labels: np.ndarray, count: int) -> np.ndarray:
-    """Sums (count, D) float64 of the points (N, D) of every cluster, by labels (N,) from 0."""
+    """Sum the points (N, D) of each cluster of labels (N,) from 0: (count, D) float64."""
     sums = np.zeros((count, points.size(1)))
     for part in row_blocks(len(labels), points.size(1), 4 * _BLOCK_ELEMENTS):
         block = points[part].double().cpu().numpy()

@@ -1,4 +1,4 @@
-"""A requested number of clusters, by merging those of a level of FINCH pair by pair."""
+"""Merging the clusters of a level of FINCH, pair by pair, to a requested number."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ _BLOCK_ELEMENTS = 1 << 22
 def merge_to(
     labels: np.ndarray, embeddings: Tensor, num_clusters: int, metric: str = "cosine"
 ) -> np.ndarray:
-    """Merge the two clusters with the closest means, again and again.
+    """Repeatedly merge the two clusters with the closest means.
 
-    Algorithm 2 ("required number of clusters") of Sarfraz et al., CVPR 2019: of all
-    first-neighbour links of the cluster means only the shortest is kept, its two clusters are
-    merged, and the mean of all their points takes part in the next step.
+    This is algorithm 2 ("required number of clusters") of Sarfraz et al., CVPR 2019: each step
+    keeps only the shortest first-neighbour link of the cluster means and merges its two clusters.
+    The next step uses the mean of all their points.
 
-    Each cluster keeps its nearest later cluster, and the distance as a lower bound once that one
-    has moved or gone (generic algorithm of Müllner, arXiv 1109.2378). For C clusters this needs
-    O(C D) memory and, as a rule, O(C D) time for each merge.
+    Each cluster stores its nearest later cluster and the distance to it. When that cluster has
+    changed, the distance is a lower bound (generic algorithm of Müllner, arXiv 1109.2378). For C
+    clusters this needs O(C D) memory and, typically, O(C D) time per merge.
 
     Args:
-        labels: (N,) integers, the clusters to start from.
-        embeddings: (N, D) floats; they are averaged as they are, in float64, and with the cosine
-            metric only means are normalised.
+        labels: (N,) integers, the initial clusters.
+        embeddings: (N, D) floats. They are averaged in float64 without normalisation; with the
+            cosine metric only means are normalised.
         num_clusters: At least 1, at most the number of clusters in ``labels``.
         metric: ``'cosine'`` or ``'euclidean'``.
 
     Returns:
         (N,) int64 labels of exactly ``num_clusters`` clusters, numbered by first appearance. Of
-        equally close pairs the one whose clusters appear first is merged, up to float64's rounding.
+        equally close pairs (up to float64's rounding), the one that appears first is merged.
     """
     labels = renumber(labels)
     count = int(labels.max()) + 1
@@ -55,14 +55,14 @@ def merge_to(
 
 
 class _Clusters:
-    """Means of clusters, and for each its nearest later one.
+    """Means of C clusters, and the nearest later cluster of each.
 
     Attributes:
-        points: (C, D) float64 of which distances are taken: means, or their directions.
-        alive: (C,) whether a cluster has not been merged into an earlier one.
-        nearest: (C,) the nearest later cluster.
-        bound: (C,) the distance to it, inf without one; where ``stale``, no later cluster is
-            nearer than that, but some may be as near.
+        points: (C, D) float64 means, of length 1 for the cosine metric.
+        alive: (C,) bool, whether a cluster has not been merged into an earlier one.
+        nearest: (C,) int64, the nearest later cluster.
+        bound: (C,) float64, the distance to it; inf without one. Where ``stale`` is true it is
+            only a lower bound for the distances of later clusters.
     """
 
     def __init__(self, labels: np.ndarray, embeddings: Tensor, metric: str) -> None:
@@ -95,7 +95,7 @@ class _Clusters:
 
         self.stale |= (self.nearest == kept) | (self.nearest == gone)
         distances = self._distances(own, earlier)[0]
-        # What lies below a bound is nearer than anything else; at a bound there is a tie.
+        # A distance below the bound is the smallest; one at the bound is a tie.
         closer = distances < self.bound[earlier]
         self.stale[earlier] |= distances == self.bound[earlier]
         self.stale[earlier] &= ~closer
@@ -118,7 +118,7 @@ class _Clusters:
         return exact_rows(torch.from_numpy(means), self.metric).numpy()
 
     def _distances(self, rows: slice, columns: slice) -> np.ndarray:
-        """Distances (R, C) of clusters; inf to those that are gone."""
+        """Compute the distances (R, C) of clusters; inf to merged ones."""
         x, y = self.points[rows], self.points[columns]
         distances = 1 - x @ y.T if self.metric == "cosine" else cdist(x, y)
         distances[:, ~self.alive[columns]] = np.inf

@@ -1,4 +1,4 @@
-"""Exact nearest other point of every embedding, each pair of them multiplied once."""
+"""Exact first neighbours: the nearest other point of every embedding."""
 
 from __future__ import annotations
 
@@ -14,38 +14,44 @@ from ..ranks import together
 
 _CPU_BLOCK = 1024  # rows; the product of two blocks stays in a core's cache
 _ACCELERATOR_BLOCK = 8192
-_TILE = 64  # scores whose maximum is looked at first
+_TILE = 64  # scores whose maximum is compared first
 _PAIR_ELEMENTS = 1 << 21
 _UNIT_ROUNDOFF = 2.0**-24  # of float32
-# Candidates in the product of two blocks above which all of it is done in float64.
+# Share of candidates in the product of two blocks above which all of it is computed in float64.
 _DENSE_SHARE = 1 / 16
 
 
 def first_neighbors(
     embeddings: Array, metric: str = "cosine", backend: str = "auto", on_all_ranks: bool = False
 ) -> np.ndarray:
-    """Index of the nearest other point of every point.
+    """Find the index of the nearest other point of every point.
 
-    The search runs in blocks of float32 products, each pair of blocks multiplied once: memory
-    O(N), never N x N. Candidates that rounding cannot tell apart are compared in float64, and ties
-    (cosines that differ by less than 2**-40, distances that agree in 40 bits) go to the lowest
-    index. So the result depends neither on the device nor on the number of ranks. A point is never
-    its own neighbour; exact duplicates are neighbours of each other ("the second of the two
-    nearest" could be the point itself).
+    The search computes float32 products block by block, each pair of blocks once, with O(N)
+    memory. Candidates closer together than float32's rounding error are compared in float64.
+    Ties (cosines that differ by less than 2**-40, distances that agree in 40 bits) go to the
+    lowest index. The result therefore depends neither on the device nor on the number of ranks.
+    A point is never its own neighbour; exact duplicates are neighbours of each other.
 
     Args:
-        embeddings: (N, D) array or tensor, N >= 2, memory-mapped or not, searched where it is. An
-            all-zero row has cosine similarity 0 to everything.
+        embeddings: (N, D) array or tensor, N >= 2, memory-mapped or not. The search runs on its
+            device. A zero row has cosine similarity 0 to every row.
         metric: ``'cosine'`` or ``'euclidean'``.
         backend: ``'torch'``, or ``'auto'``, which is the same.
-        on_all_ranks: Every rank of ``torch.distributed`` calls this with the same embeddings, and
-            each does its share. An error on one rank is raised on all.
+        on_all_ranks: Whether every rank of ``torch.distributed`` calls this with the same
+            embeddings and searches its share. An error on one rank is raised on all.
 
     Returns:
-        (N,) int64.
+        (N,) int64 indices.
 
     Raises:
-        ValueError: If there is one point only, a value is NaN or Inf, or an option is unknown.
+        ValueError: If there is only one point, a value is NaN or Inf, or an option is unknown.
+
+    Examples:
+        >>> from slic_mmaction.clustering import first_neighbors
+        >>> first_neighbors(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]]))
+        array([1, 0, 3, 2])
+        >>> first_neighbors(np.array([[0.0], [1.0], [10.0]]), metric="euclidean")
+        array([1, 0, 1])
     """
     if backend not in ("auto", "torch"):
         raise ValueError(f"The backend is 'auto' or 'torch', but got {backend!r}.")
@@ -66,7 +72,7 @@ def first_neighbors(
         found.decide()
         return found.index.cpu().numpy()
     found = together(search_share)
-    # What no rank's best leaves possible need not be decided.
+    # Candidates below the best score of any rank need no comparison.
     all_reduce(found.floor, "max")
     together(found.decide)
     own = found.similarity.clone()
@@ -77,11 +83,11 @@ def first_neighbors(
 
 
 class _Points:
-    """Points whose float32 product grows as their distance falls, made ready block by block.
+    """Points as factors of float32 products (scores) that grow as the distance falls.
 
-    Cosine: rows of length 1, and the score of two rows is their cosine. Euclidean: rows about
-    their mean, and the score is ``-d^2 / 2``, written as one inner product of rows with two more
-    columns, so that it is symmetric. No second copy of the matrix is held.
+    Cosine: rows have length 1, and the score of two rows is their cosine. Euclidean: rows are
+    centred, and the score is ``-d^2 / 2``, written as an inner product of rows with two more
+    columns. Factors are computed block by block, without a second copy of the matrix.
     """
 
     def __init__(self, matrix: Tensor, metric: str) -> None:
@@ -90,18 +96,18 @@ class _Points:
         self.center = torch.zeros(matrix.size(1), dtype=torch.float64, device=matrix.device)
         blocks = matrix.split(max(1, _PAIR_ELEMENTS // matrix.size(1)))
         if metric == "euclidean":
-            # Any centre would do: distances do not change, and |x|^2 stays small beside them.
+            # Distances do not depend on the centre, but a central one keeps |x|^2 small.
             self.center = torch.stack([block.double().sum(0) for block in blocks]).sum(0)
             self.center /= len(matrix)
         self.norms = torch.cat([(block.double() - self.center).norm(dim=1) for block in blocks])
         self._scale = torch.where(self.norms > 0, 1 / self.norms, 0.0)
-        # Error of a score, as a multiple of (|x| + |y|)^2: the product's accumulation (Higham,
-        # Accuracy and Stability of Numerical Algorithms, section 3.1), the rows' own rounding, and
-        # what torch may be allowed to round its factors to.
+        # Error of a score, as a multiple of (|x| + |y|)^2: accumulation in the product (Higham,
+        # Accuracy and Stability of Numerical Algorithms, section 3.1), rounding of the rows, and
+        # the rounding of factors that torch's settings allow.
         self._error = (matrix.size(1) + 8) * _UNIT_ROUNDOFF + _factor_rounding(matrix.device)
 
     def factors(self, rows: slice) -> tuple[Tensor, Tensor]:
-        """Float32 factors (n, E) and (n, E) of rows, to stand left and right in a product."""
+        """Compute the left and right factors (n, E) float32 of rows in a product."""
         exact = self.matrix[rows].double()
         if self.metric == "cosine":
             unit = (exact * self._scale[rows, None]).float()
@@ -112,47 +118,47 @@ class _Points:
         return torch.cat((centered, -half, one), 1), torch.cat((centered, one, -half), 1)
 
     def slack(self, rows: Tensor, best: Tensor) -> Tensor:
-        """How far below the best score (n,) of rows the true best one may have come out.
+        """Bound how far the score of the true nearest point may lie below the best score (n,).
 
-        A nearest row y is at most as far as the best one found, so |y| <= |x| + d; the bound
-        then does not depend on the longest row of all.
+        The nearest row y is at most as far as the best one found, so |y| <= |x| + d. The bound
+        therefore does not depend on the longest row.
         """
         if self.metric == "cosine":
             return torch.full_like(best, 8 * self._error)
         reach = 2 * self.norms[rows].float() + (-2 * best).clamp_min(0).sqrt()
-        # 2.5 instead of 2: d is itself known with an error, and float32 computes this.
-        # Products of tiny embeddings underflow, which no relative error covers.
+        # 2.5 instead of 2, because d has an error itself and this is computed in float32.
+        # Products of tiny embeddings underflow, which a relative error does not cover.
         underflow = 4 * (self.matrix.size(1) + 8) * torch.finfo(torch.float32).tiny
         return 2.5 * self._error * reach.square() + underflow
 
     def exact(self, rows: slice | Tensor) -> Tensor:
-        """Rows (n, D) for exact similarities."""
+        """Return the rows (n, D) for exact similarities."""
         return exact_rows(self.matrix[rows], self.metric)
 
 
 def _factor_rounding(device: torch.device) -> float:
-    """Relative rounding of the factors of a float32 product on this device.
+    """Measure the relative rounding of the factors of a float32 product on this device.
 
-    0 unless torch may use TF32 or bfloat16 for them (``torch.set_float32_matmul_precision`` and
-    ``torch.backends``), which many training scripts allow. Tried instead of asked: there are
-    several settings, and what they mean depends on the device.
+    It is 0 unless torch may use TF32 or bfloat16 for them (``torch.set_float32_matmul_precision``
+    and ``torch.backends``), which many training scripts allow. It is measured because there are
+    several settings whose meaning depends on the device.
     """
     one = torch.zeros(256, 256, device=device)
     one[:, 0] = 1
     for bits in (8, 11):  # of bfloat16 and of TF32
-        # One bit more than the format has, which it must drop.
+        # The format drops this bit, which is one more than it has.
         if not bool(((one * (1 + 2.0**-bits) @ one.t()) == 1 + 2.0**-bits).all()):
             return 2.0**-bits
     return 0.0
 
 
 class _Nearest:
-    """The nearest other point of every point, as far as it is known.
+    """The nearest other point of every point, among the pairs searched so far.
 
     Attributes:
-        floor: (N,) float32, lowest score that the nearest point can have had.
-        similarity: (N,) float64, the largest exact one found; -inf before.
-        index: (N,) int64, the lowest of the points at that similarity; N before.
+        floor: (N,) float32, the lowest possible score of the nearest point.
+        similarity: (N,) float64, the largest exact similarity found; -inf at first.
+        index: (N,) int64, the lowest index with that similarity; N at first.
     """
 
     def __init__(self, points: _Points) -> None:
@@ -164,27 +170,27 @@ class _Nearest:
         self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
         self._num_waiting = 0
         if points.metric == "cosine":
-            # Everything is equally far from a zero row: the lowest other index wins the tie.
+            # All points are equally far from a zero row: the lowest other index wins the tie.
             zero = (points.norms == 0).nonzero().flatten()
             self.floor[zero] = torch.inf
             self.similarity[zero] = torch.inf
             self.index[zero] = (zero == 0).long()
 
     def search(self, share: int, shares: int) -> None:
-        """Look at a share of all pairs of points."""
+        """Search one of ``shares`` shares of all pairs of points."""
         count, device = len(self.index), self.floor.device
         size = _CPU_BLOCK if device.type == "cpu" else _ACCELERATOR_BLOCK
         blocks = [slice(i, min(i + size, count)) for i in range(0, count, size)]
         room = torch.empty(min(size, count) ** 2, device=device)
-        # Blocks in a ring: each goes with itself and the half of the ring that follows, so every
-        # one has the same work.
+        # Blocks form a ring. Each is multiplied by itself and by the half of the ring that
+        # follows, so that all blocks have the same work.
         own = range(share, len(blocks), shares)
         for i in track(own, len(own), "Searching first neighbours"):
             left = self.points.factors(blocks[i])[0]
             for step in range(len(blocks) // 2 + 1):
                 j = (i + step) % len(blocks)
                 if 2 * step == len(blocks) and i > j:
-                    continue  # opposite blocks meet twice
+                    continue  # the ring has each pair of opposite blocks twice
                 right = self.points.factors(blocks[j])[1]
                 scores = room[: len(left) * len(right)].view(len(left), len(right))
                 torch.mm(left, right.t(), out=scores)
@@ -200,9 +206,9 @@ class _Nearest:
                     self._see(tiles.permute(2, 0, 1), tiles.amax(1).t(), blocks[j], blocks[i])
 
     def _see(self, scores: Tensor, highest: Tensor, rows: slice, columns: slice) -> None:
-        """Keep what may be nearest by the scores (>= n, T, 64) of n points with T tiles of others.
+        """Keep candidates by the scores (>= n, T, 64) of n points with T tiles of other points.
 
-        ``highest`` (>= n, T) holds the largest score with each tile.
+        ``highest`` (>= n, T) is the largest score of each tile.
         """
         highest = highest[: rows.stop - rows.start]
         best = highest.amax(1)
@@ -230,7 +236,7 @@ class _Nearest:
             self.decide()
 
     def decide(self) -> None:
-        """Compare in float64 the candidates that are still possible."""
+        """Compare the remaining candidates in float64."""
         if not self._waiting:
             return
         who, which, score = (torch.cat(column) for column in zip(*self._waiting))

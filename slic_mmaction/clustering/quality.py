@@ -1,4 +1,4 @@
-"""Cluster labels: their numbering, and how good, how balanced and how stable they are."""
+"""Numbering of cluster labels, and figures of their quality, balance and stability."""
 
 from __future__ import annotations
 
@@ -11,28 +11,35 @@ import numpy as np
 
 NOISE = -1
 
-# What compares partitions comes with scikit-learn, a tenth of the time in which this package is
-# imported, and most tools never compare any: its imports are in the functions that do.
+# scikit-learn takes a tenth of this package's import time, and most tools never compare
+# partitions, so it is imported in the functions that do.
 
 
 def cluster_quality(labels: np.ndarray, true_labels: np.ndarray | None = None) -> dict[str, float]:
-    """Sizes of clusters, and agreement with true labels where there are any.
+    """Measure the sizes of clusters, and their agreement with true labels if given.
 
-    Points labelled -1 are noise. They count in no cluster size; for the agreement each noise
-    point is a cluster of its own, so that calling everything noise earns nothing from AMI.
+    Noise points (-1) belong to no cluster. For the agreement, each noise point counts as a
+    cluster of its own, so that labelling all points as noise does not raise the AMI.
 
     Args:
         labels: (N,) integers, N >= 1; < 0 is noise.
-        true_labels: (N,) integers, only to report with.
+        true_labels: (N,) integers, for reports only.
 
     Returns:
         ``clusters`` and ``noise`` (counts), ``singletons`` (share of points, 0..1, that are alone
-        in their cluster; noise is not), ``largest`` and ``median`` (points per cluster; 0 without
-        clusters); with true labels also ``nmi`` and ``ami`` (by scikit-learn, with the arithmetic
-        mean of the entropies) and ``purity`` (share of points of their cluster's commonest class).
+        in their cluster; noise does not count), ``largest`` and ``median`` (points per cluster; 0
+        without clusters). With true labels also ``nmi`` and ``ami`` (by scikit-learn, with the
+        arithmetic mean of the entropies) and ``purity`` (share of points in the most frequent
+        class of their cluster).
 
     Raises:
         ValueError: If there are no labels or their shapes differ.
+
+    Examples:
+        >>> from slic_mmaction.clustering import cluster_quality
+        >>> quality = cluster_quality(np.array([0, 0, 1, 1, -1]), np.array([5, 5, 5, 7, 7]))
+        >>> quality["clusters"], quality["noise"], quality["purity"]
+        (2.0, 1.0, 0.8)
     """
     sizes = cluster_sizes(labels)
     quality = {
@@ -46,7 +53,8 @@ def cluster_quality(labels: np.ndarray, true_labels: np.ndarray | None = None) -
         return quality
     if true_labels.shape != labels.shape:
         raise ValueError(
-            f"Cluster labels {labels.shape} have true labels of another shape {true_labels.shape}."
+            f"Cluster labels have the shape {labels.shape}, but true labels {true_labels.shape}: "
+            "give one true label for each point."
         )
     from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
     from sklearn.metrics.cluster import contingency_matrix
@@ -62,14 +70,14 @@ def cluster_quality(labels: np.ndarray, true_labels: np.ndarray | None = None) -
 
 @contextmanager
 def _many_clusters() -> Iterator[None]:
-    """Without the warning that many small clusters look like a regression target."""
+    """Silence scikit-learn's warning that many small clusters look like a regression target."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The number of unique classes")
         yield
 
 
 def renumber(labels: np.ndarray) -> np.ndarray:
-    """Labels (N,) int64 numbered 0, 1, ... by first appearance; noise (< 0) becomes -1."""
+    """Number labels (N,) as 0, 1, ... by first appearance; noise (< 0) becomes -1."""
     numbered = np.full(len(labels), NOISE, dtype=np.int64)
     member = labels >= 0
     _, first, inverse = np.unique(labels[member], return_index=True, return_inverse=True)
@@ -80,23 +88,23 @@ def renumber(labels: np.ndarray) -> np.ndarray:
 
 
 def cluster_sizes(labels: np.ndarray) -> np.ndarray:
-    """Points (C,) int64 in each cluster, by label, of labels (N,); noise (< 0) is left out."""
+    """Count the points of each cluster of labels (N,), without noise (< 0): (C,) int64."""
     if labels.ndim != 1 or labels.size == 0:
-        raise ValueError(f"Cluster labels have shape (N,) with N >= 1, but got {labels.shape}.")
+        raise ValueError(f"Cluster labels need the shape (N,) with N >= 1, but got {labels.shape}.")
     return np.unique(labels[labels >= 0], return_counts=True)[1]
 
 
 def noise_apart(labels: np.ndarray) -> np.ndarray:
-    """Labels (N,) with each noise point (< 0) in a cluster of its own."""
+    """Put each noise point (< 0) of labels (N,) into a cluster of its own."""
     apart = labels.max(initial=0) + 1 + np.arange(len(labels))
     return np.where(labels < 0, apart, labels)
 
 
 def size_histogram(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number of clusters by size, in bins that double, of labels (N,); noise has no size.
+    """Count the clusters of labels (N,) by size, in bins that double; noise does not count.
 
     Returns edges (B + 1,) int64, 1, 2, 4, ..., and counts (B,) int64: ``counts[b]`` clusters have
-    edges[b] <= size < edges[b + 1]. The last is not 0; B = 0 if everything is noise.
+    edges[b] <= size < edges[b + 1]. The last count is not 0. B is 0 if all points are noise.
     """
     sizes = cluster_sizes(labels)
     # frexp gives size = fraction * 2^exponent with 0.5 <= fraction < 1, without rounding.
@@ -105,7 +113,7 @@ def size_histogram(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def size_bins(labels: np.ndarray) -> dict[str, int]:
-    """:func:`size_histogram` for people: clusters by ``'1'``, ``'2-3'``, ``'4-7'``, ..."""
+    """Count clusters by size as :func:`size_histogram`, with keys ``'1'``, ``'2-3'``, ``'4-7'``."""
     edges, counts = size_histogram(labels)
     names = [
         str(low) if high - low == 1 else f"{low}-{high - 1}"
@@ -115,11 +123,12 @@ def size_bins(labels: np.ndarray) -> dict[str, int]:
 
 
 def cluster_stability(previous: np.ndarray, current: np.ndarray) -> float:
-    """Adjusted Rand index of two clusterings of the same points.
+    """Compute the adjusted Rand index of two clusterings of the same points.
 
-    Hubert and Arabie: "Comparing partitions", Journal of Classification 1985. NMI would hide
-    change: partitions into many small clusters share most of their entropy anyway. Each noise
-    point counts as a cluster of its own. 1 if nothing changed but names, about 0 if by chance.
+    It is 1 if the partitions are equal and about 0 for random ones (Hubert and Arabie: "Comparing
+    partitions", Journal of Classification 1985). NMI would hide changes, because partitions into
+    many small clusters always share most of their entropy. Each noise point counts as a cluster
+    of its own.
     """
     from sklearn.metrics import adjusted_rand_score
 

@@ -1,7 +1,7 @@
-"""The other clusterers that SLIC's authors tried, by scikit-learn and SciPy.
+"""The other clusterers that SLIC's authors compared, by scikit-learn and SciPy.
 
-Both are imported where they are used: scikit-learn starts slowly, and most runs never need it.
-For the cosine metric an all-zero row is at distance 1 from all others.
+Both are imported where they are used, because importing scikit-learn is slow and most runs do
+not need it. With the cosine metric, a zero row has distance 1 to all other rows.
 """
 
 from __future__ import annotations
@@ -20,31 +20,37 @@ from .quality import NOISE, renumber
 
 LINKAGES = ("average", "complete", "single")
 _ROWS_AT_ONCE = 256
-# Of scikit-learn 1.9, measured, for a point and one within eps.
+# Bytes for a pair of points within eps, measured with scikit-learn 1.9.
 _PAIR_BYTES = {"cosine": 8, "euclidean": 21}
 
 
 def _exact(embeddings: Array, metric: str) -> Tensor:
-    """Embeddings (N, D) in float64 on the CPU, of length 1 for the cosine metric."""
+    """Return embeddings (N, D) in float64 on the CPU, of length 1 for the cosine metric."""
     return exact_rows(check_matrix(embeddings, metric).cpu(), metric)
 
 
 @TASK_UTILS.register_module()
 @dataclass(eq=False)
 class DBSCAN:
-    """Density-based clusters and noise (Ester et al., KDD 1996), by scikit-learn.
+    """DBSCAN, density-based clustering with noise (Ester et al., KDD 1996), by scikit-learn.
 
-    Memory grows with the number of pairs within ``eps``, all of which scikit-learn keeps.
+    Memory grows with the number of pairs within ``eps``, because scikit-learn stores all of them.
 
     Args:
         eps: Radius of a neighbourhood, in units of the metric; 0.14 in SLIC's comparison (CVPR
-            2022).
-        min_samples: Points in a neighbourhood, the point itself included, that make its centre a
-            core point.
+            2022, section 4).
+        min_samples: Number of points in a neighbourhood, including its centre, that make the
+            centre a core point.
         metric: ``'cosine'`` or ``'euclidean'``.
 
     Raises:
         ValueError: If an option is out of range.
+
+    Examples:
+        >>> from mmaction.registry import TASK_UTILS
+        >>> clusterer = TASK_UTILS.build(dict(type="DBSCAN", eps=0.14))
+        >>> clusterer(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [-1.0, 0.0]]))  # -1 is noise
+        array([ 0,  0, -1, -1])
     """
 
     eps: float = 0.14
@@ -59,10 +65,17 @@ class DBSCAN:
             )
 
     def __call__(self, embeddings: Array) -> np.ndarray:
-        """Cluster embeddings (N, D); returns labels (N,) int64, -1 for noise.
+        """Cluster embeddings.
+
+        Args:
+            embeddings: (N, D) array or tensor.
+
+        Returns:
+            (N,) int64 labels, -1 for noise.
 
         Raises:
-            ValueError: If the pairs within ``eps``, estimated by 256 points, do not fit in memory.
+            ValueError: If the pairs within ``eps`` (estimated from 256 points) do not fit in
+                memory.
         """
         from sklearn.cluster import DBSCAN as ByScikitLearn
 
@@ -80,20 +93,26 @@ class DBSCAN:
 @TASK_UTILS.register_module()
 @dataclass(eq=False)
 class OPTICS:
-    """Clusters of varying density and noise (Ankerst et al., SIGMOD 1999), by scikit-learn.
+    """OPTICS, density-based clustering with noise (Ankerst et al., SIGMOD 1999), by scikit-learn.
 
-    Clusters are read from the reachability plot by the paper's xi method. Memory is O(N), time
-    that of N^2 distances in N steps.
+    Clusters may have different densities. They are extracted from the reachability plot by the
+    paper's xi method. Memory is O(N), and time is O(N^2).
 
     Args:
-        min_samples: Points in a neighbourhood, the point itself included, that make its centre a
-            core point. At least 2.
+        min_samples: Number of points in a neighbourhood, including its centre, that make the
+            centre a core point. At least 2.
         metric: ``'cosine'`` or ``'euclidean'``.
-        max_eps: Largest radius of a neighbourhood.
-        xi: Relative drop of reachability that bounds a cluster, from 0 to below 1.
+        max_eps: Largest radius of a neighbourhood, in units of the metric.
+        xi: Relative drop of reachability at a cluster's boundary, from 0 to below 1.
 
     Raises:
         ValueError: If an option is out of range.
+
+    Examples:
+        >>> from mmaction.registry import TASK_UTILS
+        >>> clusterer = TASK_UTILS.build(dict(type="OPTICS", min_samples=2))
+        >>> clusterer(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]]))
+        array([0, 0, 1, 1])
     """
 
     min_samples: int = 2
@@ -110,10 +129,10 @@ class OPTICS:
             )
 
     def __call__(self, embeddings: Array) -> np.ndarray:
-        """Cluster embeddings (N, D); returns labels (N,) int64, -1 for noise."""
+        """Cluster embeddings (N, D) into labels (N,) int64, -1 for noise."""
         rows = _exact(embeddings, self.metric).numpy()
         if len(rows) < self.min_samples:
-            # Nothing can be a core point.
+            # No point can be a core point.
             return np.full(len(rows), NOISE, dtype=np.int64)
         from sklearn.cluster import OPTICS as ByScikitLearn
 
@@ -124,7 +143,7 @@ class OPTICS:
             xi=self.xi,
             algorithm="brute",
         )
-        # Duplicates have reachability 0, by which scikit-learn divides: infinite is meant.
+        # scikit-learn divides by the reachability, which is 0 for duplicates; inf is intended.
         with np.errstate(divide="ignore"):
             return renumber(clusterer.fit_predict(rows))
 
@@ -132,17 +151,23 @@ class OPTICS:
 @TASK_UTILS.register_module()
 @dataclass(eq=False)
 class AgglomerativeClustering:
-    """Bottom-up merging of clusters until they are far enough apart, by SciPy.
+    """Agglomerative (bottom-up hierarchical) clustering up to a distance, by SciPy.
 
     Args:
-        distance_threshold: Clusters this far apart or farther are not merged; 0.24 in SLIC's
-            comparison (CVPR 2022).
-        linkage: Distance of clusters: ``'average'`` or ``'complete'`` (largest) or ``'single'``
-            (smallest) distance between their points.
+        distance_threshold: Distance at or above which clusters are not merged, in units of the
+            metric; 0.24 in SLIC's comparison (CVPR 2022, section 4).
+        linkage: Distance of two clusters: the ``'average'``, the largest (``'complete'``) or the
+            smallest (``'single'``) distance between their points.
         metric: ``'cosine'`` or ``'euclidean'``.
 
     Raises:
         ValueError: If an option is out of range.
+
+    Examples:
+        >>> from mmaction.registry import TASK_UTILS
+        >>> clusterer = TASK_UTILS.build(dict(type="AgglomerativeClustering"))
+        >>> clusterer(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]]))
+        array([0, 0, 1, 1])
     """
 
     distance_threshold: float = 0.24
@@ -158,10 +183,16 @@ class AgglomerativeClustering:
             )
 
     def __call__(self, embeddings: Array) -> np.ndarray:
-        """Cluster embeddings (N, D); returns labels (N,) int64.
+        """Cluster embeddings.
+
+        Args:
+            embeddings: (N, D) array or tensor.
+
+        Returns:
+            (N,) int64 labels.
 
         Raises:
-            ValueError: If their distances would not fit in the memory that is free.
+            ValueError: If all pairwise distances do not fit in the free memory.
         """
         from scipy.cluster.hierarchy import fcluster, linkage
 
@@ -170,7 +201,7 @@ class AgglomerativeClustering:
         if len(rows) < 2:
             return np.zeros(len(rows), dtype=np.int64)
         tree = linkage(_distances(rows, self.metric), self.linkage)
-        # What is merged at the threshold itself is too far apart.
+        # Clusters at exactly the threshold are not merged.
         below = np.nextafter(self.distance_threshold, -1)
         return renumber(fcluster(tree, below, criterion="distance"))
 
@@ -185,7 +216,7 @@ def _check_memory(clusterer: object, count: int, needed: int, reason: str) -> No
 
 
 def _free_memory() -> int:
-    """Memory that a program can still take, or all of it where nobody tells, in bytes."""
+    """Return the available memory in bytes, or the total where the system does not report it."""
     try:
         known = Path("/proc/meminfo").read_text()
         return 1024 * int(known.split("MemAvailable:")[1].split()[0])
@@ -194,7 +225,7 @@ def _free_memory() -> int:
 
 
 def _distances(rows: Tensor, metric: str) -> np.ndarray:
-    """Distances of all pairs i < j, (N (N - 1) / 2,) float64, in SciPy's order."""
+    """Compute the distances of all pairs i < j, (N (N - 1) / 2,) float64, in SciPy's order."""
     condensed = np.empty(len(rows) * (len(rows) - 1) // 2)
     starts = range(0, len(rows), _ROWS_AT_ONCE)
     end = 0

@@ -1,4 +1,4 @@
-"""An embedded folder of videos: index, search, clusters, duplicates, export."""
+"""Collections of embedded videos: index, search, clusters, duplicates and export."""
 
 from .collection import Collection
 from .search import Hit

@@ -1,4 +1,4 @@
-"""A folder of videos as windows with vectors, kept up to date, searched and grouped."""
+"""A folder of videos as windows with vectors: updating, search and grouping."""
 
 from __future__ import annotations
 
@@ -31,26 +31,29 @@ _VIDEOS_IN_A_CLUSTER = 5
 class Collection:
     """The windows of all videos of a folder, each with a vector.
 
-    Vectors are of one network, whose weights lie in the index. Nothing is ever written to the
-    folder of the videos.
-
-    Examples:
-        >>> Collection.index("videos", "index", Network.find("runs/mine"))  # doctest: +SKIP
-        >>> collection = Collection("index")  # doctest: +SKIP
-        >>> collection.search("walk.mp4", top=3)[0].path  # doctest: +SKIP
-        'walk_again.mp4'
+    All vectors are from the same network, whose weights are in the index. Nothing is ever written
+    to the folder of the videos.
 
     Args:
         path: Folder of the index.
 
     Attributes:
-        folder: Of the videos.
+        folder: Folder of the videos.
         window: Length of a window in seconds.
-        stride: From the start of one window to the next, in seconds.
+        stride: Time from the start of one window to the next, in seconds.
 
     Raises:
-        FileNotFoundError: If there is no index, or it was never finished.
+        FileNotFoundError: If there is no index, or it is not finished.
         ValueError: If it was written by another version of this package.
+
+    Examples:
+        >>> from slic_mmaction.collection import Collection
+        >>> from slic_mmaction.collection.network import Network
+        >>> network = Network.from_config("slic.py", "weights.pth")
+        >>> changes = Collection.index("videos", "my_index", network)
+        >>> collection = Collection("my_index")
+        >>> sorted(hit.path for hit in collection.search("walk_1.mp4", top=10))
+        ['run_1.mp4', 'run_2.mp4', 'walk_1_copy.mp4', 'walk_2.mp4']
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -77,25 +80,26 @@ class Collection:
         stride: float | None = None,
         num_workers: int = 0,
     ) -> Changes:
-        """Bring an index up to date with a folder of videos; make it if there is none.
+        """Update an index for a folder of videos, or create it.
 
-        New videos are added, changed ones (by size or date) renewed, deleted ones dropped, and
-        the others left as they are. A killed run goes on with the same call, and until one has
-        ended, searches see the state before.
+        New videos are added, changed ones (by size or date) renewed, and deleted ones dropped.
+        The same call continues a killed run. Until the update ends, searches see the previous
+        state.
 
         Args:
-            folder: Of the videos; subfolders count.
+            folder: Folder of the videos, including subfolders.
             path: Folder of the index.
-            network: By which videos are embedded; that of the index if None.
-            window: Length of a window in seconds; default: that of the index, 4 of a new one.
-            stride: From the start of one window to the next, in seconds; default likewise, 2.
-            num_workers: Decoding processes; 0 decodes in this one. A script that asks for some
-                needs ``if __name__ == "__main__":`` around what it does.
+            network: Network to embed the videos; by default that of the index.
+            window: Length of a window in seconds; by default that of the index, or 4.
+            stride: Time from the start of one window to the next, in seconds; by default that of
+                the index, or 2.
+            num_workers: Number of decoding processes; 0 decodes in this one. With processes, a
+                script needs ``if __name__ == "__main__":``.
 
         Raises:
-            FileNotFoundError: If the folder holds no video, or there is no network.
+            FileNotFoundError: If the folder has no video, or there is no network.
             ValueError: If the index is of another folder, network, window or stride.
-            BlockingIOError: If another process is at work on this index.
+            BlockingIOError: If another process writes to this index.
             ImportError: If LanceDB is not installed.
         """
         return update_index(
@@ -111,7 +115,7 @@ class Collection:
 
     @cached_property
     def vectors(self) -> np.ndarray:
-        """(N, D) float32."""
+        """Vectors of all windows (N, D) float32."""
         column = self.rows["vector"].combine_chunks()
         return column.values.to_numpy(zero_copy_only=False).reshape(-1, column.type.list_size)
 
@@ -121,7 +125,7 @@ class Collection:
         return self.rows["path"].to_pylist()
 
     def column(self, name: str) -> np.ndarray:
-        """One column of :attr:`rows` (N,), of numbers."""
+        """Return a numeric column of :attr:`rows` (N,)."""
         return self.rows[name].to_numpy()
 
     @cached_property
@@ -151,19 +155,19 @@ class Collection:
         start: float | None = None,
         end: float | None = None,
     ) -> list[Hit]:
-        """The moments most similar to a clip, best first; exact cosine, ties by path.
+        """Find the moments most similar to a clip by exact cosine, best first, ties by path.
 
         Args:
             query: A video of this collection, by its path relative to ``folder`` or on the disk,
-                whose own windows are no hits; any other video file; or a vector (D,).
+                whose own windows are not hits; any other video file; or a vector (D,).
             top: Number of hits.
-            start: Only what the query shows from here on, in seconds. Of a video of this
-                collection, the windows whose middle lies between ``start`` and ``end`` count.
-            end: Only until here.
+            start: Start of the part of the query to use, in seconds. For a video of this
+                collection, the windows whose middle is between ``start`` and ``end`` are used.
+            end: End of the part of the query to use, in seconds.
 
         Raises:
-            FileNotFoundError: If there is no such video.
-            ValueError: If it cannot be read, or ``start`` and ``end`` leave nothing of it.
+            FileNotFoundError: If the video does not exist.
+            ValueError: If it cannot be read, or nothing is between ``start`` and ``end``.
         """
         if isinstance(query, np.ndarray):
             return self.searcher.search(query, top)
@@ -191,7 +195,7 @@ class Collection:
         return self.searcher.search(self.vectors[chosen].mean(axis=0), top, left_out)
 
     def windows_of(self, query: str | Path) -> np.ndarray | None:
-        """Numbers of the windows of an indexed video, given by either path."""
+        """Find the rows of an indexed video, by either path."""
         names = {str(query)}
         absolute = os.path.abspath(query)
         for path in (absolute, os.path.realpath(absolute)):
@@ -202,11 +206,11 @@ class Collection:
     # Grouping
 
     def cluster(self, clusterer: Mapping[str, Any] | None = None) -> np.ndarray:
-        """Cluster all windows and keep the clusters in the index.
+        """Cluster all windows and store the clusters in the index.
 
         Args:
-            clusterer: Config of a clusterer of :mod:`slic_mmaction.clustering`. By default FINCH's
-                finest level with at most one cluster for five videos, or else its coarsest.
+            clusterer: Config of a clusterer of :mod:`slic_mmaction.clustering`. The default is
+                FINCH's finest level with at most one cluster per five videos, or its coarsest.
 
         Returns:
             Clusters (N,) int64 of :attr:`rows`, -1 for noise.
@@ -241,14 +245,14 @@ class Collection:
         return cluster
 
     def assign(self, folder: str | Path, num_workers: int = 0) -> list[Assignment]:
-        """Find the cluster of this collection that each video of another folder belongs to.
+        """Find the cluster of this collection for each video of another folder.
 
         Args:
-            folder: Of videos, which are embedded but not added.
-            num_workers: As for :meth:`index`.
+            folder: Folder of videos, which are embedded but not added.
+            num_workers: Number of decoding processes; 0 decodes in this one.
 
         Raises:
-            FileNotFoundError: If the folder holds no video.
+            FileNotFoundError: If the folder has no video.
             ValueError: If this collection has no clusters yet.
         """
         found, others = scan_folder(Path(folder))
@@ -269,11 +273,12 @@ class Collection:
     def duplicates(self, neighbors: int = 10, num_workers: int = 0) -> Duplicates:
         """Find groups of near-duplicate videos, such as re-encoded, trimmed or mirrored copies.
 
-        Every video is decoded once and compared with those near it. No file is changed.
+        Every video is decoded once and compared with its nearest neighbours. No file is changed.
 
         Args:
-            neighbors: How many nearest videos each is compared with, by vectors and by looks.
-            num_workers: As for :meth:`index`.
+            neighbors: Number of nearest neighbours to compare each video with, by vectors and by
+                appearance.
+            num_workers: Number of decoding processes; 0 decodes in this one.
         """
         from .duplicates import find_duplicates
 
@@ -283,15 +288,15 @@ class Collection:
     # Writing elsewhere
 
     def export(self, path: str | Path) -> list[Path]:
-        """Write all windows, by the suffix: ``.parquet``, ``.csv`` (without vectors) or ``.npy``.
+        """Write all windows as ``.parquet``, ``.csv`` (without vectors) or ``.npy``.
 
-        Beside ``NAME.npy``, vectors (N, D), lies ``NAME.txt`` with path, start and end of each row.
+        ``NAME.npy`` has the vectors (N, D), and ``NAME.txt`` path, start and end of each row.
 
         Returns:
-            The files written.
+            Paths of the files.
 
         Raises:
-            ValueError: If the suffix is another one.
+            ValueError: If the suffix is unknown.
         """
         path, rows = Path(path), self.rows
         if path.suffix == ".parquet":

@@ -1,4 +1,4 @@
-"""Groups of near-duplicate videos: candidates by vectors and looks, decided by their footage."""
+"""Groups of near-duplicate videos: candidates by vectors and appearance, decided by footage."""
 
 from __future__ import annotations
 
@@ -28,17 +28,24 @@ class Member(NamedTuple):
     """A video that has near-duplicates.
 
     Attributes:
-        group: From 0; videos of one group show the same footage.
+        group: Number of the group, from 0. Videos of the same group show the same footage.
         keep: Whether this is the one to keep.
-        path: Relative to the collection's folder.
-        width: In pixels.
-        height: In pixels.
-        seconds: Length.
-        bytes: Size of the file.
-        agrees_with: The member of its group that it agrees with best.
-        agreement: Correlation of what moves in both, at most 1.
-        offset: Seconds of that member at which this video begins; negative if it begins before.
-        mirrored: Whether it is mirrored to that member.
+        path: Path relative to the collection's folder.
+        width: Width in pixels.
+        height: Height in pixels.
+        seconds: Length in seconds.
+        bytes: Size of the file in bytes.
+        agrees_with: Path of the most similar video of the group.
+        agreement: Correlation of the motion in both videos, at most 1.
+        offset: Time in that video, in seconds, at which this one begins; negative if it begins
+            earlier.
+        mirrored: Whether it is a mirror image of that video.
+
+    Examples:
+        >>> from slic_mmaction.collection import Collection
+        >>> member = Collection("index").duplicates().members[1]
+        >>> member.path, member.agrees_with, round(member.agreement, 2)
+        ('walk_1_copy.mp4', 'walk_1.mp4', 1.0)
     """
 
     group: int
@@ -55,13 +62,19 @@ class Member(NamedTuple):
 
 
 class Duplicates(NamedTuple):
-    """What was found.
+    """Near-duplicates of a collection, as :meth:`Collection.duplicates` returns them.
 
     Attributes:
         members: All videos with near-duplicates, group by group, the one to keep first.
-        pairs: The pairs of paths that agree, each in alphabetical order.
+        pairs: Pairs of paths of near-duplicates, each in alphabetical order, with their match.
         compared: Number of pairs whose footage was compared.
-        unreadable: Videos that could not be compared, and why.
+        unreadable: Reasons by path of the videos that could not be compared.
+
+    Examples:
+        >>> from slic_mmaction.collection import Collection
+        >>> found = Collection("index").duplicates()
+        >>> [(member.path, member.keep) for member in found.members]
+        [('walk_1.mp4', True), ('walk_1_copy.mp4', False)]
     """
 
     members: list[Member]
@@ -80,17 +93,17 @@ def find_duplicates(
 ) -> Duplicates:
     """Find near-duplicates among videos.
 
-    Every video is decoded once and compared with those whose vectors are nearest to its own, and
-    with those that look most alike on the whole: a network that has learned little takes a change
-    of colours for another video, and a look says nothing of a short part of a long one.
+    Every video is decoded once and compared with its nearest neighbours by vectors and by overall
+    appearance. Both are needed: vectors of a weak network may differ after a change of colours,
+    and the appearance of a long video does not show a short common part.
 
     Args:
-        folder: Of the videos.
-        sizes: Bytes of each file, by path relative to ``folder``.
-        paths: The video of each window; windows of one video stand together.
-        vectors: (N, D) of windows.
-        neighbors: How many nearest videos of either kind each is compared with.
-        num_workers: Decoding processes; 0 decodes in this one.
+        folder: Folder of the videos.
+        sizes: Size of each file in bytes, by path relative to ``folder``.
+        paths: Video of each window; windows of the same video are consecutive.
+        vectors: (N, D) vectors of the windows.
+        neighbors: Number of nearest neighbours of each kind.
+        num_workers: Number of decoding processes; 0 decodes in this one.
     """
     names = list(dict.fromkeys(paths))
     footage, unreadable = _read_all(folder, names, num_workers)
@@ -113,17 +126,17 @@ def find_duplicates(
 def nearest_videos(
     paths: Sequence[str], vectors: np.ndarray, neighbors: int
 ) -> list[tuple[str, str]]:
-    """Pairs of each video and the closest others; two are as close as their closest vectors.
+    """Find the nearest neighbours of each video, by the closest vectors of two videos.
 
-    Exact, in blocks: memory grows with the number of vectors times ``neighbors``.
+    The search is exact, with memory for ``neighbors`` of each vector.
 
     Args:
-        paths: The video of each vector; those of one video stand together.
-        vectors: (N, D).
-        neighbors: How many of the closest others to take; of equally close ones the first.
+        paths: Video of each vector; those of the same video are consecutive.
+        vectors: (N, D) vectors.
+        neighbors: Number of nearest neighbours; of equally close ones the first.
 
     Returns:
-        Pairs in alphabetical order, each once.
+        Pairs of paths in alphabetical order, each once.
     """
     first = np.flatnonzero([i == 0 or paths[i] != paths[i - 1] for i in range(len(paths))])
     names = [paths[int(i)] for i in first]
@@ -153,7 +166,7 @@ def nearest_videos(
 def _read_all(
     folder: Path, paths: Sequence[str], num_workers: int
 ) -> tuple[dict[str, Footage], dict[str, str]]:
-    """Footage of videos, and why others have none; each is decoded once."""
+    """Read the footage of videos, each once, and the reasons of failures."""
     footage: dict[str, Footage] = {}
     unreadable: dict[str, str] = {}
     read = partial(_read, folder)
@@ -182,7 +195,7 @@ def _group(
     footage: Mapping[str, Footage],
     sizes: Mapping[str, int],
 ) -> list[Member]:
-    """Videos joined by pairs, the largest group first."""
+    """Group videos connected by pairs, the largest group first."""
     names = sorted({name for pair in pairs for name in pair})
     place = {name: i for i, name in enumerate(names)}
     links = np.array([[place[a], place[b]] for a, b in pairs], int).reshape(-1, 2)

@@ -1,12 +1,12 @@
-"""Whether two videos show the same footage: what moves in them is compared, pixel by pixel.
+"""Comparing the motion of two videos pixel by pixel, to decide if they show the same footage.
 
-Pictures are taken at a fixed rate, so that copies with another frame rate agree; freed of uniform
-bars; made grey and small; and each of mean brightness 0. Two videos are laid upon each other at
-every offset in time, as trimmed copies need it, and mirrored. At an offset, what stands still in
-the part that both have is subtracted from each, and the rest correlated: takes of one scene share
-the background, but not the motion. Who does the same thing again and again agrees with another
-take of it as well, but then the video agrees with itself at other offsets, too: a copy must agree
-much better than that, and in what changes quickly as well.
+Pictures are sampled at a fixed rate, so that copies with another frame rate match. Uniform bars
+are cropped, and pictures are converted to small grey ones with mean 0. Two videos are compared at
+every offset in time, for trimmed copies, and mirrored. At each offset, the mean picture of the
+common part is subtracted, and the rest is correlated: different takes of a scene share the
+background, but not the motion. Repetitive actions also correlate with other takes, but then a
+video correlates with itself at other offsets. A copy must correlate much better than that, also
+in fast changes.
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ from scipy.ndimage import uniform_filter1d
 from ..decoding import UnreadableVideoError, VideoReader, open_reader
 
 RATE = 10.0
-"""Pictures per second that are compared."""
+"""Pictures per second."""
 
 SIDE = 12
-"""Their width and height."""
+"""Width and height of a picture in pixels."""
 
-_CLOCKLESS = 25.0  # frames per second of a source that has no clock, such as a folder of images
-_LOOK = 64  # width and height at which bars are looked for
+_CLOCKLESS = 25.0  # frames per second of a source without timestamps, such as a folder of images
+_LOOK = 64  # width and height of pictures in which bars are searched
 _BAR = (20.0, 0.08)  # range within a bar: at most these grey levels, and this share of the range
 _LARGEST_BAR = 0.4  # share of the width or height
 _LOOKS_FOR_BARS = 100
-_NOISE = 0.3**2  # squared grey levels: changes of codecs
-_SHARED, _SHARED_WITH_ITSELF = 0.6, 0.4  # share of the shorter video that an offset must leave
+_NOISE = 0.3**2  # squared grey levels: noise of codecs
+_SHARED, _SHARED_WITH_ITSELF = 0.6, 0.4  # smallest common share of the shorter video
 _REPEATED_AFTER = 0.4  # seconds
-_AGREEMENT = 0.8  # least correlation of what moves
-_BETTER = 0.25  # largest share of 1 - correlation that is left of a video with itself
-_STILL = 0.5  # least correlation of what stands still
-_QUICK = 0.6  # least correlation of what changes quickly
-_SLOW = 5  # pictures: what changes more slowly is left out of that
-_QUICK_NOISE = 0.4**2  # squared grey levels: with less than this there is nothing to correlate
+_AGREEMENT = 0.8  # smallest correlation of the motion
+_BETTER = 0.25  # largest 1 - correlation, as a share of that of a video with itself
+_STILL = 0.5  # smallest correlation of the mean pictures
+_QUICK = 0.6  # smallest correlation of fast changes
+_SLOW = 5  # number of pictures of the moving average that removes slow changes
+_QUICK_NOISE = 0.4**2  # squared grey levels: below this there are no fast changes
 
 
 class Footage(NamedTuple):
-    """What is compared of a video.
+    """The compared data of a video.
 
     Attributes:
-        views: (T, 12, 12) float16 pictures, ten per second, inside of bars; and, if there are any,
-            with them, since what looks like a bar may be a dark part of the scene.
-        repetition: Correlation with itself at another offset, at best.
-        width: Of the video, in pixels.
-        height: Of the video, in pixels.
-        pixels: Number of them inside of bars.
-        seconds: Its length.
+        views: (T, 12, 12) float16 pictures, ten per second, without bars; and, if there are bars,
+            also with them, because a bar may be a dark part of the scene.
+        repetition: Largest correlation with itself at another offset.
+        width: Width of the video in pixels.
+        height: Height of the video in pixels.
+        pixels: Number of pixels inside of the bars.
+        seconds: Length of the video in seconds.
     """
 
     views: list[np.ndarray]
@@ -65,16 +65,17 @@ class Footage(NamedTuple):
 
 
 class Match(NamedTuple):
-    """How well two videos agree where they agree best.
+    """Similarity of two videos at their best offset.
 
     Attributes:
-        motion: Correlation of what moves, -1 to 1.
-        still: Correlation of what stands still.
-        offset: Seconds of the first video at which the second begins; negative if it begins before.
-        seconds: Length of the part that both have.
-        mirrored: Whether one of them had to be mirrored.
-        quick: Correlation of what changes within half a second; 1 if nothing does.
-        repetition: Largest correlation of either with itself at another offset.
+        motion: Correlation of the motion, -1 to 1.
+        still: Correlation of the mean pictures.
+        offset: Time in the first video, in seconds, at which the second begins; negative if it
+            begins earlier.
+        seconds: Length of the common part in seconds.
+        mirrored: Whether one of them is mirrored.
+        quick: Correlation of changes within half a second; 1 if there are none.
+        repetition: Largest correlation of either video with itself at another offset.
     """
 
     motion: float
@@ -97,10 +98,10 @@ class Match(NamedTuple):
 
 
 def read_footage(path: str) -> Footage:
-    """Decode a video once, from its beginning to its end.
+    """Read the footage of a video, decoding it once.
 
     Raises:
-        UnreadableVideoError: If it cannot be read.
+        UnreadableVideoError: If the video cannot be read.
         OSError: If the disk fails.
     """
     with closing(open_reader(path)) as reader:
@@ -110,7 +111,7 @@ def read_footage(path: str) -> Footage:
 def _read(reader: VideoReader) -> Footage:
     fps = reader.avg_fps or _CLOCKLESS
     seconds = reader.num_frames / fps
-    # Between two frames a picture is their mean, as near as it is to each.
+    # A picture between two frames is interpolated.
     place = np.minimum(np.arange(max(1, int(seconds * RATE))) / RATE * fps, reader.num_frames - 1)
     before, after = np.floor(place).astype(int), np.ceil(place).astype(int)
     looks: dict[int, np.ndarray] = {}
@@ -139,7 +140,7 @@ def _read(reader: VideoReader) -> Footage:
 
 
 def bars(frames: np.ndarray) -> tuple[int, int, int, int]:
-    """First and last+1 row, first and last+1 column inside of uniform bars of frames (T, H, W)."""
+    """Find first and last+1 row and column inside of the uniform bars of frames (T, H, W)."""
     frames = frames[:: -(-len(frames) // _LOOKS_FOR_BARS)]
     darkest, brightest = np.quantile(frames, [0.01, 0.99])
     largest = min(_BAR[0], _BAR[1] * (brightest - darkest))
@@ -155,9 +156,9 @@ def bars(frames: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def summary(footage: Footage) -> np.ndarray:
-    """What a video looks like on the whole: (2, 288), of its pictures and of mirrored ones.
+    """Summarise the appearance of a video (2, 288), for its pictures and for mirrored ones.
 
-    The mean of all pictures and how much each place changes, both without their mean, of length 1.
+    It is the mean and the standard deviation of all pictures, both centred and of length 1.
     """
     pictures = footage.views[0].astype(np.float32)
     pictures = pictures - pictures.mean(axis=(1, 2), keepdims=True)
@@ -169,7 +170,7 @@ def summary(footage: Footage) -> np.ndarray:
 
 
 def compare(a: Footage, b: Footage) -> Match:
-    """Lay two videos upon each other at every offset, mirrored too, and take the best."""
+    """Compare two videos at every offset, also mirrored, and return the best match."""
     repeated = max(a.repetition, b.repetition)
     return max(
         _laid_upon(_prepared(first), _prepared(second[:, :, ::step]), step < 0, repeated)
@@ -180,7 +181,7 @@ def compare(a: Footage, b: Footage) -> Match:
 
 
 def _laid_upon(a: np.ndarray, b: np.ndarray, mirrored: bool, repetition: float) -> Match:
-    """The best of all offsets of rows (S, P) and (T, P)."""
+    """Find the best of all offsets of rows (S, P) and (T, P)."""
     offsets, count, motion, still = _correlations(a, b, _SHARED)
     best = int(motion.argmax())
     offset, common = int(offsets[best]), int(count[best])
@@ -191,7 +192,7 @@ def _laid_upon(a: np.ndarray, b: np.ndarray, mirrored: bool, repetition: float) 
 
 
 def _quick(a: np.ndarray, b: np.ndarray) -> float:
-    """Correlation of what changes quickly in rows (T, P), laid upon each other."""
+    """Correlate the fast changes of aligned rows (T, P)."""
     a, b = (rows - uniform_filter1d(rows, _SLOW, axis=0) for rows in (a, b))
     energy_a, energy_b = (a * a).mean(), (b * b).mean()
     if min(energy_a, energy_b) < _QUICK_NOISE:
@@ -200,14 +201,14 @@ def _quick(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def repetition(frames: np.ndarray) -> float:
-    """Largest correlation of frames (T, H, W) with themselves, 0.4 s later or more; at least 0."""
+    """Find the largest correlation of frames (T, H, W) with themselves 0.4 s later, or 0."""
     rows = _prepared(frames)
     offsets, _, motion, _ = _correlations(rows, rows, _SHARED_WITH_ITSELF)
     return float(motion[offsets >= _REPEATED_AFTER * RATE].max(initial=0.0))
 
 
 def _prepared(frames: np.ndarray) -> np.ndarray:
-    """Frames as rows (T, H * W) float64 without their mean brightness."""
+    """Convert frames to rows (T, H * W) float64 with mean 0."""
     rows = frames.reshape(len(frames), -1).astype(np.float64)
     return rows - rows.mean(axis=1, keepdims=True)
 
@@ -215,14 +216,14 @@ def _prepared(frames: np.ndarray) -> np.ndarray:
 def _correlations(
     a: np.ndarray, b: np.ndarray, share: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Correlations of rows (S, P) and (T, P) at all offsets that leave enough in common.
+    """Correlate rows (S, P) and (T, P) at all offsets with a large enough common part.
 
-    Row i of ``b`` is laid upon row i + offset of ``a``. All offsets are done at once, by sums of
-    the part that both have.
+    Row i of ``b`` is compared with row i + offset of ``a``. All offsets are computed at once by
+    FFT and cumulative sums.
 
     Returns:
-        Offsets (N,), numbers of rows in common, and correlations of what moves and of what does
-        not, each (N,).
+        Offsets, numbers of common rows, and correlations of the motion and of the mean pictures,
+        each (N,).
     """
     shared = max(1, round(share * min(len(a), len(b))))
     offsets = np.arange(shared - len(b), len(a) - shared + 1)
@@ -242,7 +243,7 @@ def _correlations(
 
 
 def _means(rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (N, P) of rows first..last-1, and of their squared lengths (N,), for N such spans."""
+    """Average rows first..last-1 (N, P), and their squared lengths (N,), for N spans."""
     with_squares = np.column_stack([rows, (rows * rows).sum(axis=1)])
     totals = np.concatenate([np.zeros((1, with_squares.shape[1])), with_squares.cumsum(axis=0)])
     means = (totals[last] - totals[first]) / (last - first)[:, None]

@@ -1,4 +1,4 @@
-"""A trained network with all that it needs to turn clips into vectors, in one file."""
+"""A trained network with its preprocessing in one file, to embed clips."""
 
 from __future__ import annotations
 
@@ -35,18 +35,25 @@ _FEW = 8  # videos
 
 
 class Network:
-    """A recognizer of MMAction2, its evaluation transforms, and which frames it sees.
+    """A recognizer of MMAction2 with its evaluation transforms and frame sampling.
 
     Args:
         model: Config of the recognizer.
-        sampling: The frames of a clip.
+        sampling: Sampling of the frames of a clip.
         transforms: Configs of the transforms from decoded frames to packed inputs.
         layer: ``'projection'``, the output of :class:`SLICHead`, or ``'backbone'``, the pooled
             feature.
 
     Attributes:
-        digest: Short hash of weights, transforms, frames and layer: vectors of equal digests may
-            be compared.
+        digest: Short hash of weights, transforms, sampling and layer. Vectors are comparable if
+            their digests are equal.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from slic_mmaction.collection.network import Network
+        >>> network = Network.from_config("slic.py", "weights.pth")
+        >>> network.span(Path("videos/walk_1.mp4"), start=0.5, end=1.5).shape
+        (8,)
     """
 
     def __init__(
@@ -62,7 +69,7 @@ class Network:
 
     @classmethod
     def from_config(cls, config: str | Path | Config, checkpoint: str | Path) -> Network:
-        """A network from a config for pretraining, evaluation or recognition, and its weights.
+        """Load a network from a config for pretraining, evaluation or recognition, and its weights.
 
         Raises:
             ValueError: If the config has no pipeline to evaluate with, or the checkpoint lacks
@@ -81,11 +88,11 @@ class Network:
 
     @classmethod
     def load(cls, path: str | Path) -> Network:
-        """Read what :meth:`save` wrote; never runs code from the file.
+        """Load a file of :meth:`save`, without running code from it.
 
         Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If it is none of ours.
+            FileNotFoundError: If the file does not exist.
+            ValueError: If it is another file.
         """
         if not Path(path).is_file():
             raise FileNotFoundError(f"There is no network at {path}.")
@@ -105,10 +112,10 @@ class Network:
 
     @classmethod
     def find(cls, source: str | Path, checkpoint: str | Path | None = None) -> Network:
-        """A network from a run's folder, a file of :meth:`save`, or a config and a checkpoint.
+        """Load a network from a run's folder, a file of :meth:`save`, or a config and a checkpoint.
 
         Raises:
-            FileNotFoundError: If there is none.
+            FileNotFoundError: If it does not exist.
         """
         source = Path(source)
         if checkpoint is not None:
@@ -127,7 +134,7 @@ class Network:
         return cls.load(source / MODEL_FILE if source.is_dir() else source)
 
     def save(self, path: str | Path) -> None:
-        """Write weights and settings; the file appears whole or not at all."""
+        """Write weights and settings to a file atomically."""
         about = dict(
             model=self.config,
             sampling=tuple(self.sampling),
@@ -149,18 +156,18 @@ class Network:
     def windows(
         self, folder: Path, paths: Sequence[str], window: float, stride: float, num_workers: int
     ) -> Iterator[tuple[str, list[tuple[float, float]], np.ndarray, Chunk]]:
-        """Vectors of all windows of videos, video by video in no certain order.
+        """Embed all windows of videos, in any order of the videos.
 
         Args:
-            folder: Of the videos.
-            paths: Relative to it.
-            window: Length in seconds.
-            stride: From the start of one window to the next, in seconds.
-            num_workers: Decoding processes; 0 decodes in this one.
+            folder: Folder of the videos.
+            paths: Paths relative to the folder.
+            window: Length of a window in seconds.
+            stride: Time from the start of one window to the next, in seconds.
+            num_workers: Number of decoding processes; 0 decodes in this one.
 
         Yields:
             A path, start and end of its W windows in seconds, their vectors (W, D) float32, and
-            the last chunk, whose ``error`` says why an unreadable video has none.
+            the last chunk, whose ``error`` is the reason why a video has no windows.
 
         Raises:
             ValueError: If a vector is not finite.
@@ -178,10 +185,10 @@ class Network:
         yield from self._embed(loader)
 
     def span(self, path: Path, start: float | None = None, end: float | None = None) -> np.ndarray:
-        """Vector (D,) float32 of a video or of a part of it, in seconds.
+        """Embed a video, or its part between two times in seconds, as a vector (D,) float32.
 
         Raises:
-            UnreadableVideoError: If it cannot be read.
+            UnreadableVideoError: If the video cannot be read.
             ValueError: If it has no such part.
         """
         span = (start or 0.0, float("inf") if end is None else end)
@@ -235,7 +242,7 @@ class Network:
 
 
 def _without_pretraining(model: Mapping) -> dict[str, Any]:
-    """A model's config that downloads no weights: those of a checkpoint follow."""
+    """Remove pretrained weights from a model's config, because a checkpoint is loaded."""
     backbone = {k: v for k, v in model["backbone"].items() if k != "init_cfg"}
     backbone |= {"pretrained": None} if "pretrained" in backbone else {}
     backbone |= {"pretrained2d": False} if "pretrained2d" in backbone else {}
@@ -243,7 +250,7 @@ def _without_pretraining(model: Mapping) -> dict[str, Any]:
 
 
 def _read_pipeline(cfg: Config) -> tuple[Sampling, list[dict]]:
-    """The sampling and the transforms of the pipeline by which a config evaluates."""
+    """Find the sampling and the transforms of the evaluation pipeline of a config."""
     hooks = cfg.get("custom_hooks") or []
     candidates = [hook.get("pipeline") for hook in hooks if hook.get("type") == "PseudoLabelHook"]
     for loader in ("test_dataloader", "val_dataloader"):

@@ -7,23 +7,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-_PAIRS = 20_000  # of windows of different videos, with which a similarity is compared
-_SLACK = 1e-5  # of float32 products of rows of length 1, with room to spare
+_PAIRS = 20_000  # random pairs of windows of different videos
+_SLACK = 1e-5  # generous error of float32 products of rows of length 1
 _TINY = float(np.finfo(np.float32).tiny)
 
 
 class Hit(NamedTuple):
-    """A moment that was found.
+    """A moment found by a search.
 
     Attributes:
-        rank: 1 is the most similar.
-        path: The video, relative to the collection's folder.
-        start: Where the moment begins, in seconds.
-        end: Where it ends.
-        cosine: Similarity to the query.
-        closer_than: Share of random pairs of this collection, of different videos, that are less
-            similar.
-        cluster: Of the window; -1 without one.
+        rank: Rank of the moment; 1 is the most similar.
+        path: Path of the video, relative to the collection's folder.
+        start: Start of the moment in seconds.
+        end: End of the moment in seconds.
+        cosine: Cosine similarity to the query.
+        closer_than: Share of random pairs of windows of different videos that are less similar.
+        cluster: Cluster of the window; -1 without one.
+
+    Examples:
+        >>> from slic_mmaction.collection import Collection
+        >>> hit = Collection("index").search("walk_1.mp4", top=1)[0]
+        >>> hit.path, hit.start, hit.end
+        ('walk_1_copy.mp4', 0.0, 2.0)
     """
 
     rank: int
@@ -36,14 +41,14 @@ class Hit(NamedTuple):
 
 
 class Searcher:
-    """Vectors of windows, ready to be searched; all in memory, in float32.
+    """Search in the vectors of windows, which are in memory in float32.
 
     Args:
         vectors: (N, D) float32.
-        paths: N paths; windows of one video stand together.
-        starts: (N,) seconds.
-        ends: (N,) seconds.
-        clusters: (N,) int64.
+        paths: N paths; windows of the same video are consecutive.
+        starts: (N,) start of each window in seconds.
+        ends: (N,) end of each window in seconds.
+        clusters: (N,) int64 cluster of each window.
     """
 
     def __init__(
@@ -61,15 +66,15 @@ class Searcher:
         self._random = self._random_pairs()
 
     def search(self, query: np.ndarray, top: int, left_out: np.ndarray | None = None) -> list[Hit]:
-        """The ``top`` moments most similar to a vector (D,), best first.
+        """Find the ``top`` moments most similar to a vector (D,), best first.
 
-        Exact: cosines are compared in float64, equal ones by path and start. Of windows that
-        overlap only the best is a hit.
+        The search is exact: cosines are compared in float64, and equal ones by path and start. Of
+        overlapping windows only the best is a hit.
 
         Args:
-            query: (D,).
+            query: (D,) vector.
             top: Number of hits.
-            left_out: (N,) bool, windows that are no hits.
+            left_out: (N,) bool, whether a window cannot be a hit.
         """
         unit = query.astype(np.float64)
         unit /= max(float(np.linalg.norm(unit)), _TINY)
@@ -78,7 +83,7 @@ class Searcher:
             rough[left_out] = -np.inf
         count = 16 * top
         while True:
-            # Windows that overlap a better one fall out, so more than `top` are looked at.
+            # Windows that overlap a better one are dropped, so more than `top` are compared.
             everything = count >= len(rough)
             cut = -np.inf if everything else float(-np.partition(-rough, count)[count])
             rows = np.flatnonzero((rough >= cut) & (rough > -np.inf))
@@ -88,12 +93,12 @@ class Searcher:
             count *= 8
 
     def _best(self, rows: np.ndarray, unit: np.ndarray, top: int, lowest: float) -> list[Hit]:
-        """Hits among some rows; those with a cosine below ``lowest`` may have unseen betters."""
+        """Find hits among some rows with a cosine of at least ``lowest``."""
         exact = self.vectors[rows].astype(np.float64)
         lengths = np.maximum(np.sqrt((exact * exact).sum(1)), _TINY)
         cosines = (exact * unit).sum(1) / lengths
         hits: list[Hit] = []
-        # Rows are sorted by path and start, and a stable sort keeps that among equal ones.
+        # Rows are sorted by path and start, which a stable sort keeps for equal cosines.
         for i in np.argsort(-cosines, kind="stable"):
             row, cosine = int(rows[i]), float(cosines[i])
             if cosine < lowest or len(hits) == top:
@@ -107,7 +112,7 @@ class Searcher:
         return hits
 
     def _random_pairs(self) -> np.ndarray:
-        """Sorted cosines of random pairs of windows of different videos; the same every time."""
+        """Compute the sorted cosines of random pairs of windows of different videos."""
         a, b = np.random.default_rng(0).integers(0, max(len(self.paths), 1), (2, _PAIRS))
         pairs = [(i, j) for i, j in zip(a, b) if self.paths[i] != self.paths[j]]
         if not pairs:

@@ -1,4 +1,4 @@
-"""Bringing an index up to date with a folder of videos."""
+"""Updating an index for a folder of videos."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _SECONDS_BETWEEN_WRITES = 20.0
 
 
 class Changes(NamedTuple):
-    """What an update of a collection did.
+    """Result of an update of a collection.
 
     Attributes:
-        added: New videos.
-        renewed: Videos whose file had changed.
-        dropped: Videos whose file is gone.
-        unchanged: Videos that were there already.
-        unreadable: Videos that cannot be read, and why.
-        others: Files that are no videos, by suffix.
+        added: Number of new videos.
+        renewed: Number of changed videos.
+        dropped: Number of deleted videos.
+        unchanged: Number of unchanged videos.
+        unreadable: Reasons by path of the videos that cannot be read.
+        others: Numbers of files that are not videos, by suffix.
     """
 
     added: int
@@ -56,7 +56,7 @@ def update_index(
     stride: float | None,
     num_workers: int,
 ) -> Changes:
-    """See :meth:`Collection.index`; ``folder`` is absolute."""
+    """Update an index as :meth:`Collection.index` does; ``folder`` is absolute."""
     found, others = scan_folder(folder)
     if not found:  # nor is an index emptied because a disk is not mounted
         raise FileNotFoundError(f"{folder} holds no videos (passed over: {count_others(others)}).")
@@ -68,7 +68,7 @@ def update_index(
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Hold the index, so that no other process writes to it meanwhile."""
+    """Lock the index, so that no other process writes to it."""
     lock = FileLock(path / ".lock")
     try:
         lock.acquire(timeout=0)

@@ -1,4 +1,4 @@
-"""From video files to the clips of their windows, decoded in one pass each."""
+"""Decoding the clips of the windows of videos, in one pass through each video."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from ..decoding import UnreadableVideoError, VideoReader, open_reader
 from ..transforms.view_frames import clip_frames
 
 CLIPS = 4
-"""Clips of a window, whose mean feature is the window's vector."""
+"""Number of clips of a window. The mean of their features is the window's vector."""
 
-_CLOCKLESS = 25.0  # frames per second of a source that has no clock, such as a folder of images
+_CLOCKLESS = 25.0  # frames per second of a source without timestamps, such as a folder of images
 _CLIPS_AT_ONCE = 32
 
 
 class Sampling(NamedTuple):
-    """Which frames a network sees at once.
+    """Sampling of the frames of a clip.
 
     Attributes:
         frames: Number of frames of a clip.
-        interval: Their distance; None if they are spread over the whole window, as 2D networks
-            and those of ``UniformSample`` have it, so that a window is one clip.
-        separate: Whether the network sees each frame alone, as 2D networks do.
+        interval: Distance of the frames. None if they are spread over the whole window, as for 2D
+            networks and ``UniformSample``, so that a window is one clip.
+        separate: Whether the network processes each frame alone, as 2D networks do.
     """
 
     frames: int
@@ -40,19 +40,19 @@ class Sampling(NamedTuple):
     separate: bool = False
 
     def clips(self, first: float, last: float, num_frames: int) -> list[np.ndarray]:
-        """0-based frame numbers of the clips of a window.
+        """Return the 0-based frame numbers of the clips of a window.
 
         Args:
-            first: Where the window begins, in frames.
-            last: Where it ends.
-            num_frames: Of the video; one that is shorter than a clip is looped.
+            first: Start of the window in frames.
+            last: End of the window in frames.
+            num_frames: Number of frames of the video, which is looped if shorter than a clip.
         """
         if self.interval is None:
             middles = first + (np.arange(self.frames) + 0.5) * (last - first) / self.frames
             return [np.minimum(middles.astype(int), num_frames - 1)]
         span = self.frames * self.interval
         middles = first + (np.arange(CLIPS) + 0.5) * (last - first) / CLIPS
-        # Within the window and the video, where these are long enough.
+        # Keep clips within the window and the video, if these are long enough.
         starts = np.clip(np.round(middles - span / 2), first, max(last - span, first))
         starts = np.clip(starts, 0, max(num_frames - span, 0)).astype(int)
         return [
@@ -62,12 +62,10 @@ class Sampling(NamedTuple):
 
 
 def place_windows(duration: float, window: float, stride: float) -> list[tuple[float, float]]:
-    """Start and end, in seconds, of the windows that cover a video.
+    """Return start and end, in seconds, of the windows that cover a video.
 
-    A video no longer than a window is one. The last window of a longer one ends with it.
-
-    >>> place_windows(7.0, window=4.0, stride=2.0)
-    [(0.0, 4.0), (2.0, 6.0), (3.0, 7.0)]
+    A video no longer than a window has one window. The last window ends with the video: one of 7 s
+    with windows of 4 s and a stride of 2 s has the windows 0 to 4, 2 to 6 and 3 to 7 s.
     """
     if duration <= window:
         return [(0.0, duration)]
@@ -79,16 +77,16 @@ def place_windows(duration: float, window: float, stride: float) -> list[tuple[f
 
 
 class Chunk(NamedTuple):
-    """Some clips of a video, or its end.
+    """Some clips of a video, or the end of a video.
 
     Attributes:
-        path: The video, relative to the folder.
+        path: Path of the video, relative to the folder.
         clips: Inputs of a network, one for each clip.
-        sample: The data sample of one of them.
+        sample: Data sample of one of the clips.
         windows: At the end of a video: start, end and the numbers of the clips of each window,
-            counted through all chunks of the video.
-        error: At the end of an unreadable video: why.
-        transient: Whether that says nothing about the file's content.
+            counted over all chunks of the video.
+        error: Reason why the video cannot be read, or ''.
+        transient: Whether the error does not depend on the file's content.
     """
 
     path: str
@@ -100,16 +98,16 @@ class Chunk(NamedTuple):
 
 
 class WindowClips(IterableDataset):
-    """The clips of all windows of some videos, in chunks; each worker reads its share of videos.
+    """Dataset of the clips of all windows of videos in chunks; each worker reads some videos.
 
     Args:
-        folder: Of the videos.
-        paths: Relative to it.
-        sampling: Of the network.
-        transforms: Configs, from decoded frames to packed inputs.
-        window: Length in seconds.
-        stride: From the start of one window to the next, in seconds.
-        span: Start and end in seconds; only this part of every video is read, as one window.
+        folder: Folder of the videos.
+        paths: Paths relative to the folder.
+        sampling: Sampling of the network.
+        transforms: Configs of the transforms from decoded frames to packed inputs.
+        window: Length of a window in seconds.
+        stride: Time from the start of one window to the next, in seconds.
+        span: Start and end, in seconds, of the only window of every video; None for all windows.
     """
 
     def __init__(
@@ -193,9 +191,9 @@ class WindowClips(IterableDataset):
 def _complete(
     reader: VideoReader, clips: Sequence[tuple[int, ...]]
 ) -> Iterator[tuple[int, list[np.ndarray]]]:
-    """Numbers of clips and their frames, each clip as soon as its last frame is decoded.
+    """Yield numbers and frames of clips, each as soon as its last frame is decoded.
 
-    A frame is let go when no clip needs it any more.
+    Frames are freed when no clip needs them.
     """
     users: dict[int, list[int]] = {}
     for number, clip in enumerate(clips):
@@ -215,7 +213,7 @@ def _complete(
                     needed[i] -= 1
                     if not needed[i]:
                         del frames[i]
-    # A file that promises more frames than it has: those beyond its end are looped.
+    # If a file has fewer frames than its header says, it is looped.
     frames.clear()
     for number in (number for number, count in enumerate(lacking) if count):
         yield number, reader.frames(clips[number])

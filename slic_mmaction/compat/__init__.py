@@ -1,8 +1,8 @@
-"""Everything that is broken in the released upstreams, and its repair.
+"""Repairs of defects in released upstream packages.
 
-No other part of the package knows about these defects. Each repair is made only where its
-defect is present, so a repaired upstream release (or a maintained fork) is left alone; its
-function returns whether that was so. The first lines of each file say what is broken.
+No other part of the package knows about these defects. Each repair is made only if its defect is
+present, so a fixed release (or a maintained fork) is not changed; its function returns whether a
+repair was made. The docstring of each file describes its defect.
 """
 
 from __future__ import annotations
@@ -17,13 +17,20 @@ __all__ = ["apply"]
 
 @functools.cache
 def apply() -> tuple[str, ...]:
-    """Make every repair that this installation needs; must run before mmaction is imported.
+    """Make every repair that this installation needs, before mmaction is imported.
+
+    Importing ``slic_mmaction`` calls it.
 
     Returns:
-        The names of the repairs made, in the order made; empty for a sound installation.
+        The names of the repairs, in order; empty for an installation without defects.
 
     Raises:
-        ImportError: The installed mmcv cannot work; the message carries the command that helps.
+        ImportError: If the installed mmcv cannot work. The message has the command to fix it.
+
+    Examples:
+        >>> from slic_mmaction import compat
+        >>> compat.apply()  # names of repairs
+        (...)
     """
     check_mmcv()
     silence_lite_warning()
@@ -33,7 +40,7 @@ def apply() -> tuple[str, ...]:
         mmcv_bound=lift_mmcv_bound(),
     )
 
-    # These import mmengine and torch, seconds of work: not before the quick checks have passed.
+    # These import mmengine and torch, which takes seconds, so the quick checks come first.
     from .checkpoints import repair_checkpoint_content, repair_checkpoint_loading
     from .config_text import repair_config_text
     from .cpu_ranks import repair_cpu_ranks

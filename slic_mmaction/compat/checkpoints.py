@@ -1,15 +1,15 @@
-"""Checkpoint loading without running code from the file, nor from the config inside it.
+"""Loading checkpoints without running code from the file or from the config inside it.
 
-Since torch 2.6 ``torch.load`` reads plain weights only, and mmengine's checkpoints hold more
-(mmengine issue 1655): resume, ``load_from`` and testing all fail. The way around that most
-people (and the fork onedl-mmengine 0.10.12) take, ``weights_only=False``, runs whatever program a
-stranger put into the file. Here the reading stays ``weights_only=True`` and gains the few
-stand-ins of ``safe_pickles``. Older torch is no way out: until 2.5.1 even ``weights_only=True``
-could be made to run code (CVE-2025-32434), so the package requires 2.6.
+Since torch 2.6, ``torch.load`` reads plain weights only, but mmengine's checkpoints contain more
+(mmengine issue 1655): resume, ``load_from`` and testing all fail. The usual workaround (also of
+the fork onedl-mmengine 0.10.12), ``weights_only=False``, runs any program that the file contains.
+Here ``weights_only=True`` stays, with the few stand-ins of ``safe_pickles``. Older versions of
+torch are not an alternative: up to 2.5.1 even ``weights_only=True`` could be made to run code
+(CVE-2025-32434), so the package requires 2.6.
 
-A checkpoint of MMCV 1 has the text of the config in ``meta['config']``. mmengine 0.10.7 hands that
-to ``Config.fromstring`` when a run is resumed, to compare the number of GPUs, and a config is a
-Python program: it would run, however safely the pickle was read.
+A checkpoint of MMCV 1 has the text of the config in ``meta['config']``. When a run is resumed,
+mmengine 0.10.7 passes it to ``Config.fromstring`` to compare the number of GPUs. A config is a
+Python program, which would run although the pickle was read safely.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _FOLDER = 0x10  # attribute of MS-DOS
 
 
 def repair_checkpoint_loading() -> bool:
-    """Make mmengine read checkpoints from files and addresses safely (mmengine issue 1655).
+    """Make mmengine read checkpoints from files and URLs safely (mmengine issue 1655).
 
-    Left alone: an mmengine whose loader passes ``weights_only=True`` itself, and a loader that
-    somebody else has registered for local files.
+    The repair is skipped if mmengine's loader passes ``weights_only=True`` itself, or if another
+    loader is registered for local files.
     """
     if "weights_only=True" in inspect.getsource(_mmengine_load_from_local):
         return False
@@ -53,24 +53,24 @@ def repair_checkpoint_loading() -> bool:
     CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
     upstream.load_url = load_url
     if hasattr(upstream, "_safe_torch_load"):
-        # Of onedl-mmengine, for its other sources: what is refused it reads again with code.
+        # onedl-mmengine uses it for other sources, and would read refused files with code.
         upstream._safe_torch_load = _load_without_code
     return True
 
 
 def load_from_local(filename: str, map_location: Any) -> Any:
-    """Load a checkpoint file; code in it is never run.
+    """Load a checkpoint file without running code in it.
 
     Args:
         filename: Path; ``~`` is expanded.
-        map_location: As for ``torch.load``.
+        map_location: Argument of ``torch.load``.
 
     Returns:
-        The object saved, usually a dict.
+        The saved object, usually a dict.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is damaged, or holds something other than tensors, plain values,
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file is damaged, or contains other objects than tensors, plain values,
             numeric arrays and mmengine's histories.
     """
     filename = os.path.expanduser(filename)
@@ -87,19 +87,19 @@ def _load_without_code(file: Any, map_location: Any = None, weights_only: Any = 
 
 
 def load_url(url: str, *args: Any, **kwargs: Any) -> Any:
-    """Download a checkpoint once and load it like a local one; arguments as ``torch.hub``'s.
+    """Download a checkpoint once and load it like a local one, with the arguments of ``torch.hub``.
 
     Raises:
-        ValueError: See :func:`load_from_local`.
+        ValueError: If the file is damaged or refused, as in :func:`load_from_local`.
     """
     with _reading(url):
         return _mmengine_load_url(url, *args, **kwargs, weights_only=True)
 
 
 def repair_checkpoint_content() -> bool:
-    """Check the content of every checkpoint that mmengine loads, from wherever.
+    """Check the content of every checkpoint that mmengine loads, from any source.
 
-    Left alone: an mmengine that does not run the config in a checkpoint.
+    The repair is skipped if mmengine does not run the config in a checkpoint.
     """
     if "Config.fromstring" not in inspect.getsource(Runner.resume):
         return False
@@ -110,16 +110,16 @@ def repair_checkpoint_content() -> bool:
 def load_checkpoint(
     filename: str, map_location: Any = None, logger: Any = "current"
 ) -> dict[str, Any]:
-    """Load a path or address as mmengine does, with its arguments, but no ``meta['config']``.
+    """Load a path or URL as mmengine does, with its arguments, but without ``meta['config']``.
 
     Raises:
-        ValueError: The checkpoint is no dict.
+        ValueError: If the checkpoint is not a dict.
     """
     checkpoint = _mmengine_load_checkpoint(filename, map_location, logger)
     if not isinstance(checkpoint, dict):
         raise ValueError(
-            f"The checkpoint {filename} holds a {type(checkpoint).__name__} where a dict of "
-            "weights, or with them under 'state_dict', was expected: give another file."
+            f"The checkpoint {filename} is a {type(checkpoint).__name__}, but a dict of weights, "
+            "or with weights under 'state_dict', was expected: give another file."
         )
     meta = checkpoint.get("meta")
     if isinstance(meta, dict):
@@ -128,41 +128,44 @@ def load_checkpoint(
 
 
 def _check_sums(filename: str) -> None:
-    """Compare the check sums, which torch writes and does not look at: a bit that has flipped on
-    a disk would be read as another weight. Files older than torch 1.6 have none."""
+    """Compare the checksums, which torch writes but does not read.
+
+    A flipped bit on a disk would otherwise be read as another weight. Files older than torch 1.6
+    have no checksums.
+    """
     if not zipfile.is_zipfile(filename):
         return
     with zipfile.ZipFile(filename) as archive:
         for record in archive.infolist():
             if record.external_attr & _FOLDER:
-                # torch would take whatever is in memory for its content.
+                # torch would read uninitialised memory as its content.
                 raise zipfile.BadZipFile(f"{record.filename} is marked as a folder")
             if record.CRC == 0:  # saved after torch.serialization.set_crc32_options(False)
                 continue
             with archive.open(record) as content:
                 while content.read(_BLOCK):
-                    pass  # compared at the record's end
+                    pass  # compared at the end of the record
 
 
 @contextlib.contextmanager
 def _reading(source: str) -> Iterator[None]:
-    """Admit the stand-ins while reading, and turn torch's pages of advice into one sentence."""
+    """Allow the stand-ins while reading, and convert torch's long messages into one sentence."""
     try:
         with safe_globals([*ALLOWED]):
             yield
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"The checkpoint {source} was not loaded: {_reason(str(error))}; "
-            "save only tensors, numbers, strings and containers of them, or, if you trust where "
-            "it comes from, admit that name with torch.serialization.add_safe_globals."
+            "save only tensors, numbers, strings and containers of them, or, if you trust its "
+            "source, allow that name with torch.serialization.add_safe_globals."
         ) from None
-    except Exception as error:  # damage can show anywhere in torch's reader
-        # A missing permission or an unreachable address speaks for itself; a jump to a place
-        # that is not in the file (EINVAL) is damage.
+    except Exception as error:  # a damaged file can raise anything in torch's reader
+        # Errors of permissions and connections are clear, but EINVAL is a seek outside of the
+        # file, which is damaged.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
         local = os.path.isfile(source)
-        advice = newest_sound(Path(source).parent, Path(source)) if local else "Fetch it again."
+        advice = newest_sound(Path(source).parent, Path(source)) if local else "Download it again."
         raise ValueError(
             f"The checkpoint {source} is damaged and was not loaded ({type(error).__name__}: "
             f"{str(error).splitlines()[0] if str(error) else 'the file ends too early'}). "
@@ -171,7 +174,7 @@ def _reading(source: str) -> Iterator[None]:
 
 
 def _reason(message: str) -> str:
-    """Take from the message of torch's reader the part that says what was refused."""
+    """Extract the refused name from the message of torch's reader."""
     found = re.search(r"(?:Unsupported global: GLOBAL|unsupported GLOBAL) (\S+)", message)
     if found:
         return f"it asks for {found.group(1)}, which could run code"

@@ -1,9 +1,8 @@
-"""A config that is laid out anew whenever its text is asked for.
+"""A config that is formatted again for every use of its text.
 
-mmengine 0.10.7 and onedl-mmengine 0.10.12 ask four times at the start of a run and again at every
-checkpoint. Each time yapf lays out the whole text, which takes 0.2 to 1 s of CPU, depending on how
-long the paths in it are (mmcv issue 2466, mmengine pull request 1647). The same text has the same
-layout, so once is enough.
+mmengine 0.10.7 and onedl-mmengine 0.10.12 need the text four times at the start of a run and again
+for every checkpoint. Each time yapf formats the whole text, which takes 0.2 to 1 s of CPU time,
+depending on the length of its paths (mmcv issue 2466, mmengine pull request 1647).
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from yapf.yapflib import yapf_api
 def laid_out_once(
     lay_out: Callable[..., tuple[str, bool]],
 ) -> Callable[..., tuple[str, bool]]:
-    """Remember what ``lay_out(text, **options)``, yapf's ``FormatCode``, returned for a few texts.
+    """Cache the last few results of ``lay_out(text, **options)``, yapf's ``FormatCode``.
 
-    Options are JSON. An error is raised anew each time.
+    Options are JSON. Errors are not cached.
     """
 
     @functools.lru_cache(maxsize=4)
@@ -37,9 +36,10 @@ def laid_out_once(
 
 
 def repair_config_text() -> bool:
-    """Let mmengine's ``Config.pretty_text`` lay out the same text once.
+    """Make mmengine's ``Config.pretty_text`` format the same text only once.
 
-    Left alone: a function that somebody has wrapped. The fork imports it from yapf at each call.
+    The repair is skipped if the function is wrapped already. The fork imports it from yapf at
+    each call.
     """
     owner = config_module if hasattr(config_module, "FormatCode") else yapf_api
     if hasattr(owner.FormatCode, "__wrapped__"):

@@ -1,8 +1,8 @@
 """Several CPU processes under ``launcher='pytorch'`` or ``'slurm'``.
 
-mmengine 0.10.7 takes for granted that a rank has a GPU: it calls ``torch.cuda.set_device``,
-starts ``nccl`` and gives ``DistributedDataParallel`` device numbers. On a machine without a
-GPU each of the three fails, so a distributed run cannot be tried on a laptop or in CI.
+mmengine 0.10.7 assumes that a rank has a GPU: it calls ``torch.cuda.set_device``, starts ``nccl``
+and passes device numbers to ``DistributedDataParallel``. Each of the three fails without a GPU, so
+a distributed run cannot be tried on a laptop or in CI.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _WRAPPERS: weakref.WeakSet[DistributedDataParallel] = weakref.WeakSet()
 def repair_cpu_ranks() -> bool:
     """Let the Runner start and wrap models on ranks without an accelerator.
 
-    Left alone where mmengine sees a GPU (or another accelerator).
+    The repair is skipped if mmengine finds a GPU or another accelerator.
     """
     if get_device() != "cpu":
         return False
@@ -43,9 +43,9 @@ def repair_cpu_ranks() -> bool:
 
 
 def init_gloo(backend: str, init_backend: str = "torch", **kwargs: Any) -> None:
-    """Start the process group of CPU ranks, by gloo; stands in for ``mmengine.dist``'s."""
-    # Defaults of its functions are the process group: imported by DistributedDataParallel, after
-    # the start, it would hold the group, and so gloo's threads, to the end (_end_process_group).
+    """Start the process group of CPU ranks with gloo, instead of the function in mmengine."""
+    # Its functions have the process group as a default. If DistributedDataParallel imported it
+    # after the start, it would keep the group and gloo's threads (see _end_process_group).
     import torch.distributed.nn
 
     torch.distributed.init_process_group("gloo" if backend == "nccl" else backend, **kwargs)
@@ -53,9 +53,9 @@ def init_gloo(backend: str, init_backend: str = "torch", **kwargs: Any) -> None:
 
 
 def init_gloo_under_slurm(backend: str, port: int | None = None, **kwargs: Any) -> None:
-    """:func:`init_gloo` for tasks of ``srun``, which meet at the step's first machine.
+    """Call :func:`init_gloo` for tasks of ``srun``, with the step's first machine as master.
 
-    MASTER_ADDR and MASTER_PORT (29500 if it is not set either) say where else; so does ``port``.
+    MASTER_ADDR and MASTER_PORT (by default 29500), or ``port``, override this.
     """
     for name, slurm_name in (
         ("RANK", "SLURM_PROCID"),
@@ -74,9 +74,9 @@ def init_gloo_under_slurm(backend: str, port: int | None = None, **kwargs: Any) 
 
 
 def _end_process_group() -> None:
-    """Stop gloo's threads: left running at exit, they abort some finished runs (signal 6).
+    """Stop gloo's threads, which would abort some finished runs at exit (signal 6).
 
-    A wrapper's reducer holds the process group, whose threads end with the last holder only.
+    They end when the last reference to the process group is gone, which a wrapper's reducer has.
     """
     for wrapper in _WRAPPERS:
         for holder in ("reducer", "logger", "process_group"):
@@ -89,9 +89,9 @@ def _end_process_group() -> None:
 def wrap_model(
     runner: Runner, model_wrapper_cfg: dict[str, Any] | None, model: nn.Module
 ) -> nn.Module:
-    """Wrap without device numbers, and with BatchNorm where SyncBatchNorm needs a GPU.
+    """Wrap a model without device numbers, and with BatchNorm instead of SyncBatchNorm.
 
-    ``device_ids`` of the config are respected. A run of one process is mmengine's own affair.
+    ``device_ids`` of the config are used. A run of one process is left to mmengine.
     """
     if not runner.distributed or is_model_wrapper(model):
         return _mmengine_wrap_model(runner, model_wrapper_cfg, model)
@@ -102,7 +102,7 @@ def wrap_model(
         told = "SyncBatchNorm needs GPUs: these CPU ranks use BatchNorm."
         print_log(told, logger="current", level=logging.WARNING)
         model = revert_sync_batchnorm(model)
-    if model_wrapper_cfg is None:  # mmengine's defaults, spelled out to add device_ids
+    if model_wrapper_cfg is None:  # mmengine's defaults, to which device_ids is added
         model_wrapper_cfg = dict(
             broadcast_buffers=False,
             find_unused_parameters=runner.cfg.get("find_unused_parameters", False),

@@ -1,9 +1,9 @@
 """``mmengine.utils.is_installed`` and ``get_installed_path`` without ``pkg_resources``.
 
-mmengine 0.10.7 imports ``pkg_resources`` inside the two, and setuptools 82 removed it. A config
+mmengine 0.10.7 imports ``pkg_resources`` in both functions, but setuptools 82 removed it. A config
 with ``_base_ = 'mmaction::...'`` then fails with ``No module named 'pkg_resources'``. The two
-functions are replaced; a module of that name is not put up, because other libraries that ask
-for ``pkg_resources`` cope with its absence, and not with a part of it.
+functions are replaced. A substitute module would not do, because other libraries can work without
+``pkg_resources``, but not with a part of it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from mmengine.utils import package_utils
 
 
 def repair_installed_packages() -> bool:
-    """Replace mmengine's two functions, also where its modules have imported them by name.
+    """Replace mmengine's two functions, also in modules that have imported them by name.
 
-    Left alone where there is ``pkg_resources``, and an mmengine that does without.
+    The repair is skipped if ``pkg_resources`` exists, or if mmengine does not use it.
     """
     if importlib.util.find_spec("pkg_resources") is not None:
         return False
@@ -37,7 +37,7 @@ def repair_installed_packages() -> bool:
 
 
 def is_installed(package: str) -> bool:
-    """Say whether there is a distribution, or else a module with a file, of that name."""
+    """Return whether there is a distribution, or a module with a file, of that name."""
     return _distribution(package) is not None or _module_folder(package) is not None
 
 
@@ -45,7 +45,7 @@ def get_installed_path(package: str) -> str:
     """Return the folder of the top-level module of a distribution, or of a module of that name.
 
     Raises:
-        ModuleNotFoundError: Neither is installed.
+        ModuleNotFoundError: If neither is installed.
     """
     distribution = _distribution(package)
     modules = [package]

@@ -1,8 +1,8 @@
-"""Which checkpoint ``--resume`` without a path goes on from.
+"""The checkpoint from which ``--resume`` without a path continues.
 
-mmengine 0.10.7 takes whatever text ``last_checkpoint`` holds for a path. Where that file is empty
-or torn, it says that the checkpoint '' does not exist; where the work directory was copied, the
-run goes on from the checkpoint of the original.
+mmengine 0.10.7 uses any text in ``last_checkpoint`` as a path. If that file is empty or damaged,
+it reports that the checkpoint '' does not exist. If the work directory was copied, the run
+continues from the checkpoint of the original.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from mmengine.runner import runner
 
 
 def repair_last_checkpoint() -> bool:
-    """Make mmengine check what ``last_checkpoint`` names.
+    """Make mmengine check the path in ``last_checkpoint``.
 
-    Left alone: an mmengine that looks whether the file exists.
+    The repair is skipped if mmengine checks that the file exists.
     """
     if "isfile" in inspect.getsource(runner.find_latest_checkpoint):
         return False
@@ -27,16 +27,16 @@ def repair_last_checkpoint() -> bool:
 
 
 def find_latest_checkpoint(path: str) -> str | None:
-    """The checkpoint that a run in a work directory has saved last.
+    """Find the last checkpoint of a work directory.
 
     Args:
-        path: The work directory.
+        path: Work directory.
 
     Returns:
-        The file, in the work directory itself if it is there; None if none was saved.
+        Path of the file, in the work directory itself if possible; None if there is none.
 
     Raises:
-        ValueError: If ``last_checkpoint`` is damaged, or names a file that does not exist.
+        ValueError: If ``last_checkpoint`` is damaged, or its file does not exist.
     """
     pointer = Path(path) / "last_checkpoint"
     if not pointer.exists():
@@ -45,28 +45,28 @@ def find_latest_checkpoint(path: str) -> str | None:
     named = pointer.read_bytes().decode(errors="replace").strip().strip("\0")
     if "://" in named:
         return named
-    # The work directory may have been moved; checkpoints may lie elsewhere (out_dir).
+    # The work directory may have been moved, and checkpoints may be in another folder (out_dir).
     for file in (pointer.parent / Path(named).name, Path(named)):
         if file.is_file():
             return str(file)
     raise ValueError(
-        f"{pointer} is damaged: it names {named!r}, which is no file. {newest_sound(Path(path))}"
+        f"{pointer} is damaged: it names {named!r}, which is not a file. {newest_sound(Path(path))}"
     )
 
 
 def newest_sound(folder: Path, damaged: Path | None = None) -> str:
-    """A sentence that names the newest undamaged checkpoint of a folder.
+    """Return a sentence with the newest undamaged checkpoint of a folder.
 
     Args:
-        folder: Where checkpoints lie.
-        damaged: One that is known to be of no use.
+        folder: Folder of checkpoints.
+        damaged: Checkpoint that is known to be damaged.
     """
     files = [file for file in folder.glob("*.pth") if file != damaged]
     for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
         try:
             with zipfile.ZipFile(file) as archive:
                 if archive.testzip() is None:
-                    return f"The newest sound checkpoint is {file}: give it to --resume."
+                    return f"The newest undamaged checkpoint is {file}: give it to --resume."
         except (OSError, zipfile.BadZipFile):
             continue
-    return f"There is no sound checkpoint in {folder}."
+    return f"There is no undamaged checkpoint in {folder}."

@@ -1,7 +1,7 @@
-"""Settings of loader workers where there are none.
+"""Settings of loader workers with ``num_workers=0``.
 
-mmengine 0.10.7 hands them on to torch's ``DataLoader``, which refuses ``persistent_workers=True``
-and others beside ``num_workers=0``, where they mean nothing.
+mmengine 0.10.7 passes them to torch's ``DataLoader``, which refuses ``persistent_workers=True`` and
+other settings with ``num_workers=0``, although they have no effect there.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _mmengine_build_dataloader = Runner.build_dataloader
 
 
 def repair_loader_workers() -> bool:
-    """Let ``Runner.build_dataloader`` leave out what only loader workers use.
+    """Make ``Runner.build_dataloader`` drop settings of loader workers without workers.
 
-    Left alone: an mmengine that knows ``prefetch_factor``.
+    The repair is skipped if mmengine handles ``prefetch_factor``.
     """
     if "prefetch_factor" in inspect.getsource(_mmengine_build_dataloader):
         return False

@@ -1,8 +1,8 @@
-"""Local files that mmengine writes in place.
+"""Atomic writing of mmengine's local files.
 
-mmengine 0.10.7 saves a checkpoint by ``LocalBackend.put``, which opens the file under its own
-name: a process killed there, or a full disk, leaves half a checkpoint instead of a whole
-one. Its replacement writes beside it and renames.
+mmengine 0.10.7 saves a checkpoint by ``LocalBackend.put``, which overwrites the file: a kill or a
+full disk leaves an incomplete checkpoint instead of the old one. The replacement writes another
+file and renames it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..durable_file import durable_file
 
 
 class DurableLocalBackend(LocalBackend):
-    """mmengine's backend for local files, whose files appear whole or not at all."""
+    """mmengine's backend for local files, with atomic writing."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
         """Write bytes; see :func:`slic_mmaction.durable_file.durable_file`."""
@@ -30,10 +30,10 @@ class DurableLocalBackend(LocalBackend):
 
 
 def repair_local_files() -> bool:
-    """Let mmengine write local files by :class:`DurableLocalBackend`.
+    """Make mmengine write local files by :class:`DurableLocalBackend`.
 
-    Left alone: an mmengine whose backend renames, and a backend that somebody else has
-    registered for local files.
+    The repair is skipped if mmengine's backend renames files, or if another backend is registered
+    for local files.
     """
     if prefix_to_backends[""] is not LocalBackend:
         return False

@@ -1,9 +1,8 @@
-"""What keeps ``mmaction.models`` of mmaction2 1.2.0 from being imported.
+"""Modules whose absence breaks ``import mmaction.models`` of mmaction2 1.2.0.
 
-Its wheel on PyPI lacks the localizer DRN (mmaction2 issue 2714). It imports
-``importlib_metadata``, which it does not declare. And it imports VindLU whenever
-``transformers >= 4.28`` is installed, but VindLU needs names that transformers 5 no longer has,
-and timm, which nothing declares.
+The wheel on PyPI lacks the localizer DRN (mmaction2 issue 2714). It imports ``importlib_metadata``,
+which is not among its requirements. It imports VindLU if ``transformers >= 4.28`` is installed,
+but VindLU needs names that transformers 5 has removed, and timm, which is not a requirement.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ _NEEDED_BY_VINDLU = {
 
 
 class _DRNStandIn(MetaPathFinder, Loader):
-    """Finds and fills the stand-in for the package DRN and its only submodule.
+    """Finder and loader of a stand-in for the package DRN and its only submodule.
 
-    It is the last of ``sys.meta_path``: Python asks it only after every real finder has said no.
+    It is the last of ``sys.meta_path``, so that every real finder is tried first.
     """
 
     def find_spec(
@@ -46,7 +45,7 @@ class _DRNStandIn(MetaPathFinder, Loader):
         from torch import nn
 
         class DRN(nn.Module):
-            """The name without the network: building it says what is missing."""
+            """Placeholder that raises an error with the remedy when it is built."""
 
             __module__ = module.__name__
 
@@ -56,22 +55,22 @@ class _DRNStandIn(MetaPathFinder, Loader):
                     "install mmaction2 from its source repository to use it."
                 )
 
-        # The package and its submodule come through here: the name is registered once.
+        # This runs for the package and its submodule, but the name is registered once.
         if "DRN" not in MODELS.module_dict:
             MODELS.register_module(module=DRN)
         module.DRN = MODELS.module_dict["DRN"]  # type: ignore[attr-defined]
 
 
 def stand_in_for_drn() -> bool:
-    """Let ``import mmaction.models`` succeed without DRN; building one raises one sentence.
+    """Make ``import mmaction.models`` succeed without DRN; building a DRN raises an error.
 
     Raises:
-        ImportError: mmaction2 is not installed.
+        ImportError: If mmaction2 is not installed.
     """
     mmaction = importlib.util.find_spec("mmaction")
     if mmaction is None or not mmaction.submodule_search_locations:
         raise ImportError("mmaction2 is not installed: run `pip install mmaction2==1.2.0`.")
-    # It is looked for on disk, since importing its parents is what fails.
+    # DRN is searched on disk, because importing its parents fails.
     roots = mmaction.submodule_search_locations
     if any(Path(root, "models", "localizers", "drn").is_dir() for root in roots):
         return False
@@ -81,9 +80,9 @@ def stand_in_for_drn() -> bool:
 
 
 def alias_importlib_metadata() -> bool:
-    """Let ``mmaction.utils.dependency`` import ``importlib_metadata``.
+    """Make ``importlib_metadata`` importable for ``mmaction.utils.dependency``.
 
-    It uses ``distribution`` and ``PackageNotFoundError`` only, which the standard library's has.
+    It uses ``distribution`` and ``PackageNotFoundError`` only, which the standard library has.
     """
     if "importlib_metadata" in sys.modules or importlib.util.find_spec("importlib_metadata"):
         return False
@@ -92,10 +91,10 @@ def alias_importlib_metadata() -> bool:
 
 
 def turn_vindlu_off() -> bool:
-    """Do without VindLU where what it imports is not there.
+    """Disable VindLU if its imports are missing.
 
-    Its three models are then placeholders that say what to install, as they are without
-    transformers. Must run after :func:`alias_importlib_metadata`.
+    Its three models are then placeholders, as without transformers, whose error says what to
+    install. Must run after :func:`alias_importlib_metadata`.
     """
     from mmaction.utils import dependency
 

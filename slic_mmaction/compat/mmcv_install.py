@@ -1,9 +1,9 @@
-"""Says what is wrong with the installed mmcv before mmaction's own import fails on it.
+"""Checking the installed mmcv before mmaction's own import fails.
 
-``mmcv`` and ``mmcv-lite`` both install the module ``mmcv``: the files of the two mix, and
-removing one breaks the other. So do ``mmengine`` and its maintained fork ``onedl-mmengine``.
-``mmaction/__init__.py`` (1.2.0) asserts ``2.0.0rc4 <= mmcv < 2.2.0``, which refuses the fork
-``onedl-mmcv`` 2.3 although mmaction works with it.
+``mmcv`` and ``mmcv-lite`` both install the module ``mmcv``: their files overwrite each other, and
+uninstalling one breaks the other. The same holds for ``mmengine`` and its maintained fork
+``onedl-mmengine``. ``mmaction/__init__.py`` (1.2.0) asserts ``2.0.0rc4 <= mmcv < 2.2.0``, which
+refuses the fork ``onedl-mmcv`` 2.3, although mmaction works with it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def check_mmcv() -> None:
     """Check that exactly one mmcv is installed and that mmaction works with its version.
 
     Raises:
-        ImportError: mmcv is missing; mmcv or mmengine is installed twice; or the version is outside
-            2.0 <= mmcv < 2.2, for onedl-mmcv 2.0 <= version < 2.4.
+        ImportError: If mmcv is missing, mmcv or mmengine is installed twice, or the version is not
+            in 2.0 <= mmcv < 2.2 (for onedl-mmcv 2.0 <= version < 2.4).
     """
     if importlib.util.find_spec("mmcv") is None:
         raise ImportError(f"mmcv is not installed: run `{_INSTALL}`.")
@@ -49,9 +49,9 @@ def check_mmcv() -> None:
 
 
 def lift_mmcv_bound() -> bool:
-    """Let ``import mmaction`` succeed with the fork onedl-mmcv 2.2 or 2.3.
+    """Make ``import mmaction`` succeed with the fork onedl-mmcv 2.2 or 2.3.
 
-    Its assertion is shown an older version; afterwards ``mmcv.__version__`` is what it was.
+    ``mmcv.__version__`` is an older version during the import.
     """
     mmcv = importlib.import_module("mmcv")
     version, parts = _mmcv_version()
@@ -67,10 +67,10 @@ def lift_mmcv_bound() -> bool:
 
 def _mmcv_version() -> tuple[str, tuple[int, ...]]:
     version = str(importlib.import_module("mmcv").__version__)
-    # Versions of mmcv always carry major and minor as plain numbers.
+    # Major and minor versions of mmcv are always plain numbers.
     return version, tuple(map(int, version.split(".")[:2]))
 
 
 def silence_lite_warning() -> None:
-    """Keep mmcv-lite from warning at every import of an operator that nothing here calls."""
+    """Silence mmcv-lite's warning at every import about an operator that is not used here."""
     warnings.filterwarnings("ignore", "Fail to import ``MultiScaleDeformableAttention``")

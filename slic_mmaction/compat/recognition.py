@@ -1,7 +1,7 @@
-"""Asking a model that embeds videos for the class of one.
+"""Recognition with a model that embeds videos.
 
-MMAction2 1.2.0 takes for granted that a model has classes, and its config a ``test_pipeline`` and a
-``test_dataloader``: others end in an AttributeError that does not say which config to give.
+MMAction2 1.2.0 assumes that a model has classes, and its config a ``test_pipeline`` and a
+``test_dataloader``. Other models raise an AttributeError that does not name the right config.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from torch import nn
 
 
 def repair_recognition() -> bool:
-    """Let ``inference_recognizer`` and ``MMAction2Inferencer`` say what they need.
+    """Make ``inference_recognizer`` and ``MMAction2Inferencer`` check for classes.
 
-    The function is replaced wherever it has been imported: a script may do so before its config
-    imports this package.
+    The function is replaced in every module that has imported it, because a script may do so
+    before its config imports this package.
     """
     from mmaction.apis import inference_recognizer
     from mmaction.apis.inferencers import ActionRecogInferencer
@@ -47,8 +47,8 @@ def check_classes(model: nn.Module) -> None:
     if "SLICHead" in [parent.__name__ for parent in head.__mro__]:
         name = getattr(model.cfg, "filename", None) or "The model of this config"
         raise ValueError(
-            f"{name} embeds videos and knows no classes: to recognize a video give a "
-            "finetuning config, as configs/finetune/slic_r3d_ucf101.py, and its checkpoint; for "
-            "embeddings run tools/extract_features.py, or give inference_recognizer a "
+            f"{name} embeds videos and has no classes: to recognize a video, give a finetuning "
+            "config such as configs/finetune/slic_r3d_ucf101.py and its checkpoint. For "
+            "embeddings, run tools/extract_features.py, or give inference_recognizer a "
             "test_pipeline and read .embedding of its result."
         )

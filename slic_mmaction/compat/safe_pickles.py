@@ -1,14 +1,14 @@
-"""Harmless stand-ins for the classes found in an mmengine checkpoint, besides torch's own.
+"""Harmless stand-ins for the classes of an mmengine checkpoint, besides torch's own.
 
-An mmengine checkpoint holds its ``message_hub``: ``HistoryBuffer`` objects, made of NumPy
-arrays and of a table of their own methods, pickled as ``getattr(HistoryBuffer, 'mean')``.
-torch's ``weights_only`` reader refuses all of these. Allowing the real ones would be unsafe:
-``builtins.getattr`` reaches any attribute of any admitted object, and NumPy's dtype accepts
-forged flags, after which an array of objects is filled with raw bytes taken as pointers.
+An mmengine checkpoint contains its ``message_hub``: ``HistoryBuffer`` objects, made of NumPy
+arrays and a table of their own methods, pickled as ``getattr(HistoryBuffer, 'mean')``. torch's
+``weights_only`` reader refuses all of these. Allowing the real ones would be unsafe:
+``builtins.getattr`` reaches any attribute of any allowed object, and NumPy's dtype accepts forged
+flags, with which an array of objects is filled with raw bytes as pointers.
 
-So the reader is given :data:`ALLOWED` instead: each name leads to a stand-in that checks what
-it is told and builds the plain value. Nothing outside numbers, bool arrays and histories of
-numbers can be built, and no callable from the file is ever kept.
+The reader gets :data:`ALLOWED` instead: each name is a stand-in that checks its arguments and
+builds the plain value. Only numbers, bool arrays and histories of numbers can be built, and no
+callable from the file is ever kept.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STATISTICS = frozenset({"min", "max", "current", "mean"})
 
 
 class _DType:
-    """Reads a pickled ``numpy.dtype`` of plain numbers; ``value`` is the real one."""
+    """Stand-in for a pickled ``numpy.dtype`` of plain numbers; ``value`` is the real one."""
 
     def __init__(self, code: object, align: object = False, copy: object = True) -> None:
         if not isinstance(code, str) or code not in _NUMBERS:
@@ -34,18 +34,18 @@ class _DType:
         self.value = np.dtype(code)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        # (version, byte order, subarray, names, fields, size, alignment, flags): for a plain
-        # number only the byte order says anything; the rest is not looked at.
+        # (version, byte order, subarray, names, fields, size, alignment, flags). For a plain
+        # number only the byte order matters; the rest is ignored.
         if state[1] not in ("<", ">", "|", "="):
             raise UnpicklingError(f"it holds a NumPy byte order {state[1]!r}")
         self.value = self.value.newbyteorder(state[1])
 
 
 class _Array(np.ndarray):
-    """A numeric array read from a checkpoint; pickles as the plain array that it is.
+    """A numeric array read from a checkpoint, which is pickled as a plain array.
 
-    Only :func:`_reconstruct` makes one, and it is filled once: a second filling would free
-    memory that a tensor made from the first may share.
+    Only :func:`_reconstruct` makes one, and it is filled once. Filling it again would free memory
+    that a tensor may share.
     """
 
     filled = False
@@ -82,10 +82,10 @@ def _scalar(dtype: object, raw: object) -> np.generic:
 
 
 class _History(HistoryBuffer):
-    """Turns into a real ``HistoryBuffer`` once its numbers are checked.
+    """Stand-in that becomes a real ``HistoryBuffer`` after a check of its numbers.
 
     The table of methods in the file is dropped: mmengine registers them at import, and its own
-    ``__setstate__`` would write the file's into a table shared by all buffers.
+    ``__setstate__`` would write the file's methods to a table shared by all buffers.
     """
 
     def __init__(self) -> None:
@@ -104,9 +104,9 @@ class _History(HistoryBuffer):
 
 
 def _history_method(owner: object, name: object) -> str:
-    """Stand in for ``getattr``: knows the statistics of a history and nothing else.
+    """Stand in for ``getattr``, for the statistics of a history only.
 
-    Returns the name only, for no method from a file is used.
+    Returns the name only, because no method from a file is used.
     """
     if owner is not _History or name not in _STATISTICS:
         raise UnpicklingError(f"it asks for getattr({owner!r}, {name!r}), which could run code")
@@ -114,7 +114,7 @@ def _history_method(owner: object, name: object) -> str:
 
 
 def _empty_bytes() -> bytes:
-    """Stand in for ``bytes``: protocol 2 writes the bytes of an empty array as its bare call."""
+    """Stand in for ``bytes``, whose call protocol 2 writes for the bytes of an empty array."""
     return b""
 
 

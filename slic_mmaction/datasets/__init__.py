@@ -1,4 +1,4 @@
-"""Datasets for pretraining and retrieval, and the pseudo-labels they share."""
+"""Datasets for pretraining and retrieval, and the store of their pseudo-labels."""
 
 from .cluster_aware_dataset import ClusterAwareDataset
 from .label_store import PseudoLabelStore

@@ -1,8 +1,8 @@
 """Checking the options and annotation files of MMAction2's video datasets before they are loaded.
 
-The stock datasets answer a wrong line with ``too many values to unpack`` or ``invalid literal
-for int()``, without naming file or line, and take an empty line for a video. A wrong option comes
-up as an error about paths.
+The stock datasets report a wrong line as ``too many values to unpack`` or ``invalid literal for
+int()``, without file or line, and read an empty line as a video. A wrong option appears as an
+error about paths.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mmaction.datasets import BaseActionDataset, RawframeDataset, VideoDataset
 from mmengine.fileio import exists, get, isfile
 
 UNLABELLED = -1
-_TOO_LARGE = 1 << 63  # for the arrays that labels go into
+_TOO_LARGE = 1 << 63  # for an int64 array
 _TYPES: dict[str, type | tuple[type, ...]] = dict(
     ann_file=str,
     data_prefix=Mapping,
@@ -26,18 +26,18 @@ _TYPES: dict[str, type | tuple[type, ...]] = dict(
     with_offset=bool,
     delimiter=(str, type(None)),
 )
-# The suffix of a file, what separates it from its labels (a space if nothing else), and these.
+# The suffix of a file name, the separator (a space by default) and the labels.
 _SEPARATED = re.compile(r"\.\w+(?:(\s*(?:[\t,;|=]|:+)\s*)[^./]+| +-?\d+(?: -?\d+)*)$")
-# The part of data_prefix that a dataset takes its files from.
+# The key of data_prefix for the folder of a dataset's files.
 _PREFIX = {VideoDataset: "video", RawframeDataset: "img"}
 
 
 def check_options(kind: type[BaseActionDataset], options: Mapping[str, Any]) -> None:
-    """Check the options of a dataset's config; those that are not known here pass.
+    """Check the options of a dataset's config, except unknown ones.
 
     Raises:
-        TypeError: If one is of the wrong type.
-        ValueError: If ``data_prefix`` lacks what this dataset needs.
+        TypeError: If an option has the wrong type.
+        ValueError: If ``data_prefix`` lacks the folder of this dataset's files.
     """
     for name, expected in _TYPES.items():
         if name in options and not isinstance(options[name], expected):
@@ -55,36 +55,39 @@ def check_options(kind: type[BaseActionDataset], options: Mapping[str, Any]) -> 
 
 
 def check_annotation(dataset: BaseActionDataset) -> None:
-    """Check the file of a stock dataset of videos or raw frames, built with ``lazy_init=True``.
+    """Check the annotation file of a ``VideoDataset`` or ``RawframeDataset``.
 
-    Datasets of any other type have formats of their own and are not checked.
+    The dataset must have been built with ``lazy_init=True``. Other datasets are not checked,
+    because their formats are unknown.
 
     Raises:
-        FileNotFoundError: If the annotation file does not exist, or is a folder or a pipe.
-        ValueError: If a line is wrong, naming file and line, or settings do not fit together.
+        FileNotFoundError: If the annotation file does not exist, or is not a regular file.
+        ValueError: If a line is wrong (with file and line number), or options contradict each
+            other.
     """
     check = _LINE_CHECKS.get(type(dataset))
     if check is None:
         return
     path = dataset.ann_file
     if not isfile(path):
-        what = "is no file" if exists(path) else "does not exist"
+        what = "is not a file" if exists(path) else "does not exist"
         raise FileNotFoundError(
-            f"The annotation file {path} {what}; make it with a script of tools/data, or correct "
+            f"The annotation file {path} {what}: create it with a script of tools/data, or correct "
             "ann_file."
         )
     if dataset.multi_class and dataset.num_classes is None:
         raise ValueError(f"multi_class=True for {path} needs num_classes, the number of classes.")
     if getattr(dataset, "delimiter", None) == "":
-        raise ValueError(f"The delimiter for {path} is empty: give what separates path and label.")
+        raise ValueError(
+            f"The delimiter for {path} is empty: set it to the separator of path and label."
+        )
     first_has_label = None
     for number, line in enumerate(_lines(path, get(path)), start=1):
         try:
             if not line.strip():
                 raise ValueError("is empty; remove it")
             has_label = check(dataset, line.strip())
-            # A file without labels is a file of unlabelled videos: SLIC needs none. A line
-            # without one among others is a mistake.
+            # SLIC needs no labels, so a file may have none. A single line without one is an error.
             first_has_label = has_label if first_has_label is None else first_has_label
             if has_label != first_has_label:
                 has, first_has = ("a", "none") if has_label else ("no", "one")
@@ -99,12 +102,12 @@ def _lines(path: str, content: bytes) -> list[str]:
             f"{path}:1 begins with a byte order mark, which would become part of the first name; "
             "save the file as UTF-8 without one."
         )
-    # MMEngine takes a lone carriage return for a line end, and no path has a NUL.
+    # MMEngine reads a lone carriage return as a line end, and a path cannot contain NUL.
     content = content.replace(b"\r\n", b"\n")
-    for byte, name in ((b"\r", "carriage return that ends no line"), (b"\0", "NUL character")):
+    for byte, name in ((b"\r", "carriage return within a line"), (b"\0", "NUL character")):
         if byte in content:
             number = content.count(b"\n", 0, content.index(byte)) + 1
-            raise ValueError(f"{path}:{number} holds a {name}; save the file as plain UTF-8 text.")
+            raise ValueError(f"{path}:{number} has a {name}; save the file as plain UTF-8 text.")
     try:
         lines = content.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
@@ -121,13 +124,13 @@ def _check_video(dataset: VideoDataset, line: str) -> bool:
     if separator and (separator.strip(" ") or " ") not in delimiters:
         raise ValueError(
             f"seems to separate path and label by {separator!r}, but the dataset's delimiter is "
-            f"{dataset.delimiter!r}; tell the dataset: delimiter={separator!r}"
+            f"{dataset.delimiter!r}; set delimiter={separator!r} in the dataset's config"
         )
     if len(fields) > 2 and not dataset.multi_class:
         raise ValueError(
             f"has {len(fields)} fields separated by {dataset.delimiter!r}, but should be a path "
-            "and a label; where names hold the separator, separate by another one and tell the "
-            "dataset: delimiter='\\t'"
+            "and a label; if names contain the separator, use tabs and set delimiter='\\t' in the "
+            "dataset's config"
         )
     return _check_labels(dataset, fields[1:])
 
@@ -164,7 +167,7 @@ def _integer(field: str, name: str) -> int:
         number = int(field)
     except ValueError:
         raise ValueError(
-            f"has {reprlib.repr(field)} as {name}, which is no integer; correct it"
+            f"has {reprlib.repr(field)} as {name}, which is not an integer; correct it"
         ) from None
     if abs(number) >= _TOO_LARGE:
         raise ValueError(f"has {reprlib.repr(field)} as {name}, which is too large; correct it")

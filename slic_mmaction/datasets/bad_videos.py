@@ -1,4 +1,4 @@
-"""Which videos of a training set cannot be read, known to all workers."""
+"""The unreadable videos of a training set, shared by all loader workers."""
 
 from __future__ import annotations
 
@@ -15,24 +15,23 @@ from .videos import DistinctVideos, video_name
 
 
 class TooManyBadVideosError(RuntimeError):
-    """More videos than allowed cannot be read."""
+    """Raised when more videos than allowed cannot be read."""
 
 
 class BadVideos:
     """The unreadable videos of a training set, in shared memory.
 
-    A bad video is neither a crash nor silence: it is logged once, with its path and the
-    reason, and not opened again; whoever asked for it takes another. Marks are made by
-    loader workers and seen by all of them and by the main process; ranks learn of each
-    other's in :meth:`merge_ranks`.
+    An unreadable video is logged once, with its path and the reason, and is not opened again; the
+    dataset replaces it by another one. Loader workers mark videos, and all workers and the main
+    process see the marks. Ranks exchange them in :meth:`merge_ranks`.
 
     Args:
         videos: The N videos.
-        max_ratio: Share of unreadable videos at which a run goes on.
+        max_ratio: Largest share of unreadable videos with which a run continues.
 
     Attributes:
         unreadable: (N,) bool.
-        short: (N,) bool, videos that hold fewer frames than their header promises.
+        short: (N,) bool, whether a video has fewer frames than its header says.
 
     Raises:
         ValueError: If max_ratio is not in 0..1.
@@ -48,11 +47,11 @@ class BadVideos:
 
     @contextmanager
     def reading(self, index: int) -> Iterator[None]:
-        """Watch over the reading of video ``index``.
+        """Mark video ``index`` as unreadable if reading it fails inside this context.
 
         Raises:
             UnreadableVideoError: If the video is or was unreadable.
-            TooManyBadVideosError: If it is one too many.
+            TooManyBadVideosError: If too many videos are unreadable.
         """
         if self.unreadable[index]:
             raise UnreadableVideoError(
@@ -62,21 +61,21 @@ class BadVideos:
             yield
         except (UnreadableVideoError, OSError) as error:
             self.unreadable[index] = True
-            _say(f"Bad video, left out from now on: {error}")
+            _warn(f"Skipping an unreadable video from now on: {error}")
             self.check()
             if isinstance(error, UnreadableVideoError):
                 raise
             raise UnreadableVideoError(str(error)) from error
 
     def note_lost(self, index: int, results: dict) -> None:
-        """Log a video once whose pipeline has :func:`lost_frames`."""
+        """Log once that a video is shorter than its header says (:func:`lost_frames`)."""
         message = lost_frames(video_name(self._videos, index), results)
         if message and not self.short[index]:
             self.short[index] = True
-            _say(message)
+            _warn(message)
 
     def merge_ranks(self) -> None:
-        """Tell every rank which videos any could not read; called by all ranks together.
+        """Mark on every rank the unreadable videos of all ranks; every rank calls this.
 
         Raises:
             TooManyBadVideosError: On every rank, if there are too many.
@@ -87,33 +86,33 @@ class BadVideos:
         self.check()
 
     def check(self) -> None:
-        """Stop a run that has too many unreadable videos.
+        """Check that there are not too many unreadable videos.
 
         Raises:
-            TooManyBadVideosError: With the list of them.
+            TooManyBadVideosError: If there are. The message lists them.
         """
         bad = self.unreadable.nonzero().flatten().tolist()
         if len(bad) > self.max_ratio * len(self.unreadable):
             names = "\n".join(video_name(self._videos, index) for index in bad)
             raise TooManyBadVideosError(
                 f"{len(bad)} of {len(self.unreadable)} videos cannot be read, more than "
-                f"max_bad_ratio={self.max_ratio} allows; the log says why. Repair them, take "
-                f"them out of the annotation file, or raise max_bad_ratio:\n{names}"
+                f"max_bad_ratio={self.max_ratio} allows; the log has the reasons. Repair them, "
+                f"remove them from the annotation file, or raise max_bad_ratio:\n{names}"
             )
 
 
 def lost_frames(name: str, results: dict) -> str | None:
-    """Say that a video was shorter than its header says, if :class:`DecodeFrames` found it so."""
+    """Return a message if :class:`DecodeFrames` found a video shorter than its header says."""
     lost = results.get("lost_frames", 0)
     if not lost:
         return None
     return (
         f"The video {name} lacks {lost} of the {results['total_frames'] + lost} frames that its "
-        "header promises; it is taken as the shorter video it is."
+        "header promises; only the frames that exist are used."
     )
 
 
-def _say(message: str) -> None:
+def _warn(message: str) -> None:
     # MMEngine's loggers print nothing below ERROR on ranks other than 0.
     level = logging.WARNING if is_main_process() else logging.ERROR
     print_log(message, logger="current", level=level)

@@ -1,4 +1,4 @@
-"""Training samples of SLIC around any MMAction2 dataset."""
+"""The training samples of SLIC, from the videos of any MMAction2 dataset."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def sample_seed(seed: int, epoch: int, index: int, attempt: int = 0) -> int:
 
 @contextmanager
 def seeded_draws(seed: int) -> Iterator[None]:
-    """Seed Python's, NumPy's and torch's global generators, then put them back.
+    """Seed Python's, NumPy's and torch's global generators, and restore them at the end.
 
-    Any transform, ours or stock, thereby draws the same for the same sample in the same epoch,
-    whatever the number of workers and however often a run was resumed. Restoring keeps the main
-    process's own draws intact with ``num_workers=0``.
+    Every transform then draws the same for the same sample in the same epoch, whatever the number
+    of workers and however often a run is resumed. With ``num_workers=0``, restoring keeps the
+    main process's own draws unchanged.
     """
     python_state, numpy_state = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
@@ -50,34 +50,45 @@ def seeded_draws(seed: int) -> Iterator[None]:
 
 @DATASETS.register_module()
 class ClusterAwareDataset(Dataset):
-    """Anchor, positive and second anchor view for each video (SLIC, section 3).
+    """Dataset of an anchor, a positive and a second anchor view of each video (SLIC, section 3).
 
-    The positive comes from the same video with probability ``p_same_video``, else from
-    another video of the same cluster. Each video of a sample is opened once: the
-    pipeline runs on all views of a video together, with the key ``views`` saying which.
-    True labels never enter the pipeline.
+    The positive comes from the same video with probability ``p_same_video``, and otherwise from
+    another video of the same cluster. Each video of a sample is opened once: the pipeline runs
+    on all views of a video together, and the key ``views`` names them. True labels never enter
+    the pipeline.
 
     A sample with a video that :class:`OpenVideo` or :class:`DecodeFrames` cannot read is
     replaced by a sample of the next video; see :class:`BadVideos`.
 
-    A sample is a function of the run's seed, the epoch, its index and the pseudo-labels alone.
-    :class:`ExactResumeHook` sets the first two (in ``default_hooks``, as in all configs here), and
-    :class:`PseudoLabelHook` the labels.
+    A sample depends on the run's seed, the epoch, its index and the pseudo-labels only.
+    :class:`ExactResumeHook` sets the first two (it is one of the ``default_hooks`` of all
+    configs), and :class:`PseudoLabelHook` sets the labels.
 
     Args:
-        dataset: An MMAction2 dataset or its config, wrapped by ``ConcatDataset`` and the like or
-            not. Its own pipeline is not used. A video that is listed more than once is one video.
-        pipeline: Transforms from file name to packed inputs, with :class:`SampleViewFrames` in the
-            place of ``SampleFrames``.
-        p_same_video: Probability p of a positive from the same video: by default the paper's for
-            UCF101 (0.5 for Kinetics-400).
+        dataset: An MMAction2 dataset or its config, which may be wrapped by ``ConcatDataset`` and
+            similar classes. Its own pipeline is not used. A video that is listed more than once
+            counts as one video.
+        pipeline: Transforms from file name to packed inputs, with :class:`SampleViewFrames`
+            instead of ``SampleFrames``.
+        p_same_video: Probability p of a positive from the same video. The default is the paper's
+            for UCF101; for Kinetics-400 it is 0.5.
         max_bad_ratio: Share of unreadable videos above which the run stops.
-        extra_views: Further views, for losses that ask for them:
-            ``'fast_positive'``, ``'shuffled_anchor'`` (see :class:`SampleViewFrames`).
+        extra_views: Further views for losses that need them: ``'fast_positive'`` and
+            ``'shuffled_anchor'`` (see :class:`SampleViewFrames`).
 
     Raises:
         ValueError: If a value is not in 0..1, a view is unknown, or the annotation file is empty
             or wrong.
+
+    Examples:
+        >>> from mmaction.registry import DATASETS
+        >>> videos = dict(type="VideoDataset", ann_file="train.txt")
+        >>> steps = ["OpenVideo", "SampleViewFrames", "DecodeFrames", "ClipAugment"]
+        >>> pack = [dict(type="FormatShape", input_format="NCTHW"), dict(type="PackActionInputs")]
+        >>> dataset = DATASETS.build(dict(type="ClusterAwareDataset", dataset=videos,
+        ...     pipeline=[dict(type=step) for step in steps] + pack))
+        >>> dataset[0]["inputs"].shape  # (V, C, T, H, W): anchor, positive, second anchor view
+        torch.Size([3, 3, 16, 128, 128])
     """
 
     def __init__(
@@ -117,18 +128,17 @@ class ClusterAwareDataset(Dataset):
         """Draw the sample of entry ``index`` of the list of videos in the current epoch.
 
         Returns:
-            ``inputs`` (V, C, T, H, W), or (V * T, C, H, W) of ``FormatShape('NCHW')``,
-            the V = 3 views anchor, positive, second anchor and then the extra ones;
-            ``data_samples`` with ``pseudo_label`` (1,), ``video_indices`` (V,) and the metainfo
-            ``draw_seed``.
+            ``inputs`` (V, C, T, H, W), or (V * T, C, H, W) with ``FormatShape('NCHW')``: the
+            views anchor, positive, second anchor and then the extra ones. ``data_samples`` with
+            ``pseudo_label`` (1,), ``video_indices`` (V,) and the metainfo ``draw_seed``.
 
         Raises:
             TooManyBadVideosError: If more videos than allowed cannot be read.
         """
         video = int(self.videos.of_entry[index])
         for attempt in range(len(self.videos)):
-            # Seeded anew for each attempt: what a failed one has drawn does not matter, so
-            # neither does whether it was made at all or the video was known to be bad.
+            # Each attempt has its own seed. The draws of a failed attempt then do not matter, nor
+            # whether it was skipped because the video was known to be unreadable.
             seed = sample_seed(self.store.seed, self.store.epoch, index, attempt)
             try:
                 return self._draw((video + attempt) % len(self.videos), seed)
@@ -149,18 +159,18 @@ class ClusterAwareDataset(Dataset):
         return sample
 
     def _sample(self, index: int, partner: int) -> dict:
-        """All views, each video's made together."""
+        """Run the pipeline on all views, on those of each video together."""
         if partner == index:
             return self._clips(index, self.views)
         own = tuple(view for view in self.views if view not in OF_POSITIVE)
         others = tuple(view for view in self.views if view in OF_POSITIVE)
         sample, positive = self._clips(index, own), self._clips(partner, others)
-        # A view of a 2D network is several rows, one for each frame.
+        # A view of a 2D network has several rows, one for each frame.
         sample["inputs"] = join_views(
             self._in_order(sample["inputs"].chunk(len(own)), positive["inputs"].chunk(len(others)))
         )
         element = sample["data_samples"]
-        # What transforms have packed for each view (FlowView, ClipAugment).
+        # Values that transforms have packed for each view (FlowView, ClipAugment).
         for key in ("modalities", "clip_draws"):
             if key in element:
                 views = self._in_order(element.get(key), positive["data_samples"].get(key))
@@ -168,7 +178,7 @@ class ClusterAwareDataset(Dataset):
         return sample
 
     def _in_order(self, of_anchor: Sequence, of_positive: Sequence) -> list:
-        """What belongs to the views, of two videos, in the order of the views."""
+        """Merge the values for the views of two videos in the order of the views."""
         mine, others = iter(of_anchor), iter(of_positive)
         return [next(others if view in OF_POSITIVE else mine) for view in self.views]
 
@@ -181,10 +191,10 @@ class ClusterAwareDataset(Dataset):
 
 
 def require_cluster_aware(loader: DataLoader, user: object) -> ClusterAwareDataset:
-    """The dataset of a training loader.
+    """Return the dataset of a training loader.
 
     Raises:
-        TypeError: If it is another one than ``user`` (a hook) needs.
+        TypeError: If it is not a ClusterAwareDataset, which ``user`` (a hook) needs.
     """
     dataset = loader.dataset
     if not isinstance(dataset, ClusterAwareDataset):
@@ -198,7 +208,7 @@ def require_cluster_aware(loader: DataLoader, user: object) -> ClusterAwareDatas
 def join_views(clips: Sequence[Tensor]) -> Tensor:
     """Concatenate clips (V_i, C, T, H, W) or (V_i * T, C, H, W) along their first dimension.
 
-    ``FormatShape`` only transposes its view of the frames: in memory channels come last. Joined in
-    that order, which the result has, too, the clips are copied as they lie.
+    ``FormatShape`` only transposes its view of the frames: in memory, channels come last. The
+    clips are concatenated in this memory order, without a transposing copy.
     """
     return torch.cat([clip.movedim(1, -1) for clip in clips]).movedim(-1, 1)

@@ -1,4 +1,4 @@
-"""The pseudo-labels of a training set, shared by the hook and all loader workers."""
+"""The pseudo-labels of a training set, shared by the main process and all loader workers."""
 
 from __future__ import annotations
 
@@ -12,20 +12,27 @@ NOISE = -1
 
 
 class PseudoLabelStore:
-    """Pseudo-labels, cluster membership and the clock of a run, in shared memory.
+    """Pseudo-labels, clusters, seed and epoch of a run, in shared memory.
 
-    A loader worker holds a copy of its dataset, so an attribute that the main
-    process sets later never reaches a persistent worker (mmselfsup's DeepCluster
-    trained on stale labels that way). Tensors in shared memory are updated in place
-    and seen by all. Until the first clustering every video is a cluster of its own.
+    A loader worker has its own copy of the dataset, so an attribute that the main process sets
+    later never reaches a persistent worker (mmselfsup's DeepCluster trained on old labels for
+    this reason). Tensors in shared memory are updated in place, which all processes see. Before
+    the first clustering, every video is a cluster of its own.
 
-    The main process writes between epochs, when no worker is reading.
+    The main process writes between epochs, when no worker reads.
 
     Args:
         num_videos: Number of videos N, at least 1.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If the number of videos is 0.
+
+    Examples:
+        >>> from slic_mmaction.datasets import PseudoLabelStore
+        >>> store = PseudoLabelStore(num_videos=4)
+        >>> store.update([0, 0, 1, -1])  # videos 0 and 1 are a cluster, video 3 is noise
+        >>> [store.draw_positive(video) for video in range(4)]
+        [1, 0, 2, 3]
     """
 
     def __init__(self, num_videos: int) -> None:
@@ -33,8 +40,8 @@ class PseudoLabelStore:
             raise ValueError(
                 "A pseudo-label store needs at least one video: the training set is empty."
             )
-        # Rows: label; the videos ordered by label; and for each video its own place
-        # in that order, the first place of its cluster and the cluster's size.
+        # Rows: label; videos ordered by label; and for each video its place in that order, the
+        # first place of its cluster and the size of its cluster.
         self._table = torch.empty(5, num_videos, dtype=torch.int64).share_memory_()
         self._clock = torch.zeros(2, dtype=torch.int64).share_memory_()
         self.update(np.arange(num_videos))
@@ -44,7 +51,7 @@ class PseudoLabelStore:
 
     @property
     def labels(self) -> Tensor:
-        """(N,) int64, cluster of each video, or -1 for noise."""
+        """Cluster of each video (N,) int64, or -1 for noise."""
         return self._table[0]
 
     @property
@@ -54,11 +61,11 @@ class PseudoLabelStore:
 
     @property
     def epoch(self) -> int:
-        """Epoch that is being sampled, 0-based."""
+        """Current epoch, 0-based."""
         return int(self._clock[1])
 
     def start_epoch(self, seed: int, epoch: int) -> None:
-        """Set the clock on which all draws depend."""
+        """Set the seed and the epoch, on which all draws depend."""
         self._clock[0], self._clock[1] = seed, epoch
 
     def update(self, labels: np.ndarray | Tensor | Sequence[int]) -> None:
@@ -68,7 +75,7 @@ class PseudoLabelStore:
             labels: (N,) integers, -1 for noise.
 
         Raises:
-            ValueError: If the shape or type does not fit, or a label is below -1.
+            ValueError: If the shape or type is wrong, or a label is below -1.
         """
         new = np.asarray(labels)
         if new.shape != (len(self),) or not np.issubdtype(new.dtype, np.integer):
@@ -90,7 +97,7 @@ class PseudoLabelStore:
         """Draw another video of the same cluster, uniformly.
 
         Returns:
-            Its index; that of the video itself if it is alone in its cluster or noise.
+            The index of that video, or ``index`` if the video is alone in its cluster or noise.
         """
         label, _, place, first, size = self._table[:, index].tolist()
         if label == NOISE or size == 1:

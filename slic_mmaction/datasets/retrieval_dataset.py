@@ -1,4 +1,4 @@
-"""The videos of a retrieval: queries and gallery."""
+"""The dataset of a retrieval: queries and gallery."""
 
 from __future__ import annotations
 
@@ -17,17 +17,25 @@ from .videos import build_videos, make_clips, video_name
 
 @DATASETS.register_module()
 class RetrievalDataset(Dataset):
-    """Queries, then gallery, through one pipeline, for :class:`VideoRetrievalMetric`.
+    """Dataset of the queries, followed by the gallery, for :class:`VideoRetrievalMetric`.
 
     Args:
-        query: An MMAction2 dataset that lists the videos to search for, usually the test split;
-            its pipeline and test mode play no part.
-        gallery: One that lists the videos to search in, usually the training split.
+        query: An MMAction2 dataset, or its config, that lists the videos to search for, usually
+            the test split. Its pipeline and test mode are not used.
+        gallery: The same for the videos to search in, usually the training split.
         pipeline: Transforms from file name to packed inputs, with :class:`SampleProtocolClips`
-            and, in ``PackActionInputs``, ``meta_keys=('protocol',)``.
+            and ``PackActionInputs(meta_keys=('protocol',))``.
 
     Raises:
-        ValueError: If either lists no video.
+        ValueError: If a dataset lists no video.
+
+    Examples:
+        >>> from mmaction.registry import DATASETS
+        >>> gallery = dict(type="VideoDataset", ann_file="train.txt")
+        >>> query = dict(gallery, ann_file="test.txt")
+        >>> dataset = dict(type="RetrievalDataset", query=query, gallery=gallery, pipeline=[])
+        >>> DATASETS.build(dataset).metainfo
+        {'num_query': 1, 'num_gallery': 3}
     """
 
     def __init__(
@@ -43,20 +51,21 @@ class RetrievalDataset(Dataset):
 
     @property
     def metainfo(self) -> dict:
-        """The gallery's, and ``num_query`` and ``num_gallery``, for the metric to check."""
+        """The gallery's metainfo with ``num_query`` and ``num_gallery``, which metrics check."""
         return dict(self.gallery.metainfo, num_query=len(self.query), num_gallery=len(self.gallery))
 
     def __len__(self) -> int:
         return len(self.query) + len(self.gallery)
 
     def __getitem__(self, index: int) -> dict:
-        """Packed inputs of a video.
+        """Return the packed inputs of a video.
 
-        The data sample tells ``role`` (``'query'``, ``'gallery'``), ``sample_index`` and ``video``.
+        The data sample has ``role`` (``'query'`` or ``'gallery'``), ``sample_index`` and
+        ``video``, its path.
 
         Raises:
-            RuntimeError: If the video cannot be read. It is not replaced by another, as in
-                training: the result would be wrong.
+            RuntimeError: If the video cannot be read. It is not replaced by another one as in
+                training, because the result would be wrong.
         """
         role, videos, position = "query", self.query, index
         if index >= len(self.query):
@@ -67,7 +76,7 @@ class RetrievalDataset(Dataset):
             sample = make_clips(self.pipeline, results, views=1)
         except Exception as error:
             raise RuntimeError(
-                f"The pipeline failed on the {role} video {name} ({error}); repair the video, or "
+                f"The pipeline failed on the {role} video {name} ({error}): repair the video, or "
                 "remove it from the annotation file."
             ) from error
         lost = lost_frames(name, results)
@@ -85,7 +94,7 @@ class RetrievalDataset(Dataset):
         if common:
             print_log(
                 f"{len(common)} of {len(self.query)} query videos are also in the gallery and "
-                f"find themselves, so recall is too high; the first is {min(common)}.",
+                f"retrieve themselves, so recall is too high; the first is {min(common)}.",
                 logger="current",
                 level=logging.WARNING,
             )

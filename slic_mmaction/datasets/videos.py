@@ -1,4 +1,4 @@
-"""What SLIC takes from an MMAction2 dataset: its list of videos, and clips of one of them."""
+"""The list of videos of an MMAction2 dataset, and the clips of one video."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _EXPECTED = (
 
 
 def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
-    """Build an MMAction2 dataset that only lists videos, without a pipeline of its own.
+    """Build an MMAction2 dataset that only lists videos, without a pipeline.
 
-    It may be wrapped by ``ConcatDataset``, ``RepeatDataset`` and the like. A list as ``ann_file``
-    stands for the ``ConcatDataset`` of its files.
+    It may be wrapped by ``ConcatDataset``, ``RepeatDataset`` and similar classes. A list of
+    files as ``ann_file`` builds a ``ConcatDataset``.
 
     Raises:
-        FileNotFoundError: If its annotation file does not exist.
-        KeyError: If its type is not registered.
-        TypeError: If it is no dataset, or an option is of the wrong type.
-        ValueError: If it lists no video, or a line of its annotation file is wrong.
+        FileNotFoundError: If the annotation file does not exist.
+        KeyError: If the type is not registered.
+        TypeError: If it is not a dataset, or an option has the wrong type.
+        ValueError: If it lists no video, or a line of the annotation file is wrong.
     """
     if isinstance(dataset, dict):
         dataset = DATASETS.build(_only_listing(dataset))
@@ -45,7 +45,7 @@ def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
         try:
             part.full_init()
         except ValueError as error:
-            # MMEngine cannot serialise an empty list, and says so in NumPy's words.
+            # MMEngine fails on an empty list with an error of NumPy.
             if getattr(part, "data_list", True):
                 raise
             raise ValueError(f"The annotation file {part.ann_file} lists no video.") from error
@@ -54,7 +54,7 @@ def build_videos(dataset: dict | BaseDataset) -> BaseDataset:
 
 
 def _only_listing(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A dataset's config, and those of the datasets that it wraps, without pipelines."""
+    """Remove the pipelines from a dataset's config and those of the datasets that it wraps."""
     if "type" not in config:
         raise TypeError(f"{_EXPECTED}{reprlib.repr(config)}.")
     options = dict(config, lazy_init=True)
@@ -68,7 +68,7 @@ def _only_listing(config: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(options.get("dataset"), dict):
         options["dataset"] = _only_listing(options["dataset"])
     kind = options["type"]
-    # MMEngine's wrappers look for a name in MMEngine's registry, in which MMAction2's are not.
+    # MMEngine's wrappers search names in MMEngine's registry, which lacks MMAction2's.
     kind = options["type"] = (DATASETS.get(kind) or kind) if isinstance(kind, str) else kind
     if inspect.isclass(kind) and issubclass(kind, BaseActionDataset):
         check_options(kind, options)
@@ -77,27 +77,27 @@ def _only_listing(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unwrapped(videos: BaseDataset) -> list[BaseDataset]:
-    """The datasets with an annotation file that wrappers of MMEngine are around."""
+    """Return the datasets inside MMEngine's wrappers, which have the annotation files."""
     if hasattr(videos, "datasets"):
         return [part for each in videos.datasets for part in unwrapped(each)]
     return unwrapped(videos.dataset) if hasattr(videos, "dataset") else [videos]
 
 
 def annotation_files(videos: BaseDataset) -> str:
-    """The files that list the videos, for messages."""
+    """Return the names of the annotation files, for messages."""
     return ", ".join(dict.fromkeys(getattr(part, "ann_file", "") for part in unwrapped(videos)))
 
 
 class DistinctVideos:
-    """The videos that a dataset lists, each once, however often it is listed.
+    """The distinct videos of a dataset, which may list a video more than once.
 
-    Parts of a file of raw frames, told apart by their offset, are different videos.
+    Parts of a folder of raw frames with different offsets are different videos.
 
     Args:
-        dataset: What :func:`build_videos` returns.
+        dataset: A dataset from :func:`build_videos`.
 
     Attributes:
-        of_entry: (E,) int64, the video that each of the E entries of the list names.
+        of_entry: (E,) int64, the video of each of the E entries of the list.
     """
 
     def __init__(self, dataset: BaseDataset) -> None:
@@ -110,8 +110,8 @@ class DistinctVideos:
         repeated = len(self.of_entry) - len(self)
         if repeated:
             print_log(
-                f"{repeated} of {len(self.of_entry)} entries of the training set list a video "
-                f"again: it has {len(self)} videos, and trains on each as often as it is listed.",
+                f"{repeated} of {len(self.of_entry)} entries of the training set repeat a video: "
+                f"it has {len(self)} videos, and each is used as often as it is listed.",
                 logger="current",
                 level=logging.WARNING,
             )
@@ -125,19 +125,19 @@ class DistinctVideos:
         return len(self._first)
 
     def get_data_info(self, index: int) -> dict[str, Any]:
-        """What the list says of a video where it is named first."""
+        """Return the first entry of a video in the list."""
         return self.dataset.get_data_info(int(self._first[index]))
 
 
 def video_info(videos: BaseDataset, index: int) -> dict[str, Any]:
-    """What a pipeline may know of a video: everything but its true label."""
+    """Return a video's entry without its true label, for a pipeline."""
     info = videos.get_data_info(index)
     info.pop("label", None)
     return info
 
 
 def video_name(videos: BaseDataset, index: int) -> str:
-    """Path by which a video is known across runs."""
+    """Return the path that identifies a video across runs."""
     return _name(videos.get_data_info(index))
 
 
@@ -146,13 +146,13 @@ def _name(info: Mapping[str, Any]) -> str:
 
 
 def video_stem(videos: BaseDataset, index: int) -> str:
-    """The same path without the suffix of a video file, which another container changes."""
+    """Return that path without the suffix of a video file, which depends on the container."""
     info = videos.get_data_info(index)
     return str(info.get("frame_dir") or os.path.splitext(info["filename"])[0])
 
 
 def data_folder(videos: BaseDataset) -> str:
-    """Folder that the dataset was given for its videos, the common one of several, or ``''``."""
+    """Return the folder of the dataset's videos, the common one of several, or ``''``."""
     folders = {
         next((str(folder) for folder in part.data_prefix.values() if folder), "")
         for part in unwrapped(videos)
@@ -164,14 +164,14 @@ def data_folder(videos: BaseDataset) -> str:
 
 
 def relative_path(path: str, folder: str) -> str:
-    """A path relative to the data set's folder, or the path itself if it lies elsewhere."""
+    """Return a path relative to the dataset's folder, or the path itself if it is elsewhere."""
     return path.removeprefix(folder.rstrip("/") + "/") if folder else path
 
 
 def true_labels(videos: BaseDataset) -> np.ndarray | None:
-    """True labels (N,) int64, for logging only.
+    """Return the true labels (N,) int64, for logging only.
 
-    None if a video has no single label (-1 is MMAction2's mark of an unlabelled video).
+    Returns None if a video has no label or several (-1 is MMAction2's label for none).
     """
     labels = [videos.get_data_info(i).get("label", -1) for i in range(len(videos))]
     if not all(isinstance(label, (int, np.integer)) and label >= 0 for label in labels):
@@ -180,27 +180,27 @@ def true_labels(videos: BaseDataset) -> np.ndarray | None:
 
 
 def make_clips(pipeline: Callable[[dict], Any], results: dict[str, Any], views: int) -> dict:
-    """Run a pipeline on one video, with a sentence where it is put together wrongly.
+    """Run a pipeline on one video, with clear errors for a wrong pipeline.
 
     Args:
         pipeline: Composed transforms.
-        results: What they begin with; filled on the way.
-        views: ``inputs`` must have a multiple of this many parts.
+        results: Input of the first transform; changed in place.
+        views: Number of views, which must divide the length of ``inputs``.
 
     Returns:
         Packed ``inputs`` and ``data_samples``.
 
     Raises:
-        ValueError: If a transform misses what one before it should have made, the last one is not
-            ``PackActionInputs``, or the number of clips is wrong.
+        ValueError: If a transform lacks a key that an earlier one should have added, the last one
+            is not ``PackActionInputs``, or the number of clips is wrong.
     """
     try:
         sample = pipeline(results)
     except KeyError as error:
         raise ValueError(
-            f"A transform of the pipeline needs the key {error}, which none before it has made: "
-            "the usual order is OpenVideo, SampleViewFrames (SampleFrames where there is one clip "
-            "only), DecodeFrames, augmentation, FormatShape, PackActionInputs."
+            f"A transform of the pipeline needs the key {error}, which no earlier one has added: "
+            "the usual order is OpenVideo, SampleViewFrames (SampleFrames for a single clip), "
+            "DecodeFrames, augmentation, FormatShape, PackActionInputs."
         ) from error
     if not isinstance(sample, dict) or not {"inputs", "data_samples"} <= sample.keys():
         raise ValueError(

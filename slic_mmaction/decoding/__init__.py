@@ -1,4 +1,4 @@
-"""Opening videos and decoding frames by number, with PyAV, decord or from raw frames."""
+"""Opening videos and decoding frames by number, with PyAV, decord or raw frames."""
 
 from .choice import choose_decoder, open_reader
 from .frame_folder import FrameFolder

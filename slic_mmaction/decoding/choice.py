@@ -1,4 +1,4 @@
-"""Which decoder opens a video."""
+"""Choosing the decoder of a video."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .reader import UnreadableVideoError, VideoReader
 
 DECODERS: dict[str, type[PyAVReader | DecordReader]] = {"pyav": PyAVReader, "decord": DecordReader}
 RAW_FRAMES = "rawframes"
-# Before it, PyAV's conversion to RGB starts a thread for each core, for each frame.
+# Older versions of PyAV start a thread for each core to convert a frame to RGB.
 MIN_PYAV = 17
 
 
 @cache
 def is_usable(decoder: str) -> bool:
-    """Whether a decoder is installed, in a version that serves. Both need PyAV."""
+    """Return whether a decoder is installed in a usable version. Both need PyAV."""
     try:
         pyav = int(version("av").split(".")[0])
     except PackageNotFoundError:
@@ -32,17 +32,22 @@ def is_usable(decoder: str) -> bool:
 
 
 def choose_decoder(decoder: str) -> str:
-    """Check a decoder by name; ``'auto'`` is PyAV, or decord where PyAV is too old.
+    """Check the name of a decoder; ``'auto'`` becomes PyAV, or decord if PyAV is too old.
 
     Raises:
-        ValueError: If there is no such decoder.
-        ImportError: If it is not installed.
+        ValueError: If the decoder is unknown.
+        ImportError: If the decoder is not installed.
+
+    Examples:
+        >>> from slic_mmaction.decoding import choose_decoder
+        >>> choose_decoder("pyav")
+        'pyav'
     """
     if decoder == "auto":
         decoder = "decord" if is_usable("decord") and not is_usable("pyav") else "pyav"
     if decoder not in (*DECODERS, RAW_FRAMES):
         raise ValueError(
-            f"There is no decoder {decoder!r}; there are 'auto', {RAW_FRAMES!r} and "
+            f"There is no decoder {decoder!r}: choose from 'auto', {RAW_FRAMES!r} and "
             f"{', '.join(map(repr, DECODERS))}."
         )
     if decoder in DECODERS and not is_usable(decoder):
@@ -54,19 +59,31 @@ def choose_decoder(decoder: str) -> str:
 def open_reader(
     filename: str, decoder: str = "auto", num_threads: int = 1, backend_args: dict | None = None
 ) -> VideoReader:
-    """Open a video: a file, or a folder of its frames as images.
+    """Open a video file, or a folder of frames as images.
 
     Args:
         filename: Path or URI.
         decoder: ``'auto'``, ``'pyav'``, ``'decord'``, or ``'rawframes'`` for the images in the
-            folder that is named as the file without its suffix. A path that is a folder is read
-            as one, whatever is set.
-        num_threads: Decoding threads.
-        backend_args: Of ``mmengine.fileio``; a local file is read by the decoder itself, any
-            other is fetched first.
+            folder with the file's name without its suffix. The path of a folder is always read as
+            raw frames.
+        num_threads: Number of decoding threads.
+        backend_args: Storage backend for ``mmengine.fileio``. The decoder reads local files
+            itself; other files are downloaded first.
+
+    Returns:
+        A reader. Close it, or use ``contextlib.closing``.
 
     Raises:
-        UnreadableVideoError: If the file does not exist or holds no video.
+        UnreadableVideoError: If the file does not exist or has no video.
+
+    Examples:
+        >>> from slic_mmaction.decoding import open_reader
+        >>> reader = open_reader("videos/walk_1.mp4")
+        >>> reader.num_frames, reader.avg_fps
+        (50, 25.0)
+        >>> reader.frames([0, 49])[1].shape
+        (32, 40, 3)
+        >>> reader.close()
     """
     decoder = choose_decoder(decoder)
     if decoder == RAW_FRAMES:

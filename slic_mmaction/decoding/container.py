@@ -1,4 +1,4 @@
-"""Opening a video file with PyAV: which of its streams is the video, which way up it is shown."""
+"""Opening a video file with PyAV, choosing its video stream, and its orientation."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PROGRESSIVE = 1
 
 
 def open_container(name: str, source: str | bytes) -> tuple[Any, Any]:
-    """Open a path or a file's content: its ``av`` container and the stream that is the video.
+    """Open a path or a file's content; return its ``av`` container and video stream.
 
-    That is the one marked as default, else the one that FFmpeg's own player takes (which is known
-    to move, then the one of the highest bit rate), never an attached picture such as the cover of
-    a sound file.
+    The stream is the default one, or else the one that FFmpeg's own player chooses (a moving one,
+    then the one of the highest bit rate). It is never an attached picture such as the cover of a
+    sound file.
 
     Raises:
-        UnreadableVideoError: If it is no such file, or has no video that can be decoded.
+        UnreadableVideoError: If the file cannot be opened, or has no video that can be decoded.
     """
     import av
 
@@ -49,18 +49,19 @@ def open_container(name: str, source: str | bytes) -> tuple[Any, Any]:
 
 
 def video_streams(container: Any) -> list[Any]:
-    """The video streams of a container that are no attached picture."""
+    """Return the video streams of a container, without attached pictures."""
     from av.stream import Disposition
 
     return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
 
 
 def may_split_fields(stream: Any, first_frame: Callable[[], Any]) -> bool:
-    """Whether a packet may be half a frame: interlaced H.264, as camcorders write it.
+    """Return whether a packet may be half a frame, as in interlaced H.264 of camcorders.
 
     Args:
-        stream: The video stream.
-        first_frame: Decodes the first frame. Called with PyAV 17 only, the last for Python 3.10.
+        stream: Video stream.
+        first_frame: Function that decodes the first frame. It is called with PyAV 17 only, the last
+            version for Python 3.10.
     """
     context = stream.codec_context
     if context.name != "h264":
@@ -72,11 +73,11 @@ def may_split_fields(stream: Any, first_frame: Callable[[], Any]) -> bool:
 
 
 def display_matrix(frame: Any) -> tuple[int, int, int, int]:
-    """How a decoded ``av.VideoFrame`` (or None) is to be shown.
+    """Read the display matrix of a decoded ``av.VideoFrame`` (or None).
 
     Returns:
         (a, b, c, d): the stored pixel (x, y) is shown at (a x + c y, b x + d y), up to a shift
-        (ISO/IEC 14496-12, track header). (1, 0, 0, 1) where the file says nothing.
+        (ISO/IEC 14496-12, track header). The default is (1, 0, 0, 1).
     """
     stored = frame and frame.side_data.get("DISPLAYMATRIX")
     if not stored:
@@ -86,9 +87,9 @@ def display_matrix(frame: Any) -> tuple[int, int, int, int]:
 
 
 def upright(picture: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
-    """Turn and mirror a stored (H, W, 3) picture as :func:`display_matrix` says.
+    """Rotate and mirror a stored (H, W, 3) picture by its :func:`display_matrix`.
 
-    The matrix's scale is ignored; an angle in between becomes the nearest multiple of 90 degrees.
+    The scale is ignored, and the angle is rounded to a multiple of 90 degrees.
     """
     a, b, c, d = matrix
     if abs(b) > abs(a):

@@ -13,21 +13,24 @@ from .reader import UnreadableVideoError, VideoReader
 
 
 class DecordReader(VideoReader):
-    """Reads a video with decord, always forwards from its beginning.
+    """Reader of a video with decord, always forwards from its beginning.
 
-    decord's own ``get_batch``, ``seek_accurate`` and ``skip_frames`` are never used: they jump to
-    a key frame and count on from there, which gives neighbouring frames where pictures shown
-    before a key frame follow it in the file (AVI with B-frames, open groups of pictures) and in
-    files of a variable rate (decord issues 54 and 365). The price is that decord converts every
-    picture on the way to RGB.
+    decord's own ``get_batch``, ``seek_accurate`` and ``skip_frames`` are not used. They jump to a
+    key frame and count from there, which gives neighbouring frames if pictures shown before a key
+    frame follow it in the file (AVI with B-frames, open groups of pictures), and in files of
+    variable frame rate (decord issues 54 and 365). Instead, decord converts every picture before
+    the requested one to RGB.
 
-    What decord does not tell, PyAV reads once: the orientation, whether two packets are one frame,
-    and whether decord shows wrong frames of such a file, which is refused then.
+    PyAV reads what decord does not report: the orientation, whether two packets are one frame, and
+    whether decord would return wrong frames of the file, which is then refused.
 
     Args:
         name: Path, for messages.
-        source: The path, or the file's content.
-        num_threads: Decoding threads.
+        source: Path of the file, or its content.
+        num_threads: Number of decoding threads.
+
+    Raises:
+        UnreadableVideoError: If the file cannot be opened, has no frames, or is refused.
     """
 
     def __init__(self, name: str, source: str | bytes, num_threads: int = 1) -> None:
@@ -35,11 +38,11 @@ class DecordReader(VideoReader):
         import decord
 
         self._decord = decord
-        # DECORDError is no RuntimeError, but some failures are one.
+        # DECORDError is not a RuntimeError, but some failures raise one.
         self._errors = (decord.DECORDError, RuntimeError)
         self._source = source
         self._threads = num_threads
-        frames = self._ask_pyav()
+        frames = self._read_with_pyav()
         self._open()
         self.avg_fps = float(self._video.get_avg_fps())
         self.num_frames = self.promised_frames = frames or len(self._video)
@@ -63,8 +66,8 @@ class DecordReader(VideoReader):
             raise self._failure("decoded", error) from error
         return found
 
-    def _ask_pyav(self) -> int:
-        """The orientation; returns the number of frames where decord would count packets."""
+    def _read_with_pyav(self) -> int:
+        """Read the orientation; return the number of frames if decord would count packets."""
         import av
 
         container, stream = open_container(self.name, self._source)
@@ -75,19 +78,19 @@ class DecordReader(VideoReader):
             try:
                 frame = next(container.decode(stream), None)
             except av.FFmpegError:
-                frame = None  # damaged: decord may still find something
+                frame = None  # damaged, but decord may still decode it
             split = may_split_fields(stream, lambda: frame)
         if several or kind == "mpegts":
             raise UnreadableVideoError(
-                f"The file {self.name} has several video streams, of which decord cannot be told "
-                "to take the default one; use decoder 'pyav'."
+                f"The file {self.name} has several video streams, and decord may not use the "
+                "default one: use decoder 'pyav'."
                 if several
                 else f"The video {self.name} is an MPEG transport stream, of which decord loses "
-                "the first frames; use decoder 'pyav'."
+                "the first frames: use decoder 'pyav'."
             )
         self._matrix = display_matrix(frame)
-        # decord's own FFmpeg knows the matrix of MP4 alone, that of the fork decord2 knows all
-        # (decord ended with 0.6.0, decord2 began with 1.0.0). It turns, but does not mirror.
+        # decord's FFmpeg applies the matrix of MP4 only, that of the fork decord2 every one
+        # (decord ended with 0.6.0, decord2 began with 1.0.0). It rotates, but does not mirror.
         turned = "mov" in kind or not self._decord.__version__.startswith("0.")
         self._turns = round(frame.rotation / 90) if frame and turned else 0
         return PyAVReader(self.name, self._source).num_frames if split else 0
@@ -95,7 +98,7 @@ class DecordReader(VideoReader):
     def _upright(self, picture: np.ndarray) -> np.ndarray:
         height, width, channels = picture.shape
         if channels != 3:
-            # It takes the padding of a narrow picture's rows for a channel.
+            # decord reads the padding of a narrow picture's rows as a channel.
             picture = picture.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3)
         return upright(np.rot90(picture, -self._turns), self._matrix)
 
@@ -110,6 +113,6 @@ class DecordReader(VideoReader):
     def _failure(self, what: str, error: Exception) -> UnreadableVideoError:
         reason = str(error).strip().split("\n")[0]  # without decord's stack trace in C++
         return UnreadableVideoError(
-            f"The video {self.name} cannot be {what} by decord ({reason}); decoder 'pyav' knows "
-            "more formats."
+            f"The video {self.name} cannot be {what} by decord ({reason}): try decoder 'pyav', "
+            "which supports more formats."
         )

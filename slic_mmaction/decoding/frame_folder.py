@@ -1,4 +1,4 @@
-"""Frames that were extracted to image files."""
+"""Reading frames from image files."""
 
 from __future__ import annotations
 
@@ -12,25 +12,35 @@ from mmengine.fileio import get, list_dir_or_file
 
 from .reader import UnreadableVideoError, VideoReader
 
-# The names that MMAction2's extraction scripts give: img_00001.jpg, img_00002.jpg, ...
+# Names from MMAction2's extraction scripts: img_00001.jpg, img_00002.jpg, ...
 _MMACTION2 = re.compile(r"img_\d+\.jpg")
 _IMAGE = re.compile(r"[^.].*\.(jpe?g|png)", re.IGNORECASE)
 
 
 class FrameFolder(VideoReader):
-    """Reads the images in a folder.
+    """Reader of the images in a folder.
 
     Args:
-        folder: The folder.
-        template: Name of an image, for ``str.format`` with its number. Without it frames are
-            the images that MMAction2's scripts have made, if there are any (flow may lie beside
-            them), else all images, in the order of the numbers in their names.
-        first: With a template, the number of the image that is frame 0.
-        num_frames: With a template, the number of frames.
-        backend_args: Of ``mmengine.fileio``.
+        folder: Path of the folder.
+        template: Template for the name of an image, for ``str.format`` with its number. By
+            default frames are the images of MMAction2's scripts, if there are any (flow may be
+            beside them), or else all images, in the order of the numbers in their names.
+        first: Number of the image of frame 0; only used with a template.
+        num_frames: Number of frames; only used with a template.
+        backend_args: Storage backend for ``mmengine.fileio``.
 
     Raises:
-        UnreadableVideoError: If the folder holds no image.
+        UnreadableVideoError: If the folder does not exist or has no image.
+
+    Examples:
+        >>> import cv2
+        >>> from pathlib import Path
+        >>> from slic_mmaction.decoding import FrameFolder
+        >>> Path("walk_1").mkdir()
+        >>> cv2.imwrite("walk_1/img_00001.jpg", np.zeros((32, 40, 3), np.uint8))
+        True
+        >>> FrameFolder("walk_1").frames([0])[0].shape
+        (32, 40, 3)
     """
 
     def __init__(
@@ -54,7 +64,7 @@ class FrameFolder(VideoReader):
             )
 
     def read(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
-        """See :meth:`VideoReader.read`; a missing image is an error, not an early end."""
+        """Decode frames as :meth:`VideoReader.read`; a missing image is an error, not the end."""
         return {index: self._image(self._names[index]) for index in indices}
 
     def _image(self, name: str) -> np.ndarray:
@@ -67,7 +77,7 @@ class FrameFolder(VideoReader):
             cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
         )
         if image is None:
-            raise UnreadableVideoError(f"The frame {path} is no readable image.")
+            raise UnreadableVideoError(f"The frame {path} cannot be decoded.")
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
     def _images(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Decoding with PyAV (FFmpeg's own libraries, one packet at a time)."""
+"""Decoding with PyAV, which wraps FFmpeg's libraries."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ import numpy as np
 from .container import display_matrix, may_split_fields, open_container, upright
 from .reader import UnreadableVideoError, VideoReader
 
-# Containers that store when each frame is shown. Others (AVI above all) store only the order
-# of decoding, and FFmpeg guesses: in UCF101's Xvid files with B-frames it guesses wrong.
+# Containers that store when each frame is shown. Others, such as AVI, store only the order of
+# decoding. FFmpeg then guesses, and is wrong for UCF101's Xvid files with B-frames.
 TIMED_CONTAINERS = ("mov", "mp4", "matroska", "webm")
-# Fewer frames than this are decoded rather than jumped over: a jump to a key frame costs as much
-# as decoding one or two frames (0.10 ms in an Xvid file of 320x240, 0.16 in an MP4 of 170x128).
+# Fewer frames than this are decoded instead of skipped: seeking a key frame takes as long as
+# decoding one or two frames (0.10 ms in an Xvid file of 320x240, 0.16 in an MP4 of 170x128).
 MIN_JUMP = 3
 
 
 @dataclass
 class PacketIndex:
-    """Timestamps of all packets of a video stream, which may begin anywhere.
+    """Timestamps of all packets of a video stream, with any first value.
 
     Args:
         shown: Presentation timestamp of each packet that is shown, in the order of the file,
             which is the order of decoding.
-        keys: Those of the key frames, where decoding may begin.
-        guessed: Whether the timestamps are no fact of the file but a guess.
+        keys: Timestamps of the key frames, where decoding may begin.
+        guessed: Whether FFmpeg guessed the timestamps instead of reading them.
     """
 
     shown: list[int | None]
@@ -42,7 +42,7 @@ class PacketIndex:
         known = [stamp for stamp in self.shown if stamp is not None]
         self.keys = sorted(self.keys)
         self.order: list[int] = sorted(known)
-        # Only where every packet has a timestamp of its own is the i-th of them frame i.
+        # The i-th timestamp is that of frame i only if all packets have distinct timestamps.
         self.timed = (
             not self.guessed
             and bool(self.keys)
@@ -51,7 +51,7 @@ class PacketIndex:
         )
 
     def runs(self, indices: Sequence[int]) -> list[tuple[int, dict[int, int]]]:
-        """Split frames into runs, each decoded in one go from the key frame before it.
+        """Split frames into runs, each decoded from the key frame before it without seeking.
 
         Args:
             indices: Frame numbers below ``len(self.shown)``, ascending.
@@ -65,7 +65,7 @@ class PacketIndex:
         for index in indices:
             stamp = self.order[index]
             key = self.keys[bisect_right(self.keys, stamp) - 1]
-            # Frames that lie between the last wanted one and the key frame are worth a jump.
+            # Number of frames between the last wanted one and the key frame, which a seek saves.
             spared = 0 if last is None else bisect_right(self.order, key) - 2 - last
             if last is None or spared >= MIN_JUMP:
                 runs.append((key, {}))
@@ -75,22 +75,21 @@ class PacketIndex:
 
 
 class PyAVReader(VideoReader):
-    """Reads a video with PyAV 17 or later.
+    """Reader of a video with PyAV 17 or later.
 
-    Opening walks through the packets without decoding any. So the number of frames is that
-    of the file and not its header's, and the key frames are known: where the container's
-    timestamps can be trusted, decoding begins at the key frame before the wanted frames, and
-    pictures on which no other depends are not decoded unless wanted. If a wanted frame does
-    not come out that way, or where timestamps cannot be trusted, the file is decoded from its
-    beginning and frames are counted.
+    Opening reads all packets without decoding them. This gives the true number of frames, instead
+    of the header's, and the key frames. If the container's timestamps are reliable, decoding
+    begins at the key frame before the requested frames, and other pictures are skipped if no
+    picture depends on them. If a requested frame is not found in this way, or timestamps are not
+    reliable, the file is decoded from its beginning and frames are counted.
 
     Args:
         name: Path, for messages.
-        source: The path, or the file's content.
-        num_threads: Decoding threads.
+        source: Path of the file, or its content.
+        num_threads: Number of decoding threads.
 
     Raises:
-        UnreadableVideoError: If it cannot be opened or has no video frames.
+        UnreadableVideoError: If the file cannot be opened or has no video frames.
     """
 
     def __init__(self, name: str, source: str | bytes, num_threads: int = 1) -> None:
@@ -101,7 +100,7 @@ class PyAVReader(VideoReader):
         self._av = av
         self._source = source
         self._threads = num_threads
-        # One for all frames: a new one for each costs more than the conversion itself.
+        # One converter for all frames: creating one takes longer than converting a frame.
         self._to_rgb = VideoReformatter()
         self._size: tuple[int, int] | None = None
         try:
@@ -118,7 +117,7 @@ class PyAVReader(VideoReader):
         self.promised_frames = self.num_frames + self._lost
 
     def close(self) -> None:
-        """Close the file; left to the garbage collector it is closed late (PyAV issue 1117)."""
+        """Close the file, which the garbage collector would do late (PyAV issue 1117)."""
         self._container.close()
 
     def read(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
@@ -126,7 +125,7 @@ class PyAVReader(VideoReader):
         wanted = [i for i in indices if i < self.num_frames]
         try:
             found = dict(self._read_timed(wanted)) if self._index.timed else {}
-            # What came out before the timestamps were found to be wrong is wrong, too.
+            # Frames found before the timestamps proved wrong are wrong as well.
             if len(found) < len(wanted) or not self._index.timed:
                 found = dict(self._read_counted(wanted))
         except self._av.FFmpegError as error:
@@ -166,13 +165,13 @@ class PyAVReader(VideoReader):
         self._stores_times = any(name in TIMED_CONTAINERS for name in names)
 
     def _index_of_avi(self) -> PacketIndex | None:
-        """AVI ends with a list of all packets: reading that takes a tenth of walking."""
+        """Read the list of all packets at the end of an AVI file, ten times faster than a walk."""
         if self._container.format.name != "avi":
             return None
         entries = list(self._stream.index_entries)
-        # Its timestamps are positions, and count what a recorder dropped; the header does, too.
+        # Its timestamps are positions that, like the header, include frames dropped by a recorder.
         if not entries or entries[-1].timestamp + 1 != self._stream.frames:
-            return None  # cut off before the list
+            return None  # the file was cut off before the list
         self._lost = 0
         shown = [entry for entry in entries if entry.size]
         keys = [entry.timestamp for entry in shown if entry.is_keyframe]
@@ -195,13 +194,13 @@ class PyAVReader(VideoReader):
             if packet.is_keyframe and packet.pts is not None:
                 keys.append(packet.pts)
             reordered |= packet.pts != packet.dts
-        # A header also counts what an edit list takes out of the video.
+        # A header also counts frames that an edit list removes.
         promised = self._stream.frames or self._promised_by_time(shown)
         self._lost = 0 if edited else max(promised - walked, 0)
         return PacketIndex(shown, keys, guessed=reordered and not self._stores_times)
 
     def _promised_by_time(self, shown: list[int | None]) -> int:
-        """Matroska and WebM have no number of frames, but many tell when the video ends."""
+        """Estimate the number of frames in Matroska and WebM from the end time of the video."""
         written = re.match(r"(\d+):(\d+):([\d.]+)", self._stream.metadata.get("DURATION", ""))
         stamps = {stamp for stamp in shown if stamp is not None}
         if written is None or len(stamps) < 2:
@@ -212,8 +211,8 @@ class PyAVReader(VideoReader):
         return round((end - begin) / (last - begin) * (len(shown) - 1))
 
     def _packets(self) -> Iterator[Any]:
-        """Packets that hold something: AVI marks a dropped frame by an empty one."""
-        # Closed by hand: PyAV 18 loses 290 bytes for each that is left unfinished.
+        """Yield non-empty packets; AVI has an empty one for a dropped frame."""
+        # Closed explicitly, because PyAV 18 leaks 290 bytes for each unfinished iterator.
         with closing(self._container.demux(self._stream)) as packets:
             for packet in packets:
                 if packet.size:
@@ -232,14 +231,14 @@ class PyAVReader(VideoReader):
                         skip = context.skip_frame = needed
                 for frame in self._decode(packet):
                     if frame.pict_type == b_frame and not self._stores_times:
-                        # None was there when the file was opened: the timestamps are wrong.
+                        # B-frames without reordering in the index: the timestamps are wrong.
                         self._index.timed = False
                         return
                     if frame.pts in run and not frame.is_corrupt:
                         yield run[frame.pts], self._picture(frame)
 
     def _packets_with(self, stamps: set[int]) -> Iterator[Any]:
-        """Packets up to the last of some, and None: what the decoder holds back comes out."""
+        """Yield packets up to the last of ``stamps``, and None, which flushes the decoder."""
         for packet in self._packets():
             yield packet
             stamps.discard(packet.pts)
@@ -263,8 +262,8 @@ class PyAVReader(VideoReader):
             return next(frames, None)
 
     def _decoded(self) -> Generator[Any, None, None]:
-        """Every ``av.VideoFrame`` from the beginning; at the end their number is known."""
-        # A fresh start: not every container can be rewound exactly.
+        """Yield every ``av.VideoFrame`` from the beginning, and set their number at the end."""
+        # Open the file again, because not every container can seek to its exact beginning.
         self.close()
         self._open()
         count = 0
@@ -278,12 +277,12 @@ class PyAVReader(VideoReader):
         try:
             return self._stream.codec_context.decode(packet)
         except self._av.error.InvalidDataError:
-            # A damaged packet: the frames after it may still be whole.
+            # The packet is damaged, but later frames may be intact.
             return []
 
     def _picture(self, frame: Any) -> np.ndarray:
         if self._size is None:
-            # The first frame's hold for all: some streams change their size midway.
+            # Use those of the first frame for all: some streams change their size.
             self._size, self._matrix = (frame.width, frame.height), display_matrix(frame)
         image = self._to_rgb.reformat(frame, *self._size, format="rgb24", threads=1)
         return upright(image.to_ndarray(), self._matrix)

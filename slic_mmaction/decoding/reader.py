@@ -1,4 +1,4 @@
-"""What every decoder offers: some frames of one video, by number."""
+"""The base class of all readers of a video's frames."""
 
 from __future__ import annotations
 
@@ -10,25 +10,42 @@ import numpy as np
 
 
 class UnreadableVideoError(RuntimeError):
-    """A video that is missing, empty, not a video, or from which no frame can be decoded."""
+    """Raised when a video is missing, empty, not a video, or has no frame that can be decoded.
+
+    Examples:
+        >>> from slic_mmaction.decoding import UnreadableVideoError, open_reader
+        >>> try:
+        ...     open_reader("videos/missing.mp4")
+        ... except UnreadableVideoError as error:
+        ...     print(error)
+        The video videos/missing.mp4 does not exist.
+    """
 
 
 class VideoReader(ABC):
-    """One open video. Iterating over it decodes every frame once, in order, in one pass.
+    """Base class of readers of an open video, which :func:`open_reader` returns.
 
-    Frame ``i`` is the i-th picture of the video, from 0, in the order in which it is shown,
-    wherever the video's clock begins. In a sound file that is what decoding from the beginning to
-    the end hands out as number ``i``; however a reader gets there, it returns that picture.
+    Iterating over it decodes every frame once, in order. Frame ``i``, from 0, is the i-th picture
+    in the order of presentation, whatever the video's first timestamp. Every reader returns the
+    same picture as decoding the whole file would.
 
     Args:
         name: The video's path, for messages.
 
     Attributes:
-        num_frames: Number of frames. Where a decoder only knows what a header promises, set
-            right as soon as :meth:`read` or iterating has run past the end.
-        promised_frames: Number of frames by the file's header; more than ``num_frames`` if the
-            file was cut off.
-        avg_fps: Mean frames per second; 0 where a source has no clock.
+        num_frames: Number of frames. If a decoder only knows the header's number, it is corrected
+            when :meth:`read` or an iteration has reached the end.
+        promised_frames: Number of frames in the file's header, which is more than ``num_frames``
+            if the file was cut off.
+        avg_fps: Mean number of frames per second; 0 if it is unknown.
+
+    Examples:
+        >>> from slic_mmaction.decoding import open_reader
+        >>> reader = open_reader("videos/walk_1.mp4")
+        >>> sorted(reader.read([0, 10]))  # a dict of frames, by number
+        [0, 10]
+        >>> sum(1 for frame in reader)
+        50
     """
 
     def __init__(self, name: str) -> None:
@@ -45,18 +62,18 @@ class VideoReader(ABC):
             indices: Frame numbers, ascending, each once.
 
         Returns:
-            (H, W, 3) uint8, RGB, upright, all of one size, by number. Frames that do not exist
-            are left out, and then ``num_frames`` is what does exist.
+            (H, W, 3) uint8 by number, in RGB, upright and of the same size. Frames that do not
+            exist are left out, and ``num_frames`` is then corrected.
 
         Raises:
-            UnreadableVideoError: If the decoder gives up.
+            UnreadableVideoError: If the decoder fails.
         """
 
     def stream(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-        """Frames of :meth:`read` one by one as they are decoded, with their numbers.
+        """Yield numbers and frames of :meth:`read` one by one as they are decoded.
 
-        For long videos, of which not all frames fit into memory. Those of a damaged file may come
-        out of order, each once.
+        It is for long videos whose frames do not fit into memory. Frames of a damaged file may be
+        in another order, each once.
         """
         for index in indices:
             yield from self.read([index]).items()
@@ -68,22 +85,22 @@ class VideoReader(ABC):
             number += 1
 
     def close(self) -> None:  # noqa: B027 - most readers hold nothing that must be closed
-        """Let go of the file."""
+        """Close the file."""
 
     def frames(self, indices: Iterable[int]) -> list[np.ndarray]:
-        """Frames in the order asked for, each decoded once.
+        """Decode frames in any order, each once.
 
-        A video with fewer frames than it promised is treated as one of its true length L, and
-        looped as short videos are: frame ``i`` becomes ``i mod L``.
+        A video that is shorter than its header says is looped, as short videos are: with its true
+        length L, frame ``i`` becomes ``i mod L``.
 
         Args:
             indices: Frame numbers in any order, repeats allowed.
 
         Returns:
-            One array for each index; repeats are the same read-only array.
+            An (H, W, 3) uint8 array for each index; repeats are the same read-only array.
 
         Raises:
-            UnreadableVideoError: If not a single frame can be decoded.
+            UnreadableVideoError: If no frame can be decoded.
         """
         asked = [int(i) for i in indices]
         found = self.read(sorted(set(asked)))
@@ -99,7 +116,7 @@ class VideoReader(ABC):
         return [found[i] for i in asked]
 
     def get_batch(self, indices: Iterable[int]) -> SimpleNamespace:
-        """:meth:`frames` in decord's form, which MMAction2's inferencers expect.
+        """Decode :meth:`frames` in decord's form, which MMAction2's inferencers expect.
 
         Returns:
             An object whose ``asnumpy()`` is (N, H, W, 3) uint8.

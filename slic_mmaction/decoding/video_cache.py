@@ -1,4 +1,4 @@
-"""Decoded videos, made smaller, kept on disk (or in memory, where the folder is one in memory)."""
+"""A cache of decoded and resized videos, on disk or in a folder in memory."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from mmengine.logging import print_log
 
 from .reader import UnreadableVideoError, VideoReader
 
-# Then come check sums of the L frames, and the pixels. Its own is of all that is between.
+# The checksums of the L frames and the pixels follow. check_sum is that of the header and these.
 HEADER = np.dtype([("check_sum", "u8"), ("key", "S40"), ("avg_fps", "f8"), ("shape", "i8", 4)])
 
 Reopen = Callable[[], VideoReader]
 
 
 class ShrunkReader(VideoReader):
-    """Another reader's frames, resized to a short side with their aspect ratio kept.
+    """Reader that resizes the frames of another reader to a short side, keeping the aspect ratio.
 
     The pixels are those of MMAction2's ``Resize(scale=(-1, short_side))``.
     """
@@ -52,7 +52,7 @@ class ShrunkReader(VideoReader):
         return {index: self._shrink(frame) for index, frame in found.items()}
 
     def read_all(self) -> np.ndarray:
-        """Every frame, (L, H, W, 3) uint8.
+        """Decode all frames (L, H, W, 3) uint8.
 
         Raises:
             UnreadableVideoError: If no frame can be decoded.
@@ -74,7 +74,7 @@ class ShrunkReader(VideoReader):
 
 
 class CachedFrames(NamedTuple):
-    """A decoded video: (L, H, W, 3) uint8, its mean frames per second, check sums if stored."""
+    """A decoded video (L, H, W, 3) uint8, its mean frame rate, and its checksums if stored."""
 
     frames: np.ndarray
     avg_fps: float
@@ -82,7 +82,7 @@ class CachedFrames(NamedTuple):
 
 
 class ArrayReader(VideoReader):
-    """Frames of a decoded video; ``reopen`` makes another reader where a check sum is wrong."""
+    """Reader of a decoded video, with another reader ``reopen()`` if a checksum is wrong."""
 
     def __init__(
         self, name: str, video: CachedFrames, promised_frames: int = 0, reopen: Reopen | None = None
@@ -109,10 +109,10 @@ def _factors(count: int) -> np.ndarray:
 
 
 def check_sum(content: np.ndarray) -> int:
-    """A check sum of bytes (64 bits) in a third of CRC-32's time.
+    """Compute a 64-bit checksum of bytes, in a third of CRC-32's time.
 
-    The sum of the 8-byte words, each times an odd number of its own, modulo 2**64: whatever happens
-    to one word changes it, and so do words that change places.
+    It is the sum of the 8-byte words, each times a different odd number, modulo 2**64. A change of
+    one word, or of the order of words, changes it.
     """
     content = content.reshape(-1)
     words = content[: content.size // 8 * 8].view(np.uint64)
@@ -120,16 +120,16 @@ def check_sum(content: np.ndarray) -> int:
 
 
 class VideoCache:
-    """Whole decoded videos as memory-mapped files in one folder, bounded in size.
+    """Cache of whole decoded videos as memory-mapped files in a folder of bounded size.
 
-    Any number of loader workers and ranks may share a folder: they read without a lock, and
-    the system keeps one copy of a mapped file in memory for all. They write one at a time and
-    under a temporary name, so a file is complete or not there. When a video does not fit, the
-    cache is full and stays as it is; only files that are damaged are removed.
+    Loader workers and ranks may share a folder. They read without a lock, and the system has one
+    copy of a mapped file in memory for all. They write one at a time under a temporary name, so a
+    file is complete or does not exist. When a video does not fit, the cache is full and does not
+    change any more; only damaged files are removed.
 
     Args:
-        folder: The folder, made if missing.
-        max_bytes: Bound of the files' total size.
+        folder: Path of the folder, which is created if missing.
+        max_bytes: Largest total size of the files in bytes.
 
     Raises:
         ValueError: If max_bytes is below 1.
@@ -142,18 +142,18 @@ class VideoCache:
         self.max_bytes = max_bytes
         self.folder.mkdir(parents=True, exist_ok=True)
         self._ledger = self.folder / "bytes"
-        # Loader workers inherit it and count together.
+        # Shared by all loader workers.
         self._num_damaged = torch.zeros((), dtype=torch.long).share_memory_()
 
     @staticmethod
     def key(path: str, **settings: Any) -> str:
-        """Name of a local file under settings that decide on the pixels; new once it changes."""
+        """Return the key of a local file, which changes with the file and the settings."""
         stat = os.stat(path)
         identity = [os.path.abspath(path), stat.st_size, stat.st_mtime_ns, settings]
         return sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:40]
 
     def get(self, key: str) -> CachedFrames | None:
-        """A video, its frames mapped read-only and not yet checked, or None."""
+        """Return a video with read-only, unchecked frames, or None if it is not in the cache."""
         try:
             with open(self._path(key), "rb") as file:
                 content = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), "u1")
@@ -166,23 +166,27 @@ class VideoCache:
             return CachedFrames(frames, float(header["avg_fps"]), sums)
         except FileNotFoundError:
             return None
-        except ValueError:  # mmap and NumPy raise it where a file is cut off
+        except ValueError:  # mmap and NumPy raise it for a file that was cut off
             self.drop(key)
             return None
 
     def drop(self, key: str) -> None:
-        """Remove a damaged file; the 1st, 10th, 100th... time the log says how many there were."""
+        """Remove a damaged file; the 1st, 10th, 100th... removal is logged."""
         with FileLock(self.folder / "lock"):
             self._path(key).unlink(missing_ok=True)
             self._ledger.unlink(missing_ok=True)
         self._num_damaged += 1
         count = str(int(self._num_damaged))
         if count.rstrip("0") == "1":
-            say = f"{count} cached videos so far were damaged or of another version: decoded anew"
-            print_log(f"{self.folder}: {say}.", logger="current", level=logging.WARNING)
+            print_log(
+                f"{self.folder}: {count} cached videos so far were damaged or of another version "
+                "and are decoded again.",
+                logger="current",
+                level=logging.WARNING,
+            )
 
     def put(self, key: str, video: CachedFrames) -> bool:
-        """Keep a video, unless it does not fit into ``max_bytes`` or onto the disk.
+        """Store a video if it fits into ``max_bytes`` and on the disk.
 
         Returns:
             Whether the video is in the cache now.
@@ -192,8 +196,8 @@ class VideoCache:
         header = np.array([(0, key, video.avg_fps, video.frames.shape)], HEADER)
         header["check_sum"] = check_sum(np.concatenate([header.view("u1")[8:], sums.view("u1")]))
         size = header.nbytes + sums.nbytes + video.frames.nbytes
-        # One process writes at a time, so one temporary name is enough, and what a killed
-        # process has left there is overwritten.
+        # One process writes at a time, so one temporary name is enough. The remains of a killed
+        # process are overwritten.
         with FileLock(self.folder / "lock"):
             if target.exists():
                 return True
@@ -204,12 +208,12 @@ class VideoCache:
                 with open(self.folder / "next.tmp", "wb") as file:
                     for part in (header, sums, video.frames):
                         part.tofile(file)
-                # The ledger first: who is killed in between leaves too much in it, not too little.
+                # The ledger first: after a kill in between it is too large, but never too small.
                 (self.folder / "bytes.tmp").write_text(str(used + size))
                 os.replace(self.folder / "bytes.tmp", self._ledger)
                 os.replace(self.folder / "next.tmp", target)
             except OSError as error:
-                # NumPy's error of a short write has no number.
+                # NumPy's error for an incomplete write has no errno.
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT, None):
                     raise
                 (self.folder / "next.tmp").unlink()

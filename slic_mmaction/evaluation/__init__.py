@@ -1,4 +1,4 @@
-"""From videos to figures: protocols, stored features, retrieval, kNN and linear probe."""
+"""Evaluation: protocols, stored features, retrieval, kNN and linear probe."""
 
 from .extract import clip_features, extract_features
 from .feature_set import FeatureSet, load_features

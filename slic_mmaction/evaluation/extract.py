@@ -1,4 +1,4 @@
-"""From videos to the features of their clips: computed once, each rank its share, and stored."""
+"""Computing the features of the clips of videos once, on all ranks, and storing them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ROLES = ("query", "gallery")
 
 
 def parts_of(dataset: Dataset) -> dict[str, BaseDataset]:
-    """Queries and gallery of a :class:`RetrievalDataset` by role; any other dataset by ``''``."""
+    """Return query and gallery of a :class:`RetrievalDataset` by role, or ``{'': dataset}``."""
     if isinstance(dataset, RetrievalDataset):
         return {role: getattr(dataset, role) for role in ROLES}
     return {"": dataset}
@@ -59,28 +59,39 @@ def extract_features(
     shard_videos: int = 1024,
     half_precision: bool = False,
 ) -> dict[str, FeatureSet]:
-    """Features of all parts of a dataset, computed where they are not stored; on every rank.
+    """Compute the features of all videos of a dataset that are not stored yet; on every rank.
 
-    The network is put into evaluation mode, BatchNorm included, and its modes are put back. A
-    killed run goes on where it was, with any number of ranks; a finished one returns at once.
+    The network is in evaluation mode, including BatchNorm, and gets its modes back at the end. A
+    killed run continues where it was, with any number of ranks. A finished one returns at once.
 
     Args:
-        model: A recognizer, not wrapped for distribution.
-        loader: Whose dataset, batch size and number of workers are taken.
-        cfg: That the model and, as ``test_dataloader``, the loader were built from.
-        folder_of: From the name of a part and what its features depend on to a folder that all
-            ranks see, for shards and index.
+        model: Recognizer, not wrapped for distributed training.
+        loader: Loader whose dataset, batch size and number of workers are used.
+        cfg: Config of the model and, as ``test_dataloader``, of the loader.
+        folder_of: Function from the name of a part (:func:`parts_of`) and the key of its features
+            to the folder of its features, which all ranks must see.
         layer: ``'projection'`` or ``'backbone'``.
-        clips_per_pass: Most clips that go through the network at once.
-        shard_videos: Videos in a shard, which are what a killed run loses at most on each rank.
+        clips_per_pass: Largest number of clips that pass through the network at once.
+        shard_videos: Number of videos in a file. A killed run loses at most these on each rank.
         half_precision: Whether the network runs under autocast.
 
     Returns:
-        By the name of the part, see :func:`parts_of`.
+        Features by the name of the part: ``'query'`` and ``'gallery'``, or ``''``.
 
     Raises:
-        ValueError: If a folder holds other features, or the network has no such layer.
+        ValueError: If a folder has other features, or the network does not have the layer.
         RuntimeError: If another rank failed.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from mmengine import Config
+        >>> from mmengine.runner import Runner
+        >>> from slic_mmaction.evaluation import extract_features
+        >>> runner = Runner.from_cfg(Config.fromfile("slic.py"))
+        >>> videos = extract_features(runner.model, runner.test_loop.dataloader, runner.cfg,
+        ...     folder_of=lambda part, key: Path("stored", part), layer="backbone")
+        >>> videos["gallery"].means().shape  # three videos
+        torch.Size([3, 32])
     """
     if layer == "projection" and not isinstance(model.cls_head, SLICHead):
         raise ValueError(
@@ -115,7 +126,7 @@ def extract_features(
                     if not rows.isfinite().all():
                         raise ValueError(
                             f"The feature of {names[video]} is not finite: the network has "
-                            "diverged."
+                            "diverged, use another checkpoint."
                         )
                     shard[video] = rows.numpy()
                     views.add((sample.get("protocol"), tuple(clips.shape[-2:])))
@@ -123,7 +134,7 @@ def extract_features(
                         write_shard(folder, key, shard, *only(views, "protocol or frame size"))
                         shard = {}
 
-    # One process looks at the weights and files: clocks of machines differ.
+    # One process computes the hashes, because the clocks of machines differ.
     keys = on_main(find_keys)
     found, first = {}, 0
     for name, part in parts.items():
@@ -139,13 +150,13 @@ def extract_features(
 
 
 def _missing(folder: Path, names: Sequence[str], key: FeatureKey, layer: str) -> list[int]:
-    """Positions of videos without features in a folder, which is begun if it is new."""
+    """Find the videos without features in a folder; a new folder gets its index."""
     if not (folder / INDEX).is_file():
         write_index(folder, names, key, layer)
     if read_index(folder)[1] != key:
         raise ValueError(
             f"{folder} holds features of other weights, settings or videos: choose another folder, "
-            "or delete it."
+            "or delete this one."
         )
     done = {video for shard in read_shards(folder, key).values() for video in shard.videos}
     if done:
@@ -157,20 +168,32 @@ def _missing(folder: Path, names: Sequence[str], key: FeatureKey, layer: str) ->
 def clip_features(
     model: BaseModel, batch: dict[str, Any], layer: str, clips_per_pass: int
 ) -> list[Tensor]:
-    """Features of all clips of each video of a batch; the network must be in evaluation mode.
+    """Compute the features of all clips of a batch of videos.
+
+    The network must be in evaluation mode.
 
     Args:
-        model: A recognizer, not wrapped for distribution.
-        batch: ``inputs``, a list of N (C_i, channels, T, H, W) tensors, or
-            (C_i * frames, channels, H, W) for ``Recognizer2D``, whose numbers of clips may
-            differ, and ``data_samples``. Of a 2D network whose head has no ``num_segments``
-            each frame is a clip.
+        model: Recognizer, not wrapped for distributed training.
+        batch: ``inputs`` and ``data_samples`` of N videos. The inputs are a list of
+            (C_i, channels, T, H, W) tensors, or (C_i * frames, channels, H, W) for
+            ``Recognizer2D``; videos may have different numbers of clips C_i. For a 2D network
+            whose head has no ``num_segments``, each frame is a clip.
         layer: ``'projection'``, the output of :class:`SLICHead`, or ``'backbone'``, the
             pooled feature of any recognizer.
-        clips_per_pass: Most clips that go through the network at once.
+        clips_per_pass: Largest number of clips that pass through the network at once.
 
     Returns:
         N tensors (C_i, D) float32, on the CPU.
+
+    Examples:
+        >>> from mmengine import Config
+        >>> from mmaction.registry import MODELS
+        >>> from slic_mmaction.evaluation import clip_features
+        >>> model = MODELS.build(Config.fromfile("slic.py").model).eval()
+        >>> clips = torch.zeros(10, 3, 4, 16, 16, dtype=torch.uint8)  # 10 clips of one video
+        >>> batch = dict(inputs=[clips], data_samples=[{}])
+        >>> clip_features(model, batch, layer="backbone", clips_per_pass=64)[0].shape
+        torch.Size([10, 32])
     """
     frames = getattr(model.cls_head, "num_segments", None)
     found = []
@@ -180,7 +203,7 @@ def clip_features(
         is_frames = clips.ndim == 4
         found.append(clips.unflatten(0, (-1, frames or 1)) if is_frames else clips[:, None])
     features = []
-    # Clips of all videos in a row fill the passes whatever their number.
+    # The clips of all videos are concatenated, so that every pass is full.
     for part in torch.cat(found).split(clips_per_pass):
         feats, _ = model.extract_feat(part, stage="backbone")
         if layer == "projection":
@@ -192,9 +215,12 @@ def clip_features(
 
 
 def check_weights(model: BaseModel, checkpoint: str, layer: str) -> None:
-    """Raise a ValueError if the checkpoint at a path lacks weights of a layer.
+    """Check that a checkpoint file has all weights of a layer.
 
-    MMEngine only warns, and then random weights are evaluated.
+    MMEngine only warns about missing weights, and then evaluates random ones.
+
+    Raises:
+        ValueError: If weights are missing or have another shape.
     """
     content = CheckpointLoader.load_checkpoint(checkpoint, "cpu", logger="silent")
     report = compare_states(content.get("state_dict", content), model.state_dict())
@@ -203,7 +229,7 @@ def check_weights(model: BaseModel, checkpoint: str, layer: str) -> None:
         name
         for name in (*report.missing, *report.reshaped)
         if name.removeprefix("module.").startswith(parts)
-        # Old checkpoints lack this counter, which evaluation does not read.
+        # Old checkpoints lack this counter, which evaluation does not use.
         and not name.endswith("num_batches_tracked")
     ]
     if lacking:

@@ -1,4 +1,4 @@
-"""What stored features depend on, as hashes of contents: no name can stand for another."""
+"""Hashes of everything that stored features depend on."""
 
 from __future__ import annotations
 
@@ -16,20 +16,25 @@ from ..datasets.videos import video_name
 from ..version import __version__
 
 FORMAT = 3
-"""Of stored features; another format is not looked for under the same digest."""
+"""Format of stored features, which is part of their digest."""
 
-# Of a head, what does not change its embedding.
+# Options of a head that do not change its embeddings.
 _ONLY_FOR_TRAINING = ("losses", "init_cfg", "feature")
 
 
 @dataclass(frozen=True)
 class FeatureKey:
-    """Three SHA-256 sums; features of equal keys are the same.
+    """Key of stored features, of three SHA-256 hashes; equal keys mean equal features.
 
     Attributes:
-        checkpoint: Of the weights and statistics in memory, not of a file's name.
-        config: Of the network's config, the pipeline and the layer.
-        videos: Of the videos' paths in order, with their sizes and dates on a local disk.
+        checkpoint: Hash of the weights and statistics in memory, not of a file's name.
+        config: Hash of the network's config, the pipeline and the layer.
+        videos: Hash of the videos' paths in order, with their sizes and dates on a local disk.
+
+    Examples:
+        >>> from slic_mmaction.evaluation import FeatureKey
+        >>> FeatureKey(checkpoint="2f0c", config="91ab", videos="77de").digest
+        'e9bb20f8c49b8d28'
     """
 
     checkpoint: str
@@ -38,14 +43,14 @@ class FeatureKey:
 
     @property
     def digest(self) -> str:
-        """One short name for all three."""
+        """Short hash of the whole key, of 16 hexadecimal digits."""
         return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:16]
 
 
 def weights_hash(model: nn.Module, layer: str | None) -> str:
-    """SHA-256 of all weights and statistics in a recognizer that a layer's output depends on.
+    """Hash the weights and statistics of a recognizer that a layer's output depends on.
 
-    For any layer but ``'backbone'`` those of the head count, too.
+    For any layer but ``'backbone'`` this includes the head's.
     """
     sums = hashlib.sha256()
     for part in ("backbone",) if layer == "backbone" else ("backbone", "cls_head"):
@@ -60,9 +65,7 @@ def weights_hash(model: nn.Module, layer: str | None) -> str:
 def config_hash(
     model: Mapping, pipeline: Sequence[Mapping], layer: str, half_precision: bool
 ) -> str:
-    """SHA-256 of the settings that a layer's features depend on: configs of model and transforms,
-    and whether the network runs under autocast.
-    """
+    """Hash the configs of model and transforms that a layer's features depend on, and autocast."""
     parts = {name: model.get(name) for name in ("type", "backbone", "data_preprocessor")}
     if layer == "projection":
         head = model.get("cls_head") or {}
@@ -78,7 +81,7 @@ def config_hash(
 
 
 def videos_hash(videos: BaseDataset) -> str:
-    """SHA-256 of which videos a dataset lists; features do not depend on their labels."""
+    """Hash the list of videos of a dataset, without labels."""
     sums = hashlib.sha256()
     for i in range(len(videos)):
         name = video_name(videos, i)

@@ -1,4 +1,4 @@
-"""What all evaluations of queries against a gallery share: collecting, checking and naming."""
+"""The base class of all metrics of queries against a gallery."""
 
 from __future__ import annotations
 
@@ -24,21 +24,31 @@ from .results import chance_levels
 
 
 class GalleryMetric(BaseMetric):
-    """Evaluates the query videos of :class:`RetrievalDataset` by its gallery videos.
+    """Base class of metrics that compare the queries of :class:`RetrievalDataset` to its gallery.
 
-    It reads two :class:`FeatureSet` with labels. :class:`FeatureTestLoop` hands over stored
-    features of all clips; from the data samples of MMEngine's own loops the metric makes the same
-    in memory, of one feature for each video. The protocol is not configured here: the pipeline's
-    :class:`SampleProtocolClips` puts it on every data sample, and results repeat it. Every query
-    counts. All ranks work.
+    A subclass implements :meth:`measure` for two :class:`FeatureSet` with labels.
+    :class:`FeatureTestLoop` passes stored features of all clips. With MMEngine's own loops, the
+    metric collects one feature for each video in memory. The protocol is not an option: the
+    pipeline's :class:`SampleProtocolClips` adds it to every data sample, and the names of results
+    contain it. Every query counts. All ranks share the work.
 
     Args:
         **options: ``collect_device`` and ``prefix`` of MMEngine's ``BaseMetric``.
 
     Attributes:
-        measured: Of the last evaluation, the names of protocol and feature.
-        chance: Of the last evaluation, what chance alone would give, by the name of a figure.
-        details: Of the last evaluation, what is no single figure.
+        measured: Names of protocol and feature of the last evaluation.
+        chance: Chance level of each figure of the last evaluation, by its name.
+        details: Further results of the last evaluation, such as tables.
+
+    Examples:
+        >>> from slic_mmaction.evaluation import FeatureSet, GalleryMetric
+        >>> class MeanNorm(GalleryMetric):
+        ...     def measure(self, query, gallery):
+        ...         return {"query": float(query.means().norm(dim=1).mean())}
+        >>> videos = FeatureSet.in_memory(["a.mp4"], np.ones((1, 4), np.float32), [1],
+        ...     "projection", "iic", frame_size=(128, 128), labels=np.array([0]))
+        >>> MeanNorm(prefix="norm").evaluate_features(videos, videos)
+        {'norm/query': 2.0}
     """
 
     def __init__(self, **options: Any) -> None:
@@ -49,13 +59,13 @@ class GalleryMetric(BaseMetric):
 
     @abstractmethod
     def measure(self, query: FeatureSet, gallery: FeatureSet) -> dict[str, float]:
-        """Figures by name without prefix; called on every rank, with the same videos."""
+        """Return figures by name without prefix; every rank calls this with the same videos."""
 
     def evaluate_features(self, query: FeatureSet, gallery: FeatureSet) -> dict[str, float]:
-        """Figures by name with prefix, of Q queries and G gallery videos with labels.
+        """Return figures by name with prefix, for queries and gallery videos with labels.
 
         Raises:
-            ValueError: If they are not of one protocol, feature and size of frames.
+            ValueError: If they differ in protocol, feature or frame size.
         """
         name = only((part.full_name for part in (query, gallery)), "protocol")
         self.measured = dict(protocol=get_protocol(name).name, name=name, feature=query.layer)
@@ -66,33 +76,32 @@ class GalleryMetric(BaseMetric):
         return figures
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep each video's embedding, class, role and size of frames.
+        """Collect the embedding, class, role and frame size of each video.
 
         Args:
-            data_batch: With the ``inputs``.
-            data_samples: Samples after the network, as dicts.
+            data_batch: Batch with ``inputs``.
+            data_samples: Samples with the network's output, as dicts.
 
         Raises:
-            ValueError: If a sample lacks what an evaluation needs.
+            ValueError: If a sample has no role, embedding or class.
         """
         for sample, clips in zip(data_samples, data_batch["inputs"]):
             self.results.append(dict(_video_of(sample), frame_size=tuple(clips.shape[-2:])))
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Figures of the ``size`` videos of a dataset, collected from all ranks, on every rank."""
+        """Return the figures of the ``size`` videos of a dataset, gathered from all ranks."""
         collected = [collect_results(self.results, size, self.collect_device)]
         broadcast_object_list(collected)
         self.results.clear()
         return self.compute_metrics(collected[0] or [])
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Figures by name with prefix, of what :meth:`process` kept on all ranks.
+        """Return figures by name with prefix, from the results of :meth:`process` on all ranks.
 
         Raises:
-            ValueError: If videos are missing, or are not of one protocol, feature and size of
-                frames.
+            ValueError: If videos are missing, or differ in protocol, feature or frame size.
         """
-        # A sampler fills up the last batch of some ranks with videos that others have, too.
+        # A sampler pads the last batch of some ranks with videos of others.
         by_index = {video["index"]: video for video in results}
         videos = [by_index[index] for index in sorted(by_index)]
         return self.evaluate_features(*(self._of_role(videos, role) for role in ROLES))
@@ -102,9 +111,9 @@ class GalleryMetric(BaseMetric):
         expected = self.dataset_meta[f"num_{role}"]
         if len(chosen) != expected:
             raise ValueError(
-                f"{len(chosen)} of {expected} {role} videos were embedded: retrieval needs all "
-                "queries and all gallery videos, so the dataloader takes a RetrievalDataset, "
-                "without drop_last, and a sampler that visits every video."
+                f"{len(chosen)} of {expected} {role} videos were embedded, but retrieval needs all "
+                "of them: give the dataloader a RetrievalDataset, a sampler that visits every "
+                "video, and no drop_last."
             )
         return FeatureSet.in_memory(
             names=[video["video"] for video in chosen],
@@ -117,32 +126,32 @@ class GalleryMetric(BaseMetric):
         )
 
     def _log(self, kind: str, query: FeatureSet, gallery: FeatureSet, found: str) -> None:
-        """Say what was measured in one line."""
+        """Log the result in one line."""
         videos = f"{len(query)} queries in {len(gallery)} gallery videos"
         print_log(f"{kind} (protocol {query.full_name}): {videos}: {found}", logger="current")
 
 
 def comparable(query: FeatureSet, gallery: FeatureSet) -> tuple[Tensor, Tensor]:
-    """Embeddings (Q, D) and (G, D) as the protocol compares them, where neighbours are searched."""
+    """Return the embeddings (Q, D) and (G, D) that the protocol compares, on the search device."""
     prepared = get_protocol(query.full_name).prepared
     queries, stored = (prepared(part.means()).to(search_device()) for part in (query, gallery))
     return queries, stored
 
 
 def over_ranks(num_rows: int, work: Callable[[slice], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-    """Results for all rows on the CPU, of which each rank computes a slice; all ranks call this."""
+    """Compute results for all rows, each rank a slice, and gather them on the CPU of all ranks."""
     share = share_of(num_rows, *get_dist_info())
     found = together(lambda: work(slice(share.start, share.stop)))
     return tuple(gather_rows(part) for part in found)
 
 
 def shown(figures: dict[str, float]) -> str:
-    """Figures in percent as a line shows them."""
+    """Format figures in percent for a line of the log."""
     return ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
 
 
 def possible_ks(ks: Sequence[int], gallery_size: int) -> list[int]:
-    """Those of the ascending ``ks`` that a gallery has; a ValueError if it has none of them."""
+    """Return the ``ks`` up to the gallery's size; raise a ValueError if there are none."""
     possible = [k for k in ks if k <= gallery_size]
     if not possible:
         raise ValueError(
@@ -151,7 +160,7 @@ def possible_ks(ks: Sequence[int], gallery_size: int) -> list[int]:
     if len(possible) < len(ks):
         left_out = ", ".join(str(k) for k in ks[len(possible) :])
         print_log(
-            f"k = {left_out} left out: the gallery has only {gallery_size} videos.",
+            f"k = {left_out} is left out: the gallery has only {gallery_size} videos.",
             logger="current",
             level=logging.WARNING,
         )
@@ -159,17 +168,15 @@ def possible_ks(ks: Sequence[int], gallery_size: int) -> list[int]:
 
 
 def _video_of(sample: dict) -> dict:
-    """What an evaluation keeps of a data sample."""
+    """Extract the values that an evaluation needs from a data sample."""
     if "role" not in sample:
         raise ValueError(
-            "The metric got a data sample that is neither query nor gallery: its dataloader "
-            "takes a RetrievalDataset."
+            "The metric got a data sample that is neither query nor gallery: give its dataloader "
+            "a RetrievalDataset."
         )
     name = f"{sample['role']} video {sample['video']}"
     if "embedding" not in sample or "feature" not in sample:
-        raise ValueError(
-            f"The network wrote no embedding for {name}: retrieval needs a SLICHead as cls_head."
-        )
+        raise ValueError(f"The network wrote no embedding for {name}: use a SLICHead as cls_head.")
     label = sample.get("gt_label")
     if label is None or label.numel() != 1 or int(label) < 0:
         raise ValueError(
@@ -178,7 +185,10 @@ def _video_of(sample: dict) -> dict:
         )
     embedding = sample["embedding"].detach().float().cpu()
     if not torch.isfinite(embedding).all():
-        raise ValueError(f"The embedding of {name} is not finite: the network has diverged.")
+        raise ValueError(
+            f"The embedding of {name} is not finite: the network has diverged, use another "
+            "checkpoint."
+        )
     return dict(
         index=sample["sample_index"],
         role=sample["role"],

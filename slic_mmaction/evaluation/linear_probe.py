@@ -1,4 +1,4 @@
-"""Linear classifiers for all settings of a sweep, trained at once, and videos to choose by."""
+"""Training linear classifiers of all settings of a sweep at once, and splitting off validation."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .feature_set import FeatureSet
 
 @dataclass(frozen=True)
 class LabelledClips:
-    """Features of all clips of N videos, and the videos' classes.
+    """Features of all clips of N videos, and the classes of the videos.
 
     Attributes:
         clips: (M, D) float32, L2-normalised.
-        begins: (N + 1,) int64; the clips of video i are ``begins[i]`` up to ``begins[i + 1]``.
+        begins: (N + 1,) int64; the clips of video i are ``begins[i]`` to ``begins[i + 1] - 1``.
         labels: (N,) int64, on the device of ``clips``.
     """
 
@@ -33,14 +33,14 @@ class LabelledClips:
 
     @classmethod
     def of(cls, videos: FeatureSet) -> LabelledClips:
-        """From features as the network gave them, on this process's GPU if it has one."""
+        """Normalise the features of a set, on this process's GPU if it has one."""
         device = search_device()
         clips, begins = videos.clips()
         labels = torch.from_numpy(videos.labels).to(device)
         return cls(normalize(clips.to(device), dim=1), begins, labels)
 
     def part(self, which: np.ndarray) -> LabelledClips:
-        """The videos for which ``which`` (N,) bool is true."""
+        """Select the videos where ``which`` (N,) bool is true."""
         counts = np.diff(self.begins)
         rows = torch.from_numpy(np.repeat(which, counts)).to(self.clips.device)
         begins = np.concatenate([[0], counts[which].cumsum()])
@@ -55,21 +55,21 @@ class LabelledClips:
         batch_size: int,
         seed: int,
     ) -> tuple[Tensor, Tensor]:
-        """Train S linear classifiers side by side: SGD on the cross-entropy, from zero.
+        """Train S linear classifiers together, from zero, by SGD on the cross-entropy.
 
-        In each epoch every video is seen once, by one of its clips, drawn at random; the rate
-        falls to 0 along a cosine. Each classifier goes exactly the way that ``torch.optim.SGD``
-        with momentum 0.9 would take; all of them together are one matrix product per step.
+        Each epoch uses one random clip of every video. The learning rate follows a cosine to 0.
+        Each classifier gets the same updates as by ``torch.optim.SGD`` with momentum 0.9, but a
+        step of all classifiers is one matrix product.
 
         Args:
-            num_classes: C.
-            settings: Learning rate and weight decay, on weights and biases, of each classifier.
-            epochs: Passes over the videos.
-            batch_size: Videos in a step.
-            seed: Of the order of videos and the choice of clips.
+            num_classes: Number of classes C.
+            settings: Learning rate and weight decay (of weights and biases) of each classifier.
+            epochs: Number of passes over the videos.
+            batch_size: Number of videos in a step.
+            seed: Seed of the order of videos and the choice of clips.
 
         Returns:
-            Weights (S, D, C) and biases (S, C), which are not finite where a rate was too high.
+            Weights (S, D, C) and biases (S, C), which are not finite where the rate was too high.
         """
         clips, device = self.clips, self.clips.device
         rates, decays = torch.tensor(settings, dtype=torch.float32, device=device).T[..., None]
@@ -94,12 +94,7 @@ class LabelledClips:
         return weights[:, :-1], weights[:, -1]
 
     def probabilities(self, weights: Tensor, bias: Tensor) -> Tensor:
-        """Class probabilities (N, C) of the videos, the mean of those of their clips.
-
-        Args:
-            weights: (D, C).
-            bias: (C,).
-        """
+        """Average the class probabilities of each video's clips: (N, C), for (D, C) and (C,)."""
         probabilities = softmax(self.clips @ weights + bias, dim=1)
         counts = torch.from_numpy(np.diff(self.begins)).to(self.clips.device)
         owners = torch.arange(len(counts), device=self.clips.device).repeat_interleave(counts)
@@ -108,15 +103,18 @@ class LabelledClips:
 
 
 def video_groups(videos: Sequence[str], pattern: str | None) -> np.ndarray:
-    """Groups (N,) int64 of videos from one recording, by their file names.
+    """Group videos (N,) int64 from the same recording, by their file names.
 
-    Clips of one UCF101 group (``gXX``) are cut from the same recording: a cut through a group
-    would measure memory.
+    Videos of the same UCF101 group (``gXX``) are cut from the same recording. With a group in
+    both training and validation, the probe would be rewarded for recognising recordings.
 
     Args:
         videos: N paths.
-        pattern: Regular expression; videos are of one group where it matches the same text of
-            the file name. None makes every video a group of its own.
+        pattern: Regular expression. Videos whose file names match it with the same text are a
+            group. None makes every video a group of its own.
+
+    Raises:
+        ValueError: If the pattern does not match a file name.
     """
     if pattern is None:
         return np.arange(len(videos))
@@ -125,25 +123,28 @@ def video_groups(videos: Sequence[str], pattern: str | None) -> np.ndarray:
         found = re.search(pattern, osp.basename(video))
         if found is None:
             raise ValueError(
-                f"The group_pattern {pattern!r} does not match the video {video}: write one that "
-                "does, or set it to None if no two videos come from the same recording."
+                f"The group_pattern {pattern!r} does not match the video {video}: correct it, or "
+                "set it to None if all videos are from different recordings."
             )
         keys.append(found.group())
     return np.unique(keys, return_inverse=True)[1]
 
 
 def validation_cut(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Set whole groups of every class aside to choose settings by: the test set is not touched.
+    """Draw whole groups of every class for validation, from the training videos.
 
     Args:
         labels: (N,) int classes.
-        groups: (N,) int groups. One that spans classes counts to that of its first video.
-        share: Part of each class's groups, within 0..1; at least one group, and each class keeps
-            one for training.
-        seed: Of the draw.
+        groups: (N,) int groups. A group with several classes counts for that of its first video.
+        share: Share of each class's groups, in 0..1. At least one group is drawn, and at least
+            one is left for training.
+        seed: Seed of the draw.
 
     Returns:
-        (N,) bool, true for validation; a ValueError if no class has two groups.
+        (N,) bool, true for validation.
+
+    Raises:
+        ValueError: If no class has two groups.
     """
     rng = np.random.default_rng(seed)
     numbers, first = np.unique(groups, return_index=True)

@@ -1,4 +1,4 @@
-"""Accuracy of a linear classifier on the frozen features."""
+"""Accuracy of a linear classifier on frozen features."""
 
 from __future__ import annotations
 
@@ -21,36 +21,48 @@ from .linear_probe import LabelledClips, validation_cut, video_groups
 from .protocols import name_in_keys
 
 BATCH_SIZE = 256
-"""Videos in a step."""
+"""Number of videos in a step."""
 VAL_SHARE = 0.2
-"""Part of each class's groups that chooses the setting."""
+"""Share of each class's groups that is used to choose the setting."""
 
 
 @METRICS.register_module()
 class LinearProbeMetric(GalleryMetric):
-    """Trains linear classifiers on the gallery and tests the chosen one on the queries.
+    """Accuracy on the queries of a linear classifier trained on the gallery.
 
-    The network is frozen with its BatchNorm statistics: only its features, computed in
-    evaluation mode, come here. Each clip's feature is L2-normalised.
-    All learning rates and weight decays are trained at once, on a part of the training videos;
-    the rest of them, whole recordings, chooses. The chosen setting is trained again on all
-    training videos and then meets the test videos, once; their clips' probabilities are
-    averaged. With :class:`FeatureTestLoop` an epoch draws one clip of each video; with
-    MMEngine's own loops there is only the mean of a video's clips.
+    The network and its BatchNorm statistics are frozen. Each clip's feature is L2-normalised.
+    All learning rates and weight decays are trained at once on a part of the training videos.
+    The other part, of whole recordings, is used to choose the best setting. This setting is
+    trained again on all training videos and tested once on the test videos, with the mean of the
+    probabilities of a video's clips. With :class:`FeatureTestLoop`, an epoch uses one random clip
+    of each video; with MMEngine's own loops, the mean of a video's clips.
 
-    Results are ``linear/iic/top1`` and so on, with the chosen ``lr`` and ``weight_decay``;
-    ``details`` holds the validation accuracy of every setting.
+    Results are ``linear/iic/top1`` and so on, with the chosen ``lr`` and ``weight_decay``.
+    ``details`` has the validation accuracy of every setting.
 
     Args:
-        lrs: Learning rates. Normalised features are small, so rates are large.
-        weight_decays: Of weights and biases.
-        epochs: Passes over the videos.
-        group_pattern: Regular expression for what names the recording in a file name, see
-            :func:`video_groups`; by default each video is its own.
-        topk: Of which accuracies are reported.
-        seed: Of the cut, the batches and the clips.
-        **options: ``collect_device`` and ``prefix`` of MMEngine's ``BaseMetric``; results are
-            named ``linear/...`` by default.
+        lrs: Learning rates. They are large, because normalised features are small.
+        weight_decays: Weight decays of weights and biases.
+        epochs: Number of passes over the videos.
+        group_pattern: Regular expression for the name of the recording in a file name, see
+            :func:`video_groups`. By default each video is a recording of its own.
+        topk: Values of k of the reported top-k accuracies.
+        seed: Seed of the validation split, the batches and the clips.
+        **options: ``collect_device`` and ``prefix`` of MMEngine's ``BaseMetric``. The default
+            prefix is ``linear``.
+
+    Raises:
+        ValueError: If an option is out of range, or the pattern is invalid.
+
+    Examples:
+        >>> from mmaction.registry import METRICS
+        >>> from slic_mmaction.evaluation import FeatureSet
+        >>> metric = METRICS.build(dict(type="LinearProbeMetric", lrs=[1.0, 10.0], epochs=20))
+        >>> names, rows, labels = list("abcd"), np.eye(2)[[0, 0, 1, 1]], np.array([0, 0, 1, 1])
+        >>> rows = rows.astype(np.float32)
+        >>> videos = FeatureSet.in_memory(names, rows, [1] * 4, "projection", "iic", None, labels)
+        >>> metric.evaluate_features(query=videos, gallery=videos)["linear/iic/top1"]
+        100.0
     """
 
     default_prefix = "linear"
@@ -77,8 +89,8 @@ class LinearProbeMetric(GalleryMetric):
             re.compile(group_pattern or "")
         except re.error as error:
             raise ValueError(
-                f"The group_pattern {group_pattern!r} is no regular expression ({error}): correct "
-                "it."
+                f"The group_pattern {group_pattern!r} is not a valid regular expression ({error}): "
+                "correct it."
             ) from error
         self.settings = list(product(sorted(set(lrs)), sorted(set(weight_decays))))
         self.epochs = epochs
@@ -87,11 +99,10 @@ class LinearProbeMetric(GalleryMetric):
         self.topk = sorted(set(topk))
 
     def measure(self, query: FeatureSet, gallery: FeatureSet) -> dict[str, float]:
-        """Accuracies in percent, and the chosen setting.
+        """Return accuracies in percent, and the chosen setting.
 
         Raises:
-            ValueError: If no part of the training videos can be set aside, or all rates are
-                too high.
+            ValueError: If no validation videos can be drawn, or all learning rates are too high.
         """
         figures, self.details = on_main(lambda: self._probe(query, gallery))
         key = name_in_keys(query.full_name)
@@ -135,7 +146,7 @@ class LinearProbeMetric(GalleryMetric):
         return figures, dict(sweep=sweep)
 
     def _choose(self, judged: list[tuple[float, float]]) -> int:
-        """Position of the most accurate setting; of equal ones, that of the lowest loss."""
+        """Find the most accurate setting; of equally accurate ones, that of the lowest loss."""
         lrs = [lr for lr, _ in self.settings]
         finite = [i for i, (_, loss) in enumerate(judged) if np.isfinite(loss)]
         if not finite:

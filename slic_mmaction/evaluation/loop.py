@@ -1,4 +1,4 @@
-"""The test loop that computes features once and lets every metric read them."""
+"""The test loop that computes features once for all metrics."""
 
 from __future__ import annotations
 
@@ -22,27 +22,35 @@ from .gallery_metric import GalleryMetric
 
 @LOOPS.register_module()
 class FeatureTestLoop(TestLoop):
-    """Tests by stored features of queries and gallery.
+    """Test loop that evaluates stored features of queries and gallery.
 
-    Pooled backbone features of all clips go to ``cache_dir/DIGEST``, in the format of
-    ``tools/extract_features.py``. The digest is of the weights in memory, the settings and the
-    videos, so another run or another metric finds the same features again, and never those of
-    another checkpoint under the same name. All ranks must see the folder. Where the head's
-    ``feature`` is the projection, the head turns them into embeddings each time. One or several
-    :class:`GalleryMetric` then work on all videos.
+    The pooled backbone features of all clips are stored in ``cache_dir/DIGEST``, in the format of
+    ``tools/extract_features.py``. The digest depends on the weights in memory, the settings and
+    the videos. Another run or metric therefore reuses the same features, but never those of
+    another checkpoint with the same name. All ranks must see the folder. If the head's
+    ``feature`` is the projection, the head computes embeddings from them each time. Then each
+    :class:`GalleryMetric` evaluates all videos.
 
     Args:
-        runner: Of the test.
-        dataloader: With a :class:`RetrievalDataset`; only its batch size and its number of
-            workers are taken from it.
-        evaluator: Of metrics that read stored features.
-        cache_dir: Where features go. Delete it at will.
-        clips_per_pass: Most clips that go through the network at once.
-        shard_videos: Videos in a file: what a killed run computes again at most, on each rank.
+        runner: Runner of the test.
+        dataloader: Loader of a :class:`RetrievalDataset`. Only its batch size and number of
+            workers are used.
+        evaluator: Evaluator whose metrics are :class:`GalleryMetric`.
+        cache_dir: Folder of the stored features. It may be deleted at any time.
+        clips_per_pass: Largest number of clips that pass through the network at once.
+        shard_videos: Number of videos in a file. A killed run loses at most these on each rank.
         fp16: Whether the network runs under autocast.
 
     Raises:
-        TypeError: If the dataset or a metric is of another kind.
+        TypeError: If the dataset or a metric has another type.
+
+    Examples:
+        >>> from mmengine import Config
+        >>> from mmengine.runner import Runner
+        >>> cfg = Config.fromfile("slic.py")
+        >>> cfg.test_cfg = dict(type="FeatureTestLoop", cache_dir="features")
+        >>> sorted(Runner.from_cfg(cfg).test())  # R@k for each k up to three gallery videos
+        ['retrieval/R@1']
     """
 
     def __init__(
@@ -73,16 +81,17 @@ class FeatureTestLoop(TestLoop):
         self.shard_videos = shard_videos
 
     def run(self) -> dict[str, float]:
-        """Compute what is missing and evaluate: figures by name.
+        """Compute the missing features, evaluate, and return figures by name.
 
         Raises:
-            ValueError: If a video has not exactly one class, or the checkpoint lacks weights.
+            ValueError: If a video does not have exactly one class, or the checkpoint lacks
+                weights.
         """
         self.runner.call_hook("before_test")
         self.runner.call_hook("before_test_epoch")
         cfg, model = self.runner.cfg, self.runner.model
         model = model.module if is_model_wrapper(model) else model
-        # Before hours of extraction.
+        # Check the labels before hours of extraction.
         labels = {role: _labels(part) for role, part in parts_of(self.dataloader.dataset).items()}
         layer = getattr(model.cls_head, "feature", "backbone")
         checkpoint = cfg.get("load_from")

@@ -1,8 +1,8 @@
-"""The named protocols: which clips of a video, seen how, make its embedding.
+"""The retrieval protocols: which clips of a video are embedded, and how.
 
-Numbers of different protocols must not be compared, so every result names its own. The name is
-made here, once: :class:`SampleProtocolClips` puts it on the data sample, stored features keep it,
-and :func:`full_name` adds what only the network and the frames tell.
+Results of different protocols must not be compared, so every result has the name of its protocol.
+:class:`SampleProtocolClips` adds the name to the data sample, stored features keep it, and
+:func:`full_name` adds the network's feature and the frame size.
 """
 
 from __future__ import annotations
@@ -19,24 +19,33 @@ from ..nearest import Array
 from ..transforms.view_frames import ShownTransform, clip_frames, frames_of, with_clips
 
 CLIP_LEN, FRAME_INTERVAL, CROP_SIZE = 16, 1, 128
-"""Frames of a clip, their distance, and the side of the centre crop: the same in all protocols."""
+"""Frames of a clip, their distance, and side of the centre crop in pixels, of all protocols."""
 
 
 @dataclass(frozen=True)
 class RetrievalProtocol:
-    """How a video becomes one embedding: the plain mean of its clips' embeddings.
+    """Protocol for the embedding of a video, which is the mean of its clips' embeddings.
 
-    The clips are not L2-normalised before the mean (checked against the authors' results);
-    neighbours are then the nearest by cosine.
+    The clips are not L2-normalised before the mean (confirmed by the authors' results).
+    Nearest neighbours are by cosine.
 
     Attributes:
-        name: By which configs and results know it.
-        num_clips: Clips of each video; None where it follows from the video's length.
-        placement: Where they lie: ``'even'``, over the whole video, ``'center'``, or
-            ``'windows'``, one after the other.
-        feature: Of the network: ``'projection'``, the head's output, or ``'backbone'``, the
+        name: Name of the protocol in configs and results.
+        num_clips: Number of clips of each video; None if it depends on the video's length.
+        placement: Position of the clips: ``'even'`` (over the whole video), ``'center'``, or
+            ``'windows'`` (one after the other).
+        feature: Layer of the network: ``'projection'``, the head's output, or ``'backbone'``, the
             pooled feature.
-        centered: Whether queries and gallery are centred first, each by its own mean.
+        centered: Whether to centre queries and gallery first, each by its own mean.
+
+    Examples:
+        >>> from slic_mmaction.evaluation import PROTOCOLS
+        >>> PROTOCOLS["iic"]
+        RetrievalProtocol(name='iic', num_clips=10, placement='even', feature='projection',
+         centered=False)
+        >>> PROTOCOLS["coclr"].prepared(torch.tensor([[1.0, 5.0], [3.0, 5.0]]))  # centred
+        tensor([[-1.,  0.],
+                [ 1.,  0.]], dtype=torch.float64)
     """
 
     name: str
@@ -46,7 +55,7 @@ class RetrievalProtocol:
     centered: bool
 
     def prepared(self, embeddings: Array) -> Tensor:
-        """All queries or all of the gallery (N, D) as they are compared by cosine."""
+        """Centre all queries, or the whole gallery, (N, D) if the protocol requires it."""
         rows = torch.as_tensor(embeddings)
         if not self.centered:
             return rows
@@ -55,36 +64,43 @@ class RetrievalProtocol:
 
 
 _ALL = (
-    # The paper's headline numbers, with the clips of IIC (Tao et al., ACM MM 2020).
+    # The paper's main results, with the clips of IIC (Tao et al., ACM MM 2020).
     RetrievalProtocol("iic", 10, "even", "projection", centered=False),
-    # After CoCLR (Han et al., NeurIPS 2020); docs/evaluation.md says what its released code does
-    # otherwise.
+    # After CoCLR (Han et al., NeurIPS 2020); docs/evaluation.md lists the differences of its
+    # released code.
     RetrievalProtocol("coclr", None, "windows", "backbone", centered=True),
-    # Ten times cheaper, to watch a training: the clip that is also clustered.
+    # Ten times cheaper, to monitor a training: the clip that is also clustered.
     RetrievalProtocol("center", 1, "center", "projection", centered=False),
 )
 PROTOCOLS = MappingProxyType({protocol.name: protocol for protocol in _ALL})
 
 
 def get_protocol(name: str) -> RetrievalProtocol:
-    """Look up a protocol by its name or one under which results appear (``'iic, 4 clips'``).
+    """Look up a protocol by its name or a name in results such as ``'iic, 4 clips'``.
 
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If the name is unknown.
+
+    Examples:
+        >>> from slic_mmaction.evaluation import get_protocol
+        >>> get_protocol("iic, 4 clips").name
+        'iic'
+        >>> get_protocol("coclr").feature
+        'backbone'
     """
     key = name.split(",")[0]
     if key not in PROTOCOLS:
         raise ValueError(
-            f"Unknown retrieval protocol {key!r}; known are {', '.join(sorted(PROTOCOLS))}."
+            f"Unknown retrieval protocol {key!r}: choose one of {', '.join(sorted(PROTOCOLS))}."
         )
     return PROTOCOLS[key]
 
 
 def full_name(protocol: str, feature: str, frame_size: tuple[int, int] | None) -> str:
-    """Name of what an evaluation measured, with everything that is not the protocol's.
+    """Add to a protocol's name what differs from the protocol.
 
-    Given the name that :class:`SampleProtocolClips` put on the samples, the network's feature
-    and the (height, width) of the frames, for example ``'iic, 4 clips, backbone feature, 56px'``.
+    Given the name from :class:`SampleProtocolClips`, the network's feature and the (height, width)
+    of the frames, returns a name such as ``'iic, 4 clips, backbone feature, 56px'``.
     """
     words = [protocol]
     if feature != get_protocol(protocol).feature:
@@ -96,7 +112,7 @@ def full_name(protocol: str, feature: str, frame_size: tuple[int, int] | None) -
 
 
 def name_in_keys(name: str) -> str:
-    """A protocol's full name as part of a result's key: without spaces and commas."""
+    """Convert a protocol's full name for a result's key, without spaces and commas."""
     return name.replace(", ", "_").replace(" ", "-")
 
 
@@ -104,11 +120,10 @@ def name_in_keys(name: str) -> str:
 class SampleProtocolClips(ShownTransform):
     """Sample the clips of a named retrieval protocol.
 
-    It decides on frames only: the resizing and the crop of the protocol are stock
-    transforms in the config. ``results['protocol']`` is the name under which results
-    appear; let ``PackActionInputs(meta_keys=('protocol',))`` pass it on. Where the
-    arguments depart from the protocol the name says so (``'iic, 4 clips'``). A video shorter
-    than a clip is looped.
+    This transform chooses frames only. The resizing and the crop of the protocol are stock
+    transforms in the config. ``results['protocol']`` is the name in results, which
+    ``PackActionInputs(meta_keys=('protocol',))`` must keep. If the arguments differ from the
+    protocol, the name says so (``'iic, 4 clips'``). A video shorter than a clip is looped.
 
     Required Keys:
 
@@ -120,15 +135,22 @@ class SampleProtocolClips(ShownTransform):
 
     Args:
         protocol: A name of ``slic_mmaction.evaluation.PROTOCOLS``.
-        clip_len: Frames of a clip; by default the protocols'.
-        frame_interval: Distance between frames; by default the protocols'.
-        num_clips: Number of clips, for a cheaper look; by default the protocol's. Protocol
-            ``coclr`` takes all: videos then differ in their number of clips, which only
+        clip_len: Number of frames of a clip.
+        frame_interval: Distance between frames.
+        num_clips: Number of clips, for a cheaper evaluation; by default the protocol's. Protocol
+            ``coclr`` uses all clips. Its videos have different numbers of clips, which only
             :class:`FeatureTestLoop` can batch.
 
     Raises:
-        ValueError: If the protocol is unknown, an argument is below 1, num_clips does not go
-            with the protocol, or a video has no frame.
+        ValueError: If the protocol is unknown, an argument is below 1, num_clips contradicts the
+            protocol, or a video has no frame.
+
+    Examples:
+        >>> from mmaction.registry import TRANSFORMS
+        >>> sample = TRANSFORMS.build(dict(type="SampleProtocolClips", num_clips=2, clip_len=4))
+        >>> results = sample(dict(total_frames=100, start_index=0))
+        >>> results["frame_inds"], results["protocol"]
+        (array([ 0,  1,  2,  3, 96, 97, 98, 99], dtype=int32), 'iic, 2 clips, 4 frames')
     """
 
     def __init__(
@@ -147,12 +169,12 @@ class SampleProtocolClips(ShownTransform):
         if rule.placement == "windows" and num_clips is not None:
             raise ValueError(
                 f"Protocol {protocol!r} takes all clips of a video, but num_clips is "
-                f"{num_clips}; use protocol 'iic' for fewer."
+                f"{num_clips}: use protocol 'iic' for fewer."
             )
         if rule.placement == "center" and num_clips not in (None, 1):
             raise ValueError(
                 f"Protocol {protocol!r} has one clip, in the centre, but num_clips is "
-                f"{num_clips}; use protocol 'iic' for several."
+                f"{num_clips}: use protocol 'iic' for several."
             )
         self.clip_len = clip_len
         self.frame_interval = frame_interval
@@ -177,17 +199,17 @@ class SampleProtocolClips(ShownTransform):
         return with_clips(results, clips, self.frame_interval)
 
     def _starts(self, num_frames: int) -> list[int]:
-        """First frames of the clips; negative ones count from the end, which loops a video."""
+        """Return the first frames of the clips; negative ones count from the end of the video."""
         span = self.clip_len * self.frame_interval
         if self.protocol.placement == "center":
             return [max(num_frames - span, 0) // 2]
         if self.num_clips is None:
-            # As in the authors' CoCLR-style split, a window that would end with the very last
-            # frame is left out. (A video of exactly one window's length has 15 frames there, a
-            # shorter one repeats its first frame; here both are one clip.)
+            # As in the authors' CoCLR-style split, a window that would end at the last frame is
+            # left out. (There, a video of exactly one window has 15 frames, and a shorter one
+            # repeats its first frame. Here both have one clip.)
             return list(range(0, max(num_frames - span, 1), span))
-        # Centres run evenly from half a span to half a span before the end; a start is half a
-        # span before, cut to an integer towards zero. (For HMDB51 the authors take the absolute
-        # value of negative starts, which gives other frames of videos shorter than a clip.)
+        # Centres are evenly spaced from half a span to half a span before the end. A start is
+        # half a span before its centre, truncated to an integer. (For HMDB51 the authors take the
+        # absolute value of negative starts, which gives other frames of short videos.)
         centres = np.linspace(span / 2, num_frames - span / 2, self.num_clips)
         return np.trunc(centres - span / 2).astype(int).tolist()

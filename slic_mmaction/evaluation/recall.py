@@ -1,4 +1,4 @@
-"""Nearest neighbours of queries in a gallery, recall at k and average precision."""
+"""Recall at k and average precision of queries in a gallery."""
 
 from __future__ import annotations
 
@@ -22,26 +22,32 @@ def recall_at_k(
     ks: Iterable[int],
     protocol: str = "iic",
 ) -> dict[int, float]:
-    """Share of queries with a video of their class among the k nearest of the gallery.
+    """Compute the share of queries with a video of their class among the k nearest neighbours.
 
-    Neighbours are the nearest by cosine, as in the paper; protocol ``coclr`` centres
-    queries and gallery first, each by its own mean. Every query counts, also one whose class
-    the gallery lacks: it is never found.
+    Nearest neighbours in the gallery are by cosine, as in the paper. Protocol ``coclr`` first
+    centres queries and gallery, each by its own mean. A query whose class is not in the gallery
+    counts as not found.
 
     Args:
         query: (Q, D) float embeddings, one for each video.
         query_labels: (Q,) int classes, as a list, array or tensor.
         gallery: (G, D) float embeddings.
-        gallery_labels: (G,) int classes, likewise.
-        ks: Numbers of neighbours, each within 1..G.
+        gallery_labels: (G,) int classes, as a list, array or tensor.
+        ks: Numbers of neighbours, each in 1..G.
         protocol: Name of a protocol.
 
     Returns:
-        Recall within 0..1 for each k.
+        Recall in 0..1 for each k.
 
     Raises:
-        ValueError: If shapes do not agree, a value is not finite, a k is out of range, or the
+        ValueError: If the shapes do not match, a value is not finite, a k is out of range, or the
             protocol is unknown.
+
+    Examples:
+        >>> from slic_mmaction.evaluation import recall_at_k
+        >>> query, gallery = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[0.9, 0.1], [0.8, 0.2]])
+        >>> recall_at_k(query, [7, 8], gallery, [7, 7], ks=[1, 2])  # class 8 is not in the gallery
+        {1: 0.5, 2: 0.5}
     """
     ks = list(ks)
     if not ks or min(ks) < 1 or not len(query):
@@ -58,9 +64,9 @@ def recall_at_k(
 
 
 def recall_of_hits(hits: np.ndarray, ks: Iterable[int]) -> dict[int, float]:
-    """Share of queries with a hit among their first k neighbours, for each k.
+    """Compute the share of queries with a hit among their first k neighbours, for each k.
 
-    ``hits`` (Q, K) tells whether a query's neighbours, nearest first, are of its class.
+    ``hits`` (Q, K) is true where a query's neighbour, nearest first, has its class.
     """
     return {k: float(hits[:, :k].any(axis=1).mean()) for k in ks}
 
@@ -68,9 +74,9 @@ def recall_of_hits(hits: np.ndarray, ks: Iterable[int]) -> dict[int, float]:
 def per_class_table(
     hits: np.ndarray, labels: np.ndarray, videos: Sequence[str], ks: Sequence[int]
 ) -> list[dict[str, int | float | str]]:
-    """Recall of the queries of each class in percent, the poorest class first.
+    """Compute the recall of the queries of each class in percent, the lowest first.
 
-    Given hits (Q, K) as of :func:`recall_of_hits`, and classes (Q,) and paths of the queries;
+    Given hits (Q, K) as for :func:`recall_of_hits`, and classes (Q,) and paths of the queries,
     returns the label, one video, the number of queries, and ``R@k`` of each class.
     """
     rows: list[dict] = []
@@ -84,23 +90,29 @@ def per_class_table(
 def average_precisions(
     query: Array, query_labels: Labels, gallery: Array, gallery_labels: Labels
 ) -> Tensor:
-    """Average precision of each query over the whole gallery, ranked by cosine.
+    """Compute the average precision of each query over the whole gallery, ranked by cosine.
 
-    The mean, over the gallery videos of the query's class, of the share of that class among
-    all videos up to there. Of equally near videos the lowest gallery index ranks first. A
-    query whose class the gallery lacks has 0.
+    It is the mean of the precision at each rank that has a gallery video of the query's class.
+    Of equally near videos, the lowest gallery index ranks first. A query whose class is not in
+    the gallery has 0.
 
     Args:
         query: (Q, D) float embeddings.
         query_labels: (Q,) int classes, as a list, array or tensor.
         gallery: (G, D) float embeddings.
-        gallery_labels: (G,) int classes, likewise.
+        gallery_labels: (G,) int classes, as a list, array or tensor.
 
     Returns:
-        (Q,) float64 within 0..1, on the CPU.
+        (Q,) float64 in 0..1, on the CPU.
 
     Raises:
-        ValueError: If shapes do not agree or a value is not finite.
+        ValueError: If the shapes do not match or a value is not finite.
+
+    Examples:
+        >>> from slic_mmaction.evaluation import average_precisions
+        >>> query, gallery = np.array([[1.0, 0.0]]), np.array([[0.9, 0.1], [0.5, 0.5], [0.1, 0.9]])
+        >>> average_precisions(query, [7], gallery, [7, 8, 7])  # ranks 1 and 3: (1/1 + 2/3) / 2
+        tensor([0.8333], dtype=torch.float64)
     """
     query_classes = _checked("query", query, query_labels)
     gallery_classes = _checked("gallery", gallery, gallery_labels)
@@ -116,11 +128,11 @@ def average_precisions(
 
 
 def _checked(name: str, embeddings: Array, labels: Labels) -> Tensor:
-    """Labels (N,) on the CPU, one for each embedding."""
+    """Return labels (N,) on the CPU; raise a ValueError if there is not one for each embedding."""
     classes = torch.as_tensor(labels).cpu()
     if tuple(classes.shape) != (len(embeddings),):
         raise ValueError(
-            f"The {name} has {len(embeddings)} embeddings, so its labels must have the shape "
+            f"The {name} has {len(embeddings)} embeddings, so its labels need the shape "
             f"({len(embeddings)},), but they have {tuple(classes.shape)}."
         )
     return classes

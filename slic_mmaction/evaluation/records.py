@@ -1,6 +1,6 @@
-"""What a figure was made of: the run that trained, its code, and the videos and clips evaluated.
+"""Records of a result's origin: the training, its code, and the videos and clips evaluated.
 
-``run_record.json`` and ``evaluation.json`` lie beside the log of a run;
+``run_record.json`` and ``evaluation.json`` are beside the log of a run;
 ``tools/analysis/results.py`` reads them.
 """
 
@@ -30,7 +30,8 @@ from .results import chance_levels
 RUN_RECORD = "run_record.json"
 EVALUATION = "evaluation.json"
 
-# Of the machine, the folder, the seed, or of watching, at any depth: no part of a training.
+# Keys, at any depth, of the machine, the folder, the seed or monitoring: they do not change a
+# training.
 _DETAILS = {"num_workers", "out_file", "persistent_workers", "seed", "val_begin", "val_interval"}
 _TRAINING = (
     "auto_scale_lr",
@@ -44,9 +45,10 @@ _TRAINING = (
 
 
 def evaluation_of(runner: Runner, part: str, figures: dict[str, float]) -> dict[str, Any]:
-    """The figures of a ``'val'`` or ``'test'`` part, their chance levels, and what they are of.
+    """Return the figures of a ``'val'`` or ``'test'`` part with chance levels and protocol.
 
-    Chance is in the unit of the figures: percent for ours, shares for MMAction2's accuracies.
+    Chance levels have the unit of the figures: percent for this package's metrics, shares for
+    MMAction2's accuracies.
     """
     loop = runner.val_loop if part == "val" else runner.test_loop
     metrics = [m for m in loop.evaluator.metrics if isinstance(m, GalleryMetric)]
@@ -93,29 +95,29 @@ def _model(runner: Runner) -> BaseModel:
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Write a record; a reader sees the old or the new one, never a part."""
+    """Write a JSON record atomically."""
     with durable_file(path) as file:
         file.write((json.dumps(record, indent=1) + "\n").encode())
 
 
 def training_hash(cfg: Config) -> str:
-    """Eight hexadecimal digits that two configs share if they train in the same way.
+    """Hash the settings of a training: equal for two configs that train in the same way.
 
-    Seeds, folders, what is loaded, what belongs to the machine and how results are evaluated
-    play no part; neither do the variables of a config file.
+    The hash of eight hexadecimal digits does not depend on seeds, folders, loaded checkpoints,
+    the machine, the evaluation or the variables of a config file.
     """
     return _digest(_settings(cfg))
 
 
 def training_family(cfg: Config) -> str:
-    """Like :func:`training_hash`, the same for all splits of a data set."""
+    """Hash as :func:`training_hash`, but equally for all splits of a dataset."""
     return _digest(re.sub(r"split_?\d", "split", _settings(cfg)))
 
 
 def code_version(folder: Path = Path(__file__).parent) -> str:
-    """Commit of the code in a folder, ten digits, with ``+changes`` where files differ from it.
+    """Return the commit of the code in a folder, with ``+changes`` if files were changed.
 
-    Outside git it is ``v`` and the version of this package.
+    Outside a git repository it is ``v`` and the version of this package.
     """
     commit = _git(folder, "rev-parse", "--short=10", "HEAD")
     if commit is None:
@@ -124,7 +126,7 @@ def code_version(folder: Path = Path(__file__).parent) -> str:
 
 
 def experiment_name(config_file: str | None, name: str) -> str:
-    """What a run is called: its config below ``configs/``, or MMEngine's name without the time."""
+    """Name a run by its config below ``configs/``, or by MMEngine's name without the time."""
     if not config_file:
         return re.sub(r"_\d{8}_\d{6}$", "", name)
     parts = Path(config_file).with_suffix("").parts

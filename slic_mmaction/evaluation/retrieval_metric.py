@@ -1,4 +1,4 @@
-"""R@k of a validation or test loop, and the neighbours found, on disk."""
+"""R@k of a validation or test loop, and a file of the nearest neighbours."""
 
 from __future__ import annotations
 
@@ -18,25 +18,36 @@ from .recall import average_precisions, per_class_table, recall_of_hits
 
 @METRICS.register_module()
 class VideoRetrievalMetric(GalleryMetric):
-    """Nearest-neighbour retrieval of test videos among training videos.
+    """Recall of nearest-neighbour retrieval of test videos (query) in training videos (gallery).
 
-    R@k is the percentage of queries with a gallery video of their class among the k nearest by
-    cosine. ``details`` then holds the recall of each class.
+    R@k is the percentage of queries with a gallery video of their class among the k nearest
+    neighbours by cosine. ``details`` has the recall of each class.
 
-    Keep the best checkpoint with ``CheckpointHook(save_best='retrieval/R@1',
-    rule='greater')``; MMEngine cannot guess the rule.
+    To keep the best checkpoint, set ``CheckpointHook(save_best='retrieval/R@1',
+    rule='greater')``. MMEngine cannot infer the rule.
 
     Args:
-        ks: Numbers of neighbours. Those beyond the size of the gallery are left out, with a
-            warning.
+        ks: Numbers of neighbours. Those larger than the gallery are left out, with a warning.
         mean_average_precision: Whether to add ``mAP``, the mean over queries of
             :func:`average_precisions`, in percent.
-        out_file: ``.npz`` to which the K nearest of each query are written:
-            ``query_videos`` (Q,) and ``gallery_videos`` (G,), paths; ``query_labels`` and
-            ``gallery_labels``; ``indices`` (Q, K), positions in the gallery, nearest first;
-            ``similarities`` (Q, K), cosines.
-        **options: ``collect_device`` and ``prefix`` of MMEngine's ``BaseMetric``; results are
-            named ``retrieval/...`` by default.
+        out_file: ``.npz`` file for the K nearest neighbours of each query: ``query_videos`` (Q,)
+            and ``gallery_videos`` (G,), paths; ``query_labels`` and ``gallery_labels``;
+            ``indices`` (Q, K), positions in the gallery, nearest first; ``similarities`` (Q, K),
+            cosines. None writes no file.
+        **options: ``collect_device`` and ``prefix`` of MMEngine's ``BaseMetric``. The default
+            prefix is ``retrieval``.
+
+    Raises:
+        ValueError: If a k is less than 1.
+
+    Examples:
+        >>> from mmaction.registry import METRICS
+        >>> from slic_mmaction.evaluation import FeatureSet
+        >>> metric = METRICS.build(dict(type="VideoRetrievalMetric", ks=(1, 3)))
+        >>> names, rows, labels = list("abcd"), np.eye(4) + 0.1, np.array([0, 1, 2, 2])
+        >>> videos = FeatureSet.in_memory(names, rows, [1] * 4, "projection", "iic", None, labels)
+        >>> metric.evaluate_features(query=videos, gallery=videos)
+        {'retrieval/R@1': 100.0, 'retrieval/R@3': 100.0}
     """
 
     default_prefix = "retrieval"
@@ -50,13 +61,13 @@ class VideoRetrievalMetric(GalleryMetric):
     ) -> None:
         super().__init__(**options)
         if not ks or min(ks) < 1:
-            raise ValueError(f"VideoRetrievalMetric's ks are positive integers, but got {ks}.")
+            raise ValueError(f"VideoRetrievalMetric needs positive integers as ks, but got {ks}.")
         self.ks = sorted(set(ks))
         self.mean_average_precision = mean_average_precision
         self.out_file = out_file
 
     def measure(self, query: FeatureSet, gallery: FeatureSet) -> dict[str, float]:
-        """R@k and, if set, mAP, in percent; a ValueError if the gallery is smaller than every k."""
+        """Return R@k and, if set, mAP in percent; raise a ValueError for a too small gallery."""
         ks = possible_ks(self.ks, len(gallery))
         queries, stored = comparable(query, gallery)
         similarities, indices = over_ranks(

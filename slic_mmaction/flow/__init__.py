@@ -1,6 +1,6 @@
-"""Optical flow as a second view of a clip: estimating it, its 8-bit images, its files.
+"""Optical flow as a second view of a clip: estimation, 8-bit images and files.
 
-Arrays and files only: the transforms that show it are in ``slic_mmaction.transforms``.
+The transforms that use it are in ``slic_mmaction.transforms``.
 """
 
 from .estimate import METHODS, build_estimator, sampled_flow, shrunk_gray, video_flow

@@ -1,4 +1,4 @@
-"""Dense optical flow by OpenCV: between two grey frames, and of a whole video."""
+"""Dense optical flow by OpenCV, of two grey frames and of a whole video."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..decoding import UnreadableVideoError, open_reader
 
 FlowEstimator = Callable[[np.ndarray, np.ndarray], np.ndarray]
 METHODS = ("tvl1", "dis", "farneback")
-#: By how many frames decoders may differ in the length of a video.
+#: Number of frames by which decoders may differ in the length of a video.
 FRAME_COUNT_TOLERANCE = 8
 
 
 def build_estimator(method: str) -> FlowEstimator:
-    """Make an estimator of the flow from one frame to the next.
+    """Build an estimator of the flow from one frame to the next.
 
     Args:
         method: ``'tvl1'`` (Zach et al., DAGM 2007; the paper's, slow), ``'dis'`` (Kroeger et
@@ -29,14 +29,20 @@ def build_estimator(method: str) -> FlowEstimator:
     Returns:
         A function of two (H, W) uint8 frames that returns (H, W, 2) float32: the displacement
         to the right (u) and down (v) in pixels. It keeps buffers between calls, so each thread
-        needs one of its own.
+        needs its own.
 
     Raises:
         ValueError: If the method is unknown.
         ImportError: If the installed OpenCV lacks TV-L1.
+
+    Examples:
+        >>> from slic_mmaction.flow import build_estimator
+        >>> frame = np.random.default_rng(0).integers(0, 256, (32, 40), dtype=np.uint8)
+        >>> build_estimator("dis")(frame, frame).shape
+        (32, 40, 2)
     """
     if method not in METHODS:
-        raise ValueError(f"Unknown flow method {method!r}: use one of {', '.join(METHODS)}.")
+        raise ValueError(f"Unknown flow method {method!r}: choose one of {', '.join(METHODS)}.")
     contrib: Any = getattr(cv2, "optflow", None)
     if method == "tvl1" and contrib is None:
         raise ImportError(
@@ -54,7 +60,20 @@ def build_estimator(method: str) -> FlowEstimator:
 
 
 def shrunk_gray(frame: np.ndarray, short_side: int) -> np.ndarray:
-    """An RGB frame (H, W, 3) as flow is estimated on it: grey, scaled to a short side, never up."""
+    """Convert an RGB frame to grey and shrink it to a short side, as flow needs it.
+
+    Args:
+        frame: (H, W, 3) uint8.
+        short_side: Short side of the result in pixels. A smaller frame is not enlarged.
+
+    Returns:
+        (h, w) uint8.
+
+    Examples:
+        >>> from slic_mmaction.flow import shrunk_gray
+        >>> shrunk_gray(np.zeros((240, 320, 3), np.uint8), short_side=128).shape
+        (128, 171)
+    """
     height, width = frame.shape[:2]
     factor = min(short_side / min(height, width), 1.0)
     size = round(width * factor), round(height * factor)
@@ -63,7 +82,14 @@ def shrunk_gray(frame: np.ndarray, short_side: int) -> np.ndarray:
 
 
 def sampled_flow(path: Path, method: str, short_side: int, step: int) -> Iterator[np.ndarray]:
-    """Flow from every ``step``-th frame to the frame after it; more in :func:`video_flow`."""
+    """Yield the flow from every ``step``-th frame to the next one; see :func:`video_flow`.
+
+    Examples:
+        >>> from slic_mmaction.flow import sampled_flow
+        >>> flow = sampled_flow("videos/walk_1.mp4", method="dis", short_side=16, step=10)
+        >>> [field.shape for field in flow]  # of 50 frames
+        [(16, 20, 2), (16, 20, 2), (16, 20, 2), (16, 20, 2), (16, 20, 2)]
+    """
     estimate = build_estimator(method)
     previous: np.ndarray | None = None
     for number, frame in enumerate(_gray_frames(path, short_side)):
@@ -73,14 +99,24 @@ def sampled_flow(path: Path, method: str, short_side: int, step: int) -> Iterato
 
 
 def video_flow(path: Path, method: str, short_side: int) -> Iterator[np.ndarray]:
-    """Flow from every frame of a video to the next; the last is repeated.
+    """Yield the flow from every frame of a video to the next one; the last field is repeated.
 
-    Frames are scaled to ``short_side`` first (never up), and the (H, W, 2) float32 flow is in
-    pixels of that size. There are as many fields as frames.
+    Args:
+        path: Path of the video.
+        method: See :func:`build_estimator`.
+        short_side: Short side in pixels to which frames are shrunk first (never enlarged).
+
+    Yields:
+        (H, W, 2) float32 in pixels of the shrunk frames, one field for each frame.
 
     Raises:
-        UnreadableVideoError: If no frame decodes or, at the end, if less than nine tenths of those
-            promised (and over 8 frames less) did.
+        UnreadableVideoError: If no frame can be decoded or, at the end, if more than 8 frames and
+            more than a tenth of the promised frames are missing.
+
+    Examples:
+        >>> from slic_mmaction.flow import video_flow
+        >>> len(list(video_flow("videos/walk_1.mp4", method="dis", short_side=16)))  # 50 frames
+        50
     """
     field: np.ndarray | None = None
     for field in sampled_flow(path, method, short_side, step=1):

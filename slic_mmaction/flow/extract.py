@@ -1,4 +1,4 @@
-"""Extracting from many videos: what is asked for, and what came of it."""
+"""Command line of the tools that extract flow or motion from many videos."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..durable_file import durable_file
 from ..preparation.options import positive_int
 from ..preparation.video_files import scan_folder
 
-# What follows the path in a line of an annotation file: labels, or nothing.
+# The labels, if any, after the path in a line of an annotation file.
 _LABELS = re.compile(r"(?:[\s,;]+-?\d+)*\s*$")
 
 
 def add_video_arguments(parser: argparse.ArgumentParser, out: str) -> None:
-    """Add the videos, where the result goes (``out`` is the help), and the number of processes."""
+    """Add the arguments for the videos, the output (with the help ``out``) and the processes."""
     parser.add_argument("videos", type=Path, help="annotation file, or folder of videos")
     parser.add_argument("--out", type=Path, required=True, help=out)
     parser.add_argument(
@@ -28,16 +28,16 @@ def add_video_arguments(parser: argparse.ArgumentParser, out: str) -> None:
 
 
 def videos_asked_for(videos: Path, video_root: Path | None) -> tuple[list[Path], Path]:
-    """The videos that a command line names, each once, and the root of their names.
+    """Find the distinct videos of a command line, and the root of their names.
 
     Args:
-        videos: MMAction2 annotation file (lines ``path [label ...]``), or folder of videos (those
-            in folders below it count).
-        video_root: Folder that names are relative to; needed for a file.
+        videos: MMAction2 annotation file (lines ``path [label ...]``), or folder of videos,
+            including those in subfolders.
+        video_root: Folder to which names are relative; required for a file.
 
     Raises:
-        FileNotFoundError: If there is no such file or folder.
-        ValueError: If the root is needed, or there is no video.
+        FileNotFoundError: If the file or folder does not exist.
+        ValueError: If the root is missing, or there is no video.
     """
     if videos.is_dir():
         found = [videos / name for name in scan_folder(videos)[0]]
@@ -46,8 +46,8 @@ def videos_asked_for(videos: Path, video_root: Path | None) -> tuple[list[Path],
         raise FileNotFoundError(f"There is no annotation file or folder {videos}.")
     elif video_root is None:
         raise ValueError(
-            f"{videos} is an annotation file: name the folder that its paths are relative "
-            "to with --video-root."
+            f"{videos} is an annotation file: give the folder to which its paths are relative "
+            "with --video-root."
         )
     else:
         lines = videos.read_text(encoding="utf-8").splitlines()
@@ -59,13 +59,13 @@ def videos_asked_for(videos: Path, video_root: Path | None) -> tuple[list[Path],
 
 
 def conclude(broken: Sequence[str], tried: int, before: int, report: Path) -> int:
-    """Say what was done, list the broken videos in ``report``, and give the exit code.
+    """Print a summary, list the broken videos in ``report``, and return the exit code.
 
     Args:
         broken: A line ``path<TAB>reason`` for each video without a result.
-        tried: Videos of this run, the broken ones included.
-        before: Videos that an earlier run had done.
-        report: Removed if no video is broken.
+        tried: Number of videos of this run, including broken ones.
+        before: Number of videos that were finished before this run.
+        report: File of the broken videos. It is removed if there are none.
     """
     if broken:
         with durable_file(report) as file:

@@ -1,4 +1,4 @@
-"""Flow, and anything else between a frame and its successor, as 8-bit images for a clip."""
+"""8-bit images of flow, or of other values between consecutive frames."""
 
 from __future__ import annotations
 
@@ -6,33 +6,44 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-#: Short side, in pixels, of the frames in which a flow bound is measured: UCF101's own.
+#: Short side, in pixels, of the frames to which a flow bound refers: that of UCF101.
 REFERENCE_SIDE = 240
 
 
 def to_levels(values: np.ndarray, bound: float) -> np.ndarray:
     """Map ``[-bound, bound]`` to 0..255: ``round((v + bound) * 255 / (2 * bound))``.
 
-    Values beyond the bound are clipped, and halves go to the even level: zero is stored as 128.
-    Negating a value gives ``255 - level``, up to one level.
+    Values beyond the bound are clipped, and halves are rounded to the even level: zero becomes
+    128. Negating a value gives ``255 - level``, up to one level.
+
+    Examples:
+        >>> from slic_mmaction.flow import to_levels
+        >>> to_levels(np.array([-30.0, -20.0, 0.0, 10.0, 20.0]), bound=20)
+        array([  0,   0, 128, 191, 255], dtype=uint8)
     """
     scaled = (np.asarray(values, dtype=np.float32) + bound) * (255 / (2 * bound))
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
 def flow_levels(component: np.ndarray, bound: float = 20) -> np.ndarray:
-    """One component of a flow field as a grey image that can be resized freely.
+    """Convert one component of a flow field to a grey image that can be resized.
 
-    The same motion has the same grey level at every resolution, so the image can be resized
-    without a change of its values.
+    The same motion has the same grey level at every resolution, so resizing the image needs no
+    change of its values.
 
     Args:
         component: (H, W) displacement in pixels.
-        bound: Clipping displacement in pixels of a frame with a short side of 240 pixels, as in
-            TSN's and MMAction2's flow; it scales with the frame.
+        bound: Largest displacement, in pixels of a frame with a short side of 240 pixels, as in
+            TSN's and MMAction2's flow. It is scaled with the frame.
 
     Returns:
         (H, W) uint8, see :func:`to_levels`.
+
+    Examples:
+        >>> from slic_mmaction.flow import flow_levels
+        >>> small, large = np.full((120, 160), 5.0), np.full((240, 320), 10.0)  # the same motion
+        >>> int(flow_levels(small)[0, 0]), int(flow_levels(large)[0, 0])
+        (191, 191)
     """
     return to_levels(component, bound * min(component.shape) / REFERENCE_SIDE)
 
@@ -42,18 +53,30 @@ def forward_images(
     numbers: Sequence[int],
     image: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> list[np.ndarray]:
-    """``image(frame, following)`` for each frame of a clip, called once for each pair.
+    """Compute ``image(frame, next frame)`` for each frame of a clip.
 
-    A frame that no later frame of the video follows by its number (the clip's last, or the last
-    before a short video starts over) takes the image of the frame before it, as the last frame of
-    a stored flow file does.
+    The last frame of a clip, or of a short video before it is looped, has no next frame and gets
+    the image of the frame before it, as in a stored flow file.
+
+    Args:
+        frames: T frames.
+        numbers: T frame numbers in the video.
+        image: Function of two frames. It is called once for each pair of numbers.
+
+    Returns:
+        T images.
+
+    Examples:
+        >>> from slic_mmaction.flow import forward_images
+        >>> forward_images([3, 5, 9], numbers=[0, 1, 2], image=lambda a, b: b - a)
+        [2, 4, 4]
     """
     made: dict[tuple[int, int], np.ndarray] = {}
     out: list[np.ndarray] = []
     for i, frame in enumerate(frames):
         following = i + 1
         if following == len(frames) or numbers[following] <= numbers[i]:
-            # Nothing comes before a clip's first frame: then nothing moves.
+            # The first frame of a clip has no image before it, so it shows no motion.
             out.append(out[-1] if out else image(frame, frame))
             continue
         pair = (int(numbers[i]), int(numbers[following]))

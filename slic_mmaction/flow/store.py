@@ -1,10 +1,9 @@
-"""Stored flow: one file for each video, or MMAction2's folders of raw flow frames.
+"""Stored flow: a file for each video, or MMAction2's folders of raw flow frames.
 
-The file is a zip of JPEG images under MMAction2's names: ``v_X_g01_c01.flow.zip`` holds
-``flow_x_00001.jpg``, ``flow_x_00002.jpg``, ... (and ``flow_y_*`` if asked for), one for each
-frame of the video, and ``flow.json`` with the settings. Unzipped it is a folder of MMAction2's
-raw flow frames. The index at the end of a zip gives every frame at once, so 16 frames are read
-without those before them.
+The file is a zip of JPEG images with MMAction2's names: ``v_X_g01_c01.flow.zip`` contains
+``flow_x_00001.jpg``, ``flow_x_00002.jpg``, ... (and ``flow_y_*`` with ``component='xy'``), one for
+each frame of the video, and ``flow.json`` with the settings. Unzipped, it is a folder of
+MMAction2's raw flow frames. Each frame can be read without those before it.
 """
 
 from __future__ import annotations
@@ -25,48 +24,82 @@ from .images import flow_levels
 
 SUFFIX = ".flow.zip"
 HEADER = "flow.json"
-# Quality 95 errs by 0.1 grey levels on average and takes half the room of PNG (docs/flow.md).
+# Quality 95 has an error of 0.1 grey levels on average and half the size of PNG (docs/flow.md).
 _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95)
 
 
 @dataclass(frozen=True)
 class FlowSettings:
-    """How flow was made: see :func:`video_flow` and :func:`flow_levels`."""
+    """Settings of a flow file, see :func:`video_flow` and :func:`flow_levels`.
+
+    Args:
+        method: Estimator, see :func:`build_estimator`.
+        component: ``'x'``, the component that SLIC uses, or ``'xy'``.
+        bound: Largest displacement in pixels.
+        short_side: Short side of the frames in pixels.
+
+    Examples:
+        >>> from slic_mmaction.flow import FlowSettings
+        >>> FlowSettings(method="dis")
+        FlowSettings(method='dis', component='x', bound=20.0, short_side=128)
+    """
 
     method: str = "tvl1"
-    component: str = "x"  # all that SLIC shows; or "xy"
+    component: str = "x"
     bound: float = 20.0
     short_side: int = 128
 
 
 def relative_name(video: str | Path, video_root: str | Path) -> str:
-    """Path of a video (or of the folder of its frames) below the folder of all videos.
+    """Return the path of a video, or of its folder of frames, relative to the video root.
 
     Raises:
-        ValueError: If the video lies elsewhere.
+        ValueError: If the video is outside the video root.
+
+    Examples:
+        >>> from slic_mmaction.flow import relative_name
+        >>> relative_name("videos/walk/walk_1.mp4", video_root="videos")
+        'walk/walk_1.mp4'
     """
     name = os.path.relpath(video, video_root or os.curdir)
     if Path(name).parts[0] == os.pardir:
         raise ValueError(
             f"The video {video} is not below the video root {str(video_root)!r}: "
-            "set that to the folder that the dataset's data_prefix names."
+            "set it to the folder of the dataset's data_prefix."
         )
     return name
 
 
 def stored_path(root: str | Path, name: str) -> Path:
-    """Flow file of the video ``name``, a relative path without its suffix.
+    """Return the path of the flow file of the video ``name``, a relative path without suffix.
 
-    So the file does not change when videos are re-encoded into another container.
+    Without the suffix, the file stays the same when videos are converted to another container.
+
+    Examples:
+        >>> from slic_mmaction.flow import stored_path
+        >>> str(stored_path("flow", "walk/walk_1"))
+        'flow/walk/walk_1.flow.zip'
     """
     return Path(root, name + SUFFIX)
 
 
 def write_flow(path: Path, flow: Iterable[np.ndarray], settings: FlowSettings) -> None:
-    """Write the flow of a video, (H, W, 2) pixels, frame by frame as it comes.
+    """Write the flow of a video to a file, frame by frame.
 
-    The file appears whole or not at all, also if ``flow`` raises. The settings go into it, and
-    decide components and bound.
+    The file is complete or does not exist, even if ``flow`` raises.
+
+    Args:
+        path: Path of the file.
+        flow: (H, W, 2) float32 fields in pixels.
+        settings: Settings, which are stored in the file. They select components and bound.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from slic_mmaction.flow import FlowSettings, read_flow, video_flow, write_flow
+        >>> flow = video_flow("videos/walk_1.mp4", method="dis", short_side=16)
+        >>> write_flow(Path("walk_1.flow.zip"), flow, FlowSettings("dis", short_side=16))
+        >>> len(read_flow(Path("walk_1.flow.zip"), frames=range(50)))
+        50
     """
     with durable_file(path) as raw, zipfile.ZipFile(raw, "w") as file:
         frames = 0
@@ -79,7 +112,15 @@ def write_flow(path: Path, flow: Iterable[np.ndarray], settings: FlowSettings) -
 
 
 def read_settings(path: Path) -> FlowSettings | None:
-    """Settings of a flow file; None if there is no file, or none that is whole."""
+    """Read the settings of a flow file; None if it does not exist or is damaged.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from slic_mmaction.flow import FlowSettings, read_settings, write_flow
+        >>> write_flow(Path("a.flow.zip"), [np.zeros((32, 40, 2), np.float32)], FlowSettings())
+        >>> read_settings(Path("a.flow.zip")).method
+        'tvl1'
+    """
     try:
         with zipfile.ZipFile(path) as file:
             header = json.loads(file.read(HEADER))
@@ -90,23 +131,38 @@ def read_settings(path: Path) -> FlowSettings | None:
 
 
 def read_flow(path: Path, frames: Sequence[int]) -> list[np.ndarray]:
-    """Horizontal flow, (H, W) uint8 of :func:`flow_levels`, of 0-based frames of a video.
+    """Read the horizontal flow of some frames of a video.
 
-    Decoders differ by a few frames in how long a video is: frames up to
+    Decoders differ by a few frames in the length of a video, so frames up to
     ``FRAME_COUNT_TOLERANCE`` beyond the end get the last flow.
 
+    Args:
+        path: Path of the flow file.
+        frames: 0-based frame numbers.
+
+    Returns:
+        (H, W) uint8 for each frame, see :func:`flow_levels`.
+
     Raises:
-        FileNotFoundError: If there is no such file.
-        OSError: If it is damaged.
-        ValueError: If it belongs to a shorter video.
+        FileNotFoundError: If the file does not exist.
+        OSError: If the file is damaged.
+        ValueError: If the file belongs to a shorter video.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from slic_mmaction.flow import FlowSettings, read_flow, write_flow
+        >>> write_flow(Path("a.flow.zip"), [np.zeros((32, 40, 2), np.float32)] * 9, FlowSettings())
+        >>> images = read_flow(Path("a.flow.zip"), frames=[0, 4])
+        >>> len(images), images[0].shape
+        (2, (32, 40))
     """
     try:
         with zipfile.ZipFile(path) as file:
             length = json.loads(file.read(HEADER))["frames"]
             if max(frames) >= length + FRAME_COUNT_TOLERANCE:
                 raise ValueError(
-                    f"{path} has the flow of {length} frames, but frame {max(frames) + 1} is "
-                    "wanted: it was made from another video; delete it and extract it again."
+                    f"{path} has the flow of {length} frames, but frame {max(frames) + 1} was "
+                    "requested: it belongs to another video; delete it and extract it again."
                 )
             kept = [min(int(frame), length - 1) for frame in frames]
             images = {k: _decode(file.read(_entry("x", k + 1))) for k in set(kept)}
@@ -127,10 +183,18 @@ def _decode(jpeg: bytes) -> np.ndarray:
 
 
 def check_template(template: str) -> None:
-    """Require a name of raw frames: ``'flow_{}_{:05}.jpg'``, or with the number alone.
+    """Check the template of raw frames' names: ``'flow_{}_{:05}.jpg'``, or with the number alone.
 
     Raises:
         ValueError: If the template has no field or more than two.
+
+    Examples:
+        >>> from slic_mmaction.flow import check_template
+        >>> check_template("flow_{}_{:05}.jpg")
+        >>> check_template("flow.jpg")
+        Traceback (most recent call last):
+            ...
+        ValueError: filename_tmpl 'flow.jpg' needs a field for the frame's number, ...
     """
     if template.count("{") not in (1, 2):
         raise ValueError(
@@ -142,23 +206,32 @@ def check_template(template: str) -> None:
 def read_rawframes(
     folder: Path, frames: Sequence[int], total_frames: int, template: str = "flow_{}_{:05}.jpg"
 ) -> list[np.ndarray]:
-    """Horizontal flow of some frames, as MMAction2's tools extracted it.
+    """Read the horizontal flow of some frames from images of MMAction2's tools.
 
-    There is one flow image fewer than frames, and decoders differ by a few frames in how
-    long a video is: a missing image near the end is replaced by the last one before it.
+    There is one flow image fewer than frames, and decoders differ by a few frames in the length
+    of a video. A missing image near the end is therefore replaced by the last one before it.
 
     Args:
-        folder: The video's folder.
-        frames: 0-based frame numbers; each is read once.
+        folder: Folder of the video's flow images.
+        frames: 0-based frame numbers. Each image is read once.
         total_frames: Number of frames of the video.
-        template: See :func:`check_template`; numbers start at 1.
+        template: See :func:`check_template`. Numbers in names start at 1.
 
     Returns:
         (H, W) uint8 for each frame.
 
     Raises:
         FileNotFoundError: If an image is missing.
-        OSError: If one cannot be decoded.
+        OSError: If an image cannot be decoded.
+
+    Examples:
+        >>> import cv2
+        >>> from pathlib import Path
+        >>> from slic_mmaction.flow import read_rawframes
+        >>> cv2.imwrite("flow_x_00001.jpg", np.full((32, 40), 128, np.uint8))
+        True
+        >>> read_rawframes(Path("."), frames=[0, 1], total_frames=2)[1].shape  # repeats the first
+        (32, 40)
     """
     axis = ["x"] * (template.count("{") - 1)
     images: dict[int, np.ndarray] = {}

@@ -1,4 +1,4 @@
-"""MMEngine hooks of SLIC."""
+"""MMEngine hooks for training with SLIC."""
 
 from .backbone_loading_hook import BackboneLoadingHook
 from .bfloat16_hook import BFloat16Hook

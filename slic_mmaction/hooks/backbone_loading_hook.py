@@ -1,4 +1,4 @@
-"""Loading a pretrained backbone under a new head, with a report and a refusal."""
+"""Loading a pretrained backbone for a new head, with a report and checks."""
 
 from __future__ import annotations
 
@@ -18,21 +18,27 @@ BACKBONE, HEAD = "backbone", "cls_head"
 
 @HOOKS.register_module()
 class BackboneLoadingHook(Hook):
-    """Take from ``load_from`` what fits: the backbone, and the head if it is a classifier's.
+    """Load the matching weights of ``load_from``: the backbone, and the head of a classifier.
 
-    MMEngine loads with ``strict=False``: weights whose names do not match are left random
-    with a line in the log. Here a head of another kind (SLIC's projection) or of another number
-    of classes is dropped, one table tells matched, missing and unexpected names, and a run stops
+    MMEngine loads with ``strict=False``: weights without a matching name stay random, with a line
+    in the log. This hook drops a head of another type (SLIC's projection) or another number of
+    classes, and logs a table of matched, missing and unexpected names. It stops a run
 
-    - whose checkpoint holds too little of the backbone, or no weights where MMEngine has them,
-    - that is to train without any checkpoint (from scratch: a config without this hook),
-    - that is to be tested or validated with a head that no checkpoint has.
+    - whose checkpoint lacks most of the backbone, or has no weights under ``state_dict``,
+    - that trains without a checkpoint (to train from scratch, use a config without this hook),
+    - that tests or validates a head without weights in the checkpoint.
 
     Args:
-        min_matched: Share of the backbone's values that the checkpoint must hold.
+        min_matched: Smallest share of the backbone's parameters that the checkpoint must have.
 
     Raises:
         ValueError: In these cases, or if min_matched is not in 0..1.
+
+    Examples:
+        >>> from mmaction.registry import HOOKS
+        >>> custom_hooks = [dict(type="BackboneLoadingHook", min_matched=0.9)]  # in a config
+        >>> HOOKS.build(custom_hooks[0]).min_matched
+        0.9
     """
 
     def __init__(self, min_matched: float = 0.5) -> None:
@@ -45,14 +51,14 @@ class BackboneLoadingHook(Hook):
         self._trained = False
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Compare, report, and drop what does not fit."""
+        """Compare the checkpoint with the model, log a table, and drop unusable weights."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         state = checkpoint.get("state_dict", checkpoint)
         if not all(isinstance(value, Tensor) for value in state.values()):
             raise ValueError(
-                "The checkpoint does not keep its weights under 'state_dict', as MMEngine's do "
-                f"(it has {', '.join(map(repr, list(state)[:SHOWN]))}): it is of another project; "
-                "tools/convert_checkpoint.py converts some."
+                "The checkpoint does not have its weights under 'state_dict', as MMEngine's do "
+                f"(it has {', '.join(map(repr, list(state)[:SHOWN]))}): it is from another "
+                "project; convert it with tools/convert_checkpoint.py."
             )
         report = compare_states(state, model.state_dict())
         title = f"From the checkpoint into {type(model).__name__}"
@@ -65,7 +71,7 @@ class BackboneLoadingHook(Hook):
         self._report = report
 
     def before_train(self, runner: Runner) -> None:
-        """Refuse to finetune from nothing."""
+        """Refuse to finetune without a checkpoint."""
         if self._report is None:
             raise ValueError(
                 "This config finetunes a pretrained backbone, but no checkpoint was loaded: add "
@@ -75,7 +81,7 @@ class BackboneLoadingHook(Hook):
         self._trained = True
 
     def before_test(self, runner: Runner) -> None:
-        """Refuse to evaluate a random head."""
+        """Refuse to evaluate a head with random weights."""
         if self._trained or self._report is None:
             return
         lacking = [*self._report.missing, *self._report.reshaped]

@@ -1,4 +1,4 @@
-"""Training in bfloat16 where the device is made for it."""
+"""Training in bfloat16 on devices that support it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ from mmengine.runner import Runner
 
 @HOOKS.register_module()
 class BFloat16Hook(Hook):
-    """Compute the losses of a training under bfloat16 autocast on a GPU, and as before elsewhere.
+    """Compute the losses of a training under bfloat16 autocast on GPUs, and in float32 elsewhere.
 
-    ``AmpOptimWrapper(dtype='bfloat16')`` starts on GPUs only, and its loss scale, which the range
-    of bfloat16 does not need, has the host wait for the device in every step. Where a config asks
-    for it (``--amp``), this hook does nothing. Clustering and evaluation stay in float32.
+    ``AmpOptimWrapper(dtype='bfloat16')`` works on GPUs only, and its loss scaling, which bfloat16
+    does not need, makes the host wait for the device in every step. If a config uses
+    ``AmpOptimWrapper`` (``--amp``), this hook does nothing. Clustering and evaluation use float32.
 
     Args:
-        devices: Types of devices that use bfloat16; GPUs older than Ampere never do.
+        devices: Types of devices that use bfloat16. GPUs older than Ampere never do.
+
+    Examples:
+        >>> from mmaction.registry import HOOKS
+        >>> custom_hooks = [dict(type="BFloat16Hook")]  # in a config
+        >>> HOOKS.build(custom_hooks[0]).devices
+        ('cuda',)
     """
 
     def __init__(self, devices: Sequence[str] = ("cuda",)) -> None:

@@ -1,4 +1,4 @@
-"""Convolutions with the channels last in memory, which some networks run faster with."""
+"""Convolutions in the channels-last memory format, which makes some networks faster."""
 
 from __future__ import annotations
 
@@ -15,32 +15,36 @@ from torch import Tensor, nn
 
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
-    """Let a network's convolutions work with the channels last in memory.
+    """Run a network's convolutions in the channels-last memory format.
 
-    Each gets its input so and returns its output so, and BatchNorm, activations and pooling in
-    between keep it; nothing is copied where it is so already. Its weights are laid out so, too, in
-    one process; checkpoints load into either layout. Under distributed training weights stay as
-    they are: it fixes the layout of gradients when it wraps a network, before any hook, and torch
-    2.13 permutes the gradients of weights that are laid out anew afterwards. The order of additions
-    differs, so results are equal within rounding.
-
-    See docs/backbones.md.
+    Inputs of convolutions are converted if necessary. Outputs keep the format, as do BatchNorm,
+    activations and pooling. In a single process the weights are converted as well; checkpoints
+    load into either format. Under distributed training the weights are not converted, because
+    DistributedDataParallel fixes the layout of gradients before any hook, and torch 2.13 permutes
+    the gradients of weights that are converted later. The order of additions differs, so results
+    are equal up to rounding. See docs/backbones.md.
 
     Args:
-        devices: Types of devices on which the hook does anything.
+        devices: Types of devices on which the hook is active.
+
+    Examples:
+        >>> from mmaction.registry import HOOKS
+        >>> custom_hooks = [dict(type="ChannelsLastHook", devices=["cuda"])]  # in a config
+        >>> HOOKS.build(custom_hooks[0]).devices
+        ['cuda']
     """
 
     def __init__(self, devices: Sequence[str] = ("cpu", "cuda")) -> None:
         self.devices = devices
 
     def before_run(self, runner: Runner) -> None:
-        """Prepare the network, for training, clustering and evaluation alike."""
+        """Prepare the network for training, clustering and evaluation."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if next(model.parameters()).device.type in self.devices:
             use_channels_last(model.backbone)
 
     def before_train(self, runner: Runner) -> None:
-        """Lay out the weights: random ones are drawn in the order in which they lie before."""
+        """Convert the weights, after they were initialised in their original order."""
         if is_model_wrapper(runner.model):
             return
         if next(runner.model.parameters()).device.type in self.devices:
@@ -48,13 +52,13 @@ class ChannelsLastHook(Hook):
 
 
 def use_channels_last(network: nn.Module) -> None:
-    """Have all ``Conv2d`` and ``Conv3d`` of a network take their inputs so, in place."""
+    """Convert the inputs of all ``Conv2d`` and ``Conv3d`` of a network to channels last."""
     for module, layout in _convolutions(network):
         module.register_forward_pre_hook(partial(_with_layout, layout))
 
 
 def lay_out_weights(network: nn.Module) -> None:
-    """Lay out the weights of all ``Conv2d`` and ``Conv3d`` of a network so, in place."""
+    """Convert the weights of all ``Conv2d`` and ``Conv3d`` of a network to channels last."""
     for module, layout in _convolutions(network):
         module.weight.data = module.weight.data.contiguous(memory_format=layout)
 

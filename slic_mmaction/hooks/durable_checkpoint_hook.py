@@ -1,4 +1,4 @@
-"""Checkpoints of which there is always one to resume from."""
+"""Saving checkpoints so that one to resume from always exists."""
 
 from __future__ import annotations
 
@@ -22,36 +22,43 @@ from ..durable_file import durable_file
 
 @HOOKS.register_module()
 class DurableCheckpointHook(CheckpointHook):
-    """MMEngine's hook, in an order in which a kill or a full disk at any moment loses nothing.
+    """MMEngine's ``CheckpointHook``, safe against a kill or a full disk at any moment.
 
-    MMEngine 0.10.7 removes the oldest checkpoint, and the best, before it writes the next: with
-    ``max_keep_ckpts=1`` there are moments without any. Here the new one is written first, then
-    ``last_checkpoint`` names it, then old ones go: the disk holds one more for a moment. If the
-    run is killed before the removal, the resumed run removes it.
+    MMEngine 0.10.7 removes the oldest and the best checkpoint before it writes the next one, so
+    with ``max_keep_ckpts=1`` there are moments without any. This hook writes the new checkpoint
+    first, then its name to ``last_checkpoint``, and then removes old ones. For a moment there is
+    one more on the disk. If the run is killed before the removal, the resumed run removes it.
 
-    MMEngine also removes the file or folder that a resumed checkpoint calls the previous best,
-    wherever that is. Here only files that this run has named (``epoch_N.pth``,
-    ``best_KEY_epoch_N.pth``) are removed, directly in its folder, and never a folder.
+    MMEngine also removes any file or folder that a resumed checkpoint names as the previous best.
+    This hook only removes files of this run (``epoch_N.pth``, ``best_KEY_epoch_N.pth``) in its own
+    folder, and never a folder.
 
     The folder is locked while a run writes into it: a second training there is refused.
 
-    Arguments are those of ``mmengine.hooks.CheckpointHook``. ``save_best`` knows by itself that
-    a larger R@k is better.
+    The arguments are those of ``mmengine.hooks.CheckpointHook``. For ``save_best`` a larger R@k is
+    better by default.
 
     Raises:
         RuntimeError: If another process trains in the same folder.
+
+    Examples:
+        >>> from mmaction.registry import HOOKS
+        >>> checkpoint = dict(type="DurableCheckpointHook", interval=5, save_best="retrieval/R@1")
+        >>> default_hooks = dict(checkpoint=checkpoint)  # in a config
+        >>> HOOKS.build(default_hooks["checkpoint"]).rules
+        ['greater']
     """
 
     _default_greater_keys: ClassVar = [*CheckpointHook._default_greater_keys, "R@"]
 
-    # Made by MMEngine before training.
+    # Set by MMEngine before training.
     keep_ckpt_ids: deque[int]
     file_backend: Any
     _lock: IO[str] | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Also remove what a killed run was about to, where that run is resumed."""
-        # MMEngine would make paths of whatever a checkpoint has here, and remove them.
+        """Lock the folder; for a resumed run, remove what its killed predecessor did not."""
+        # MMEngine would remove any path that a checkpoint has here.
         saved = runner.message_hub.runtime_info.pop("keep_ckpt_ids", [])
         super().before_train(runner)
         if is_main_process():
@@ -67,19 +74,19 @@ class DurableCheckpointHook(CheckpointHook):
         for name in self.file_backend.list_dir_or_file(self.out_dir, list_dir=False):
             found = re.fullmatch(pattern, name)
             step = int(found[2]) if found else 0
-            # A later one is of a part of the run that is trained again.
+            # A later one belongs to a part of the run that is trained again.
             if found and step <= (runner.epoch if self.by_epoch else runner.iter):
                 self._own_best.add(name)
                 newest[found[1]] = max(newest.get(found[1], (0, "")), (step, name))
         self._remove_best_but({name for _, name in newest.values()})
 
     def after_run(self, runner: Runner) -> None:
-        """Let others train in the folder."""
+        """Unlock the folder."""
         if self._lock is not None:
             self._lock.close()
 
     def _lock_folder(self, folder: Path) -> None:
-        # Unlike flock's, this lock is not inherited by loader workers, which outlive a killed run.
+        # Unlike flock's, this lock is not inherited by loader workers, which may outlive the run.
         self._lock = open(folder / ".training", "a+")  # noqa: SIM115
         try:
             fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -99,7 +106,7 @@ class DurableCheckpointHook(CheckpointHook):
         limited = self.max_keep_ckpts > 0
         if limited:
             kept = [*(known for known in self.keep_ckpt_ids if known != step), step]
-            # With what is about to be removed: a run resumed from this checkpoint does that.
+            # This includes the checkpoint to be removed: a resumed run removes it if necessary.
             runner.message_hub.update_info("keep_ckpt_ids", kept)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
         runner.message_hub.update_info("last_ckpt", self.last_ckpt)
@@ -135,7 +142,7 @@ class DurableCheckpointHook(CheckpointHook):
         return {path for path in (one, *getattr(self, "best_ckpt_path_dict", {}).values()) if path}
 
     def _continues_here(self, runner: Runner) -> bool:
-        """Whether this run goes on with one of the same folder."""
+        """Return whether this run resumes a run of the same folder."""
         if not runner._resume or not runner.iter or not self.file_backend.isdir(self.out_dir):
             return False
         checkpoint = runner._load_from  # None: the last one of the work dir
@@ -160,13 +167,13 @@ class DurableCheckpointHook(CheckpointHook):
 
 
 class _RemovesNothing:
-    """A file backend, for the time in which MMEngine would remove too early."""
+    """File backend that removes nothing, used while MMEngine would remove files too early."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
 
     def isfile(self, path: str) -> bool:
-        """There is nothing to remove."""
+        """Return False, so that there is nothing to remove."""
         return False
 
     isdir = isfile

@@ -1,4 +1,4 @@
-"""The hook that tells embedding queues which pseudo-labels are in force."""
+"""The hook that passes the current pseudo-labels to embedding queues."""
 
 from __future__ import annotations
 
@@ -12,13 +12,20 @@ from ..losses.embedding_queue import EmbeddingQueue
 
 @HOOKS.register_module()
 class EmbeddingQueueHook(Hook):
-    """Show the epoch's pseudo-labels to every :class:`EmbeddingQueue` of the model.
+    """Pass the epoch's pseudo-labels to every :class:`EmbeddingQueue` of the model.
 
-    A queue empties itself when they are not those it was filled under.
+    A queue empties itself when the pseudo-labels have changed. A config whose
+    ``PseudoLabelInfoNCELoss`` has a ``queue_size`` needs this hook.
 
     Raises:
         TypeError: If the training set is not a :class:`ClusterAwareDataset`.
         ValueError: If the model has no embedding queue.
+
+    Examples:
+        >>> from mmaction.registry import HOOKS
+        >>> custom_hooks = [dict(type="EmbeddingQueueHook")]  # in a config
+        >>> HOOKS.build(custom_hooks[0]).priority  # after PseudoLabelHook
+        'BELOW_NORMAL'
     """
 
     # After PseudoLabelHook, which clusters before an epoch.
@@ -30,11 +37,11 @@ class EmbeddingQueueHook(Hook):
         self._queues = [m for m in runner.model.modules() if isinstance(m, EmbeddingQueue)]
         if not self._queues:
             raise ValueError(
-                "EmbeddingQueueHook found no embedding queue in the model: give a loss of "
-                "model.cls_head.losses a queue_size, or leave out the hook."
+                "EmbeddingQueueHook found no embedding queue in the model: set the queue_size of a "
+                "loss in model.cls_head.losses, or remove the hook."
             )
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Give the loss the labels, after they may have changed."""
+        """Pass the labels, which may have changed, to the queues."""
         for queue in self._queues:
             queue.use_labels(self._store.labels)

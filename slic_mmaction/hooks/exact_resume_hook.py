@@ -1,4 +1,4 @@
-"""A resumed run that is the interrupted one."""
+"""Resuming a run exactly."""
 
 from __future__ import annotations
 
@@ -19,55 +19,60 @@ from torch.utils.data import DataLoader
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
 
 META_KEY = "batch_plan"
-# Keeps these seeds apart from those of ClusterAwareDataset.
+# Makes these seeds differ from those of ClusterAwareDataset.
 _SPAWN_KEY = (1,)
 
 
 @HOOKS.register_module()
 class ExactResumeHook(Hook):
-    """Resume a run so that it ends like one that was never interrupted, or refuse.
+    """Resume a run so that it ends like an uninterrupted one, or refuse to resume it.
 
-    - Every draw depends on the run's seed and the time alone. The sampler's order and the samples
-      of :class:`ClusterAwareDataset` follow from (seed, epoch). Torch's, NumPy's and Python's
-      generators are seeded before every iteration from (seed, iteration, rank): MMEngine's
-      checkpoints do not hold their states, and a network with dropout or stochastic depth draws
-      from them.
-    - A checkpoint from the middle of an epoch, or of a sum of gradients, is refused, and one that
-      lacks weights of the network: MMEngine would go on from random ones.
-    - So is a resumed run with another batch size over all ranks (:func:`check_batches`).
-    - If the training set has grown or shrunk, iterations are counted as if it had always had
-      its present size. Schedules that were converted from epochs to iterations cannot follow.
+    - Every draw depends on the run's seed and the time only. The sampler's order and the samples
+      of :class:`ClusterAwareDataset` depend on (seed, epoch). Torch's, NumPy's and Python's
+      generators, from which dropout and stochastic depth draw, are seeded before every iteration
+      from (seed, iteration, rank), because MMEngine's checkpoints do not have their states.
+    - Checkpoints from the middle of an epoch or of a gradient accumulation are refused, and
+      checkpoints that lack weights of the network, which MMEngine would leave random.
+    - A run with another batch size over all ranks is refused (:func:`check_batches`).
+    - If the size of the training set has changed, iterations are counted as if it had always had
+      its present size. Schedules that were converted from epochs to iterations are refused.
 
-    It belongs into ``default_hooks``. Loops by iteration are left to MMEngine.
+    The hook must be in ``default_hooks``. It does not change iteration-based loops.
 
     Raises:
-        ValueError: Before training, for what cannot be resumed, with the difference named.
+        ValueError: Before training, if the run cannot be resumed exactly.
+
+    Examples:
+        >>> from mmaction.registry import HOOKS
+        >>> default_hooks = dict(exact_resume=dict(type="ExactResumeHook"))  # in a config
+        >>> HOOKS.build(default_hooks["exact_resume"]).priority
+        'VERY_HIGH'
     """
 
-    # Before the hooks that prepare themselves for training.
+    # Before the hooks that prepare for training.
     priority = "VERY_HIGH"
 
     def __init__(self) -> None:
         self._resumed: dict[str, int] | None = None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Put the plan of the batches into the checkpoint."""
+        """Add the batch plan to the checkpoint."""
         plan = BatchPlan.of(runner.train_dataloader, runner.world_size)
         checkpoint.setdefault("meta", {})[META_KEY] = plan._asdict()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Check the weights of a resumed run; keep its plan for :meth:`before_train`."""
+        """Check the weights of a resumed run, and keep its plan for :meth:`before_train`."""
         if runner._resume:
             _check_weights(runner, checkpoint["state_dict"])
             self._resumed = checkpoint.get("meta", {}).get(META_KEY)
 
     def before_train(self, runner: Runner) -> None:
-        """Compare the plans, and see that the next resumed run can be exact, too."""
+        """Compare the plans, and check that this run can be resumed exactly."""
         loader = runner.train_dataloader
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             return
-        # A resumed run takes its seed from the checkpoint, after the sampler was built.
-        own_seeds = runner._randomness_cfg.get("diff_rank_seed")  # the sampler's is common to all
+        # A resumed run gets its seed from the checkpoint, after the sampler was built.
+        own_seeds = runner._randomness_cfg.get("diff_rank_seed")  # all ranks' samplers share one
         if hasattr(loader.sampler, "seed") and not own_seeds:
             loader.sampler.seed = runner.seed
         if self._resumed is not None:
@@ -89,7 +94,7 @@ class ExactResumeHook(Hook):
         _check_accumulation(runner)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Set the clock of the samples; seed what is drawn before the first iteration."""
+        """Set seed and epoch of the samples, and seed the draws before the first iteration."""
         dataset = runner.train_dataloader.dataset
         if isinstance(dataset, ClusterAwareDataset):
             dataset.store.start_epoch(runner.seed, runner.epoch)
@@ -98,12 +103,12 @@ class ExactResumeHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | tuple | list | None = None
     ) -> None:
-        """Seed what the network draws."""
+        """Seed the network's draws."""
         _seed(runner.seed, runner.iter, get_rank(), 1)
 
 
 class BatchPlan(NamedTuple):
-    """How a training set is cut into batches. A checkpoint carries its own."""
+    """The batches of a training; every checkpoint has the plan of its run."""
 
     ranks: int
     batch_size: int  # of one rank
@@ -111,7 +116,7 @@ class BatchPlan(NamedTuple):
 
     @classmethod
     def of(cls, loader: DataLoader, ranks: int) -> BatchPlan:
-        # A loader with a batch sampler of its own has no batch_size.
+        # A loader with its own batch sampler has no batch_size.
         batch_size: Any = loader.batch_size or getattr(loader.batch_sampler, "batch_size", 1)
         return cls(ranks, batch_size, len(loader))
 
@@ -120,16 +125,16 @@ class BatchPlan(NamedTuple):
 
 
 def check_batches(then: BatchPlan, now: BatchPlan) -> str | None:
-    """Compare a checkpoint's plan with that of the run which resumes it.
+    """Compare a checkpoint's plan with that of the run that resumes it.
 
-    The learning rate, the negatives of the triplet loss and BatchNorm depend on the batch of
-    all ranks together, so that one must not change unnoticed.
+    The learning rate, the negatives of the triplet loss and BatchNorm depend on the batch size of
+    all ranks together, so it must not change.
 
     Returns:
-        A warning, if the same batch is shared by another number of ranks.
+        A warning if the number of ranks has changed, or None.
 
     Raises:
-        ValueError: If the batch of all ranks together has changed.
+        ValueError: If the batch size of all ranks together has changed.
     """
     total = then.ranks * then.batch_size
     if now.ranks * now.batch_size != total:
@@ -143,9 +148,9 @@ def check_batches(then: BatchPlan, now: BatchPlan) -> str | None:
         )
     if now.ranks != then.ranks:
         return (
-            f"The checkpoint was trained with {then}, this run goes on with {now}: the same "
-            "batches, but BatchNorm averages over other parts of them, so the result will not be "
-            "bit-identical."
+            f"The checkpoint was trained with {then}, and this run continues with {now}: the "
+            "batches are the same, but BatchNorm averages over other parts of them, so the result "
+            "will not be bit-identical."
         )
     return None
 
@@ -165,16 +170,16 @@ def _check_weights(runner: Runner, saved: dict[str, Tensor]) -> None:
 
 
 def _check_accumulation(runner: Runner) -> None:
-    """Refuse checkpoints that cut a sum of gradients in two.
+    """Refuse checkpoints within a gradient accumulation.
 
-    MMEngine counts iterations over the whole run, so where an epoch's number of iterations is no
-    multiple of ``accumulative_counts``, gradients are pending at its end. They are in no
-    checkpoint: MMEngine drops them when it resumes, with a warning.
+    MMEngine counts iterations over the whole run. If an epoch's number of iterations is not a
+    multiple of ``accumulative_counts``, gradients are pending at its end. Checkpoints do not
+    contain them: MMEngine drops them when it resumes, with a warning.
     """
     # An OptimWrapperDict does not accumulate.
     counts = getattr(runner.optim_wrapper, "_accumulative_counts", 1)
     per_epoch = len(runner.train_dataloader)
-    # After this many epochs, and its multiples, nothing is pending.
+    # After multiples of this number of epochs, no gradients are pending.
     whole = counts // math.gcd(counts, per_epoch)
     remedy = (
         f"set default_hooks.checkpoint.interval to a multiple of {whole}, or "
@@ -183,8 +188,8 @@ def _check_accumulation(runner: Runner) -> None:
     if runner.iter % counts:
         raise ValueError(
             f"The checkpoint was saved between two updates ({runner.iter} iterations, "
-            f"accumulative_counts={counts}), and pending gradients are in no checkpoint: resume "
-            f"from one whose epoch is a multiple of {whole}; for the next time {remedy}."
+            f"accumulative_counts={counts}), without the pending gradients: resume from one whose "
+            f"epoch is a multiple of {whole}. To avoid this, {remedy}."
         )
     for hook in runner.hooks:
         saves = isinstance(hook, CheckpointHook) and hook.by_epoch and hook.interval > 0
@@ -214,8 +219,8 @@ def _change_epoch_length(runner: Runner, then: int, now: int) -> None:
                 "load_from instead of resume."
             )
     runner.logger.warning(
-        f"An epoch had {then} iterations in the checkpoint and has {now} now: the run goes on at "
-        f"iteration {runner.epoch * now} instead of {runner.iter}."
+        f"An epoch had {then} iterations in the checkpoint and has {now} now: the run continues "
+        f"at iteration {runner.epoch * now} instead of {runner.iter}."
     )
     runner.train_loop._iter = runner.epoch * now
     runner.optim_wrapper.initialize_count_status(runner.model, runner.iter, runner.max_iters)

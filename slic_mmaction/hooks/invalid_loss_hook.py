@@ -1,4 +1,4 @@
-"""Stopping where training has diverged."""
+"""Stopping a training that has diverged."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ from ..datasets.videos import video_name
 
 @HOOKS.register_module()
 class InvalidLossHook(Hook):
-    """Stop at a NaN or infinite loss; name the moment, its videos and what to go on from.
+    """Stop at a NaN or infinite loss, with its iteration, videos and a checkpoint to resume from.
 
-    The weights are spoilt by the time that a loss is seen, and the last update before a
-    checkpoint may spoil them although its loss was finite. Neither is ever saved: the last
-    checkpoint is a good one.
-
-    The loss alone is judged, not gradients: under AMP infinite ones are usual, and
-    ``GradScaler`` leaves out such a step.
-
-    A single process does not wait for its device: ``RuntimeInfoHook`` has fetched the loss for
-    the log already. Several ranks compare one number after each iteration, so that all stop.
+    Weights that are not finite are never saved, so the last checkpoint is always usable.
+    Gradients are not checked: under AMP infinite ones are normal, and ``GradScaler`` skips their
+    step. The check needs no synchronisation with the device, because ``RuntimeInfoHook`` has
+    copied the loss already. Ranks exchange one number after each iteration, so that all stop.
 
     Raises:
-        FloatingPointError: On every rank, if the loss of one, or the weights, are not finite.
+        FloatingPointError: On every rank, if a loss or a weight is not finite.
+
+    Examples:
+        >>> from mmaction.registry import HOOKS
+        >>> default_hooks = dict(invalid_loss=dict(type="InvalidLossHook"))  # in a config
+        >>> HOOKS.build(default_hooks["invalid_loss"]).priority  # before checkpoints are saved
+        'LOW'
     """
 
     # After buffers are averaged over ranks, before checkpoints are saved.
@@ -48,7 +49,7 @@ class InvalidLossHook(Hook):
         data_batch: Any = None,
         outputs: dict[str, Any] | None = None,
     ) -> None:
-        """Judge the loss."""
+        """Check the loss."""
         invalid = not math.isfinite(_logged(runner, "loss"))
         anywhere = torch.tensor(int(invalid))
         all_reduce(anywhere, "max")  # returns at once where there is one process
@@ -58,17 +59,17 @@ class InvalidLossHook(Hook):
         findings = [text for text in all_gather_object(own) if text]
         raise FloatingPointError(
             f"The loss of epoch {runner.epoch + 1}, iteration {batch_idx + 1} is "
-            f"{' and '.join(findings)}: {_advice(runner)}, and look at these videos if it "
-            "happens with them again."
+            f"{' and '.join(findings)}: {_advice(runner)}, and check these videos if it happens "
+            "with them again."
         )
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Judge the weights, which all ranks have alike."""
+        """Check the weights, which are the same on all ranks."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         _check_weights(runner, model.state_dict())
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Judge the weights of a checkpoint that is saved within an epoch."""
+        """Check the weights of a checkpoint, which may be saved within an epoch."""
         _check_weights(runner, checkpoint["state_dict"])
 
 
@@ -77,7 +78,7 @@ def _logged(runner: Runner, name: str) -> float:
 
 
 def _finding(runner: Runner, batch_idx: int, batch: Any, outputs: dict[str, Any]) -> str:
-    """What is wrong on this rank: ``nan (loss_triplet) on rank 1 for the videos a, b``."""
+    """Describe the loss of this rank: ``nan (loss_triplet) on rank 1 for the videos a, b``."""
     rank, world_size = get_dist_info()
     terms = [n for n in outputs if "loss" in n and n != "loss"]
     invalid = [name for name in terms if not math.isfinite(_logged(runner, name))]
@@ -89,19 +90,19 @@ def _finding(runner: Runner, batch_idx: int, batch: Any, outputs: dict[str, Any]
 
 
 def batch_videos(loader: DataLoader, batch: dict[str, Any], batch_idx: int) -> list[str]:
-    """Paths of the videos in a batch, each once, in the order of the batch.
+    """Find the paths of the videos in a batch, each once, in the order of the batch.
 
-    Empty if neither the samples nor the order of the sampler tell. ``batch_idx`` is the 0-based
-    number of the batch in the loader's present epoch.
+    The result is empty if neither the samples nor the sampler give them. ``batch_idx`` is the
+    0-based number of the batch in the loader's current epoch.
     """
     dataset: Any = loader.dataset
     indices: Sequence[int]
     if isinstance(dataset, ClusterAwareDataset):
-        # Says more than the order: positives, and who took an unreadable video's place.
+        # Unlike the sampler's order, this includes positives and replacements of unreadable videos.
         indices = [i for s in batch["data_samples"] for i in s.video_indices.tolist()]
         dataset = dataset.videos
     elif isinstance(loader.sampler, DefaultSampler) and hasattr(dataset, "get_data_info"):
-        # Stock samples do not tell their video, but this order can be drawn a second time.
+        # Stock samples do not have their video, but the sampler's order can be drawn again.
         assert loader.batch_sampler is not None  # a loader with a sampler has one
         indices = list(loader.batch_sampler)[batch_idx]
     else:
@@ -127,7 +128,7 @@ def _advice(runner: Runner) -> str:
             "there is no checkpoint yet, so start again with optim_wrapper.clip_grad or a lower "
             "learning rate"
         )
-    # A resumed optimizer brings its learning rate along.
+    # A resumed optimizer keeps its learning rate.
     return (
         f"the last good checkpoint is {last}, so resume it with optim_wrapper.clip_grad, or give "
         "it to load_from with a lower learning rate"

@@ -1,4 +1,4 @@
-"""What a person reads while a training or test runs."""
+"""A readable console for trainings and tests."""
 
 from __future__ import annotations
 
@@ -36,15 +36,21 @@ _BETTER = 0.005  # of the loss, by which an epoch is better than those before
 
 @HOOKS.register_module()
 class PlainReportHook(Hook):
-    """Print how a run is doing: a line for each epoch and clustering, results in a table.
+    """Print the progress of a run: a line for each epoch and clustering, and tables of results.
 
-    First come what is run, on which device, and where its log is; in the end the checkpoint and
-    the command that makes sense next. In between a bar, or a line each minute, shows how far an
-    epoch has come. :class:`QuietRunner` adds this hook by itself.
+    The first lines give the config, the device and the path of the log; the last ones the
+    checkpoint and a command to run next. Within an epoch there is a bar, or a line each minute if
+    the output is piped. :class:`QuietRunner` adds this hook.
 
     The spread is one minus the mean cosine between the embeddings of different videos of a batch:
-    0 if all are alike, about 1 if they point everywhere. When the loss of a pretraining has not
-    fallen for a fifth of all epochs, one sentence says so: more epochs will hardly help.
+    0 if all are equal, about 1 if they point in all directions. If the loss of a pretraining has
+    not fallen for a fifth of all epochs, a sentence says that more epochs will hardly help.
+
+    Examples:
+        >>> from mmaction.registry import HOOKS
+        >>> custom_hooks = [dict(type="PlainReportHook")]  # in a config without QuietRunner
+        >>> HOOKS.build(custom_hooks[0]).priority
+        'LOW'
     """
 
     # After the clustering and the record, before InitialValidationHook.
@@ -56,7 +62,7 @@ class PlainReportHook(Hook):
 
     @master_only
     def before_train(self, runner: Runner) -> None:
-        """Say what is trained, and begin to measure time."""
+        """Print what is trained, and start to measure time."""
         dataset = runner.train_dataloader.dataset
         self._store: PseudoLabelStore | None = None
         if isinstance(dataset, ClusterAwareDataset):
@@ -100,7 +106,7 @@ class PlainReportHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
-        """Note the figures of a step."""
+        """Collect the figures of an iteration."""
         for name, values in self._sums.items():
             if outputs and name in outputs:
                 values.append(outputs[name].detach())
@@ -126,7 +132,7 @@ class PlainReportHook(Hook):
         _say(", ".join(words))
         if self._store is None:
             return  # a classifier's schedule may have its steps still to come
-        # A triplet loss is a mean over violating negatives only: of all, fewer and fewer are.
+        # The triplet loss is a mean over violating negatives only, whose share falls.
         self._losses.append(means.get("loss", float("inf")) * means.get("violating_share", 1.0))
         patience = standstill(self._losses, runner.max_epochs)
         if patience and not self._said:
@@ -138,7 +144,7 @@ class PlainReportHook(Hook):
 
     @master_only
     def after_train(self, runner: Runner) -> None:
-        """Name the checkpoint, and what to do with it."""
+        """Print the checkpoint and a command to run next."""
         saved = Path(runner.work_dir, "last_checkpoint")
         if not saved.is_file():
             return
@@ -146,7 +152,7 @@ class PlainReportHook(Hook):
         _say(f"checkpoint: {_shown(last)}")
         config = runner.cfg.filename
         if Path(sys.argv[0]).name != "train.py" or config is None:
-            return  # what has started this training knows
+            return  # the calling program prints its own next command
         if runner.cfg.get("test_evaluator"):
             command = ["python", "tools/test.py", _shown(config), _shown(last)]
         elif self._store is not None:
@@ -159,31 +165,31 @@ class PlainReportHook(Hook):
 
     @master_only
     def before_test(self, runner: Runner) -> None:
-        """Say what is tested."""
+        """Print what is tested."""
         _say_what("test", runner, _count(len(runner.test_dataloader.dataset), "video"))
 
     @master_only
     def before_val_epoch(self, runner: Runner) -> None:
-        """Put away the bar of a training that a validation interrupts."""
+        """End the bar of a training before a validation."""
         self._end_bar()
 
     @master_only
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Show how far a validation has come."""
+        """Show the progress of a validation."""
         self._count_step("validation", len(runner.val_dataloader))
 
     @master_only
     def after_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Show how far a test has come."""
+        """Show the progress of a test."""
         self._count_step("test", len(runner.test_dataloader))
 
     @master_only
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Report a validation: in a line, or in a table where it ends a training."""
+        """Report a validation: in a line, or in a table at the end of a training."""
         self._end_bar()
         record = evaluation_of(runner, "val", metrics or {})
         # Asked for its epoch, a Runner that only validates would build its training.
@@ -214,7 +220,7 @@ class PlainReportHook(Hook):
 
 
 def standstill(losses: Sequence[float], max_epochs: int) -> int:
-    """For how many epochs the losses of all epochs so far have not fallen; 0 if they still fall.
+    """Return for how many epochs the losses have not fallen, or 0 if they still fall.
 
     The number is a fifth of all epochs, at least five.
     """
@@ -245,7 +251,7 @@ def _device(runner: Runner) -> str:
 
 
 def _shown(path: str | Path) -> str:
-    """A path as short as it can be given here."""
+    """Return the path, relative to the current folder if it is below it."""
     whole, here = Path(path).absolute(), Path.cwd()
     return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
 

@@ -1,4 +1,4 @@
-"""The hook that clusters the training videos while a model is trained."""
+"""The hook that clusters the training videos during a training."""
 
 from __future__ import annotations
 
@@ -28,37 +28,47 @@ CHECKPOINT_KEY = "pseudo_labels"
 
 @HOOKS.register_module()
 class PseudoLabelHook(Hook):
-    """Embed and cluster the videos, and set the pseudo-labels, before every ``interval``-th epoch.
+    """Embed and cluster the training videos before every ``interval``-th epoch (SLIC, section 3).
 
-    Labels are written into the store that the loader workers read, into
-    ``work_dir/pseudo_labels/epoch_E.npz`` and into checkpoints, so that a resumed run
-    continues with them. True labels are used for the logged NMI, AMI and purity only.
+    The pseudo-labels are written to the store that the loader workers read, to
+    ``work_dir/pseudo_labels/epoch_E.npz`` and to checkpoints, from which a resumed run reads them.
+    True labels are only used for the logged NMI, AMI and purity.
 
     Args:
         clusterer: Config of a clusterer in TASK_UTILS, which maps (N, D) embeddings to (N,)
             labels. With None every video stays a cluster of its own, as without this hook.
-        pipeline: Evaluation pipeline whose clips are embedded (the centre clip in the paper). Not
-            needed without a clusterer, nor with ``descriptors``, which are then clustered alone,
-            and once: they do not change.
-        interval: Epochs between two clusterings.
-        begin: First epoch (0-based) that is clustered.
-        batch_size: Videos embedded at once on each rank.
-        num_workers: Loader workers for embedding.
-        max_embedding_bytes: Larger embeddings (4 N D bytes) go to a file in the work dir.
+        pipeline: Evaluation pipeline of the clips to embed (the centre clip in the paper). It may
+            be empty without a clusterer, or with ``descriptors``, which are then clustered alone
+            and only once.
+        interval: Number of epochs between two clusterings.
+        begin: First epoch (0-based) with a clustering.
+        batch_size: Number of videos embedded at once on each rank.
+        num_workers: Number of loader workers for embedding.
+        max_embedding_bytes: Size above which embeddings (4 N D bytes) are stored in a file in the
+            work directory.
         second_pipeline: Another pipeline of the same videos, such as one with
             ``FrameDifference(prob=1)``, as a further view (:func:`join_views`).
-        descriptors: File of one vector for each video, made without the network
-            (``tools/data/extract_motion.py``), as a further view. A video without one belongs to
-            no cluster; more than the training set's ``max_bad_ratio`` are an error.
-        averaged: Embed with the weights that MMEngine's EMAHook averages, not with the current
-            ones as the paper does.
+        descriptors: File with a vector for each video, made without the network
+            (``tools/data/extract_motion.py``), as a further view. Videos without one are noise.
+            More of them than the training set's ``max_bad_ratio`` are an error.
+        averaged: Whether to embed with the weights averaged by MMEngine's EMAHook, instead of the
+            current ones as in the paper.
 
     Raises:
-        ValueError: If interval or begin make no sense, or the pipeline or the EMAHook is missing.
+        ValueError: If interval or begin is out of range, or the pipeline or the EMAHook is
+            missing.
         TypeError: If the training set is not a :class:`ClusterAwareDataset`.
+
+    Examples:
+        >>> from mmaction.registry import HOOKS
+        >>> centre_clip = dict(type="SampleFrames", clip_len=16, num_clips=1, test_mode=True)
+        >>> pipeline = [dict(type="OpenVideo"), centre_clip, dict(type="DecodeFrames")]
+        >>> hook = dict(type="PseudoLabelHook", clusterer=dict(type="FINCH"), pipeline=pipeline)
+        >>> HOOKS.build(hook).clusterer
+        FINCH(level=0, num_clusters=None, metric='cosine', early_exit=True)
     """
 
-    # Before the logger, whose line of the epoch then comes after the clustering's.
+    # Before the logger, so that its line of the epoch follows that of the clustering.
     priority = "NORMAL"
 
     def __init__(
@@ -80,11 +90,14 @@ class PseudoLabelHook(Hook):
                 f"but got interval={interval} and begin={begin}."
             )
         if clusterer is not None and not pipeline and descriptors is None:
-            raise ValueError("PseudoLabelHook needs a pipeline to embed the videos it clusters.")
+            raise ValueError(
+                "PseudoLabelHook needs a pipeline to embed the videos: set pipeline, as in "
+                "configs/_base_, or descriptors."
+            )
         self.clusterer: Clusterer | None = None
         if clusterer is not None:
             self.clusterer = TASK_UTILS.build(clusterer)
-        # Travels in checkpoints, to be compared with that of a resumed run.
+        # Stored in checkpoints, to be compared with that of a resumed run.
         recipe = clusterer if descriptors is None else [clusterer, descriptors, bool(pipeline)]
         self._recipe = json.dumps(recipe, sort_keys=True, default=str)
         self.pipelines = [each for each in (pipeline, second_pipeline) if each]
@@ -99,13 +112,13 @@ class PseudoLabelHook(Hook):
         self._previous: np.ndarray | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Check the training set, prepare the loaders and take over resumed labels."""
+        """Check the training set, build the loaders and restore resumed labels."""
         self._dataset = require_cluster_aware(runner.train_dataloader, self)
         videos = self._dataset.videos
         self._videos = [video_name(videos, i) for i in range(len(videos))]
         self._true_labels = true_labels(videos)
         if self.clusterer is not None:
-            embedding_model(runner, self.averaged)  # refuses early
+            embedding_model(runner, self.averaged)  # raises now instead of in a later epoch
             self._loaders = [
                 embedding_loader(self._dataset, pipeline, self.batch_size, self.num_workers)
                 for pipeline in self.pipelines
@@ -119,11 +132,11 @@ class PseudoLabelHook(Hook):
         check_same_labels(self._dataset.store.labels, "at the start of training")
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Cluster where this epoch is due."""
-        # ExactResumeHook has done so already, where a config has it.
+        """Cluster the videos if it is due before this epoch."""
+        # For configs without ExactResumeHook, which does the same.
         self._dataset.store.start_epoch(runner.seed, runner.epoch)
         since_begin = runner.epoch - self.begin
-        # Descriptors alone would be clustered the same way every time.
+        # Descriptors alone would give the same clusters every time.
         interval = self.interval if self.pipelines else float("inf")
         due = since_begin >= 0 and since_begin % interval == 0
         if self.clusterer is not None and (due or self._must_cluster):
@@ -131,7 +144,7 @@ class PseudoLabelHook(Hook):
             self._must_cluster = False
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Put the pseudo-labels, and what they belong to, into the checkpoint."""
+        """Add the pseudo-labels, their videos and the clusterer to the checkpoint."""
         checkpoint[CHECKPOINT_KEY] = dict(
             labels=self._dataset.store.labels.clone(),
             videos=self._videos,
@@ -140,8 +153,8 @@ class PseudoLabelHook(Hook):
         )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keep the pseudo-labels of a run that is resumed for :meth:`before_train`."""
-        # load_from starts another run with these weights: its labels are its own.
+        """Keep the pseudo-labels of a resumed run for :meth:`before_train`."""
+        # load_from starts a new run from these weights, without their labels.
         if runner._resume:
             self._resumed = checkpoint.get(CHECKPOINT_KEY, {})
 
@@ -153,11 +166,11 @@ class PseudoLabelHook(Hook):
         begun = self.clusterer is not None and runner.epoch >= self.begin
         self._must_cluster = found.outdated and begun
         if self._must_cluster:
-            runner.logger.warning("Clustering before the first epoch, due or not.")
+            runner.logger.warning("The videos are clustered before the first epoch.")
         if found.labels is None:
             return
         self._dataset.store.update(found.labels)
-        # Until the first clustering the store holds no clusters, but each video its own.
+        # Before the first clustering there are no clusters to compare with.
         if runner.epoch > self.begin:
             self._previous = found.labels
 

@@ -1,4 +1,4 @@
-"""The record of a run: experiment, seed, code, and the run whose weights it began with."""
+"""The record of a run: experiment, seed, code, and the origin of its initial weights."""
 
 from __future__ import annotations
 
@@ -25,19 +25,25 @@ META_KEY = "run_record"
 
 @HOOKS.register_module()
 class RunRecordHook(Hook):
-    """Write ``run_record.json`` beside the log, and put it into every checkpoint.
+    """Write ``run_record.json`` beside the log, and add it to every checkpoint.
 
-    After a validation or test ``evaluation.json`` says of its figures what they were made of.
-    ``tools/analysis/results.py`` reads both. A run that loads weights keeps their run's record
-    as its ``origin``, so an evaluation knows which pretraining, seed and code it judges. It
-    belongs into ``default_hooks``.
+    After a validation or test, ``evaluation.json`` records the origin of its figures.
+    ``tools/analysis/results.py`` reads both files. A run that loads weights keeps the record of
+    their run as its ``origin``, so that an evaluation has the pretraining, its seed and its code.
+    The hook must be in ``default_hooks``.
+
+    Examples:
+        >>> from mmaction.registry import HOOKS
+        >>> default_hooks = dict(run_record=dict(type="RunRecordHook"))  # in a config
+        >>> HOOKS.build(default_hooks["run_record"]).record  # filled by a run
+        {}
     """
 
     def __init__(self) -> None:
         self.record: dict[str, Any] = {}
 
     def before_run(self, runner: Runner) -> None:
-        """Write what is known before anything is loaded."""
+        """Write the record, before any checkpoint is loaded."""
         self.record = dict(
             name=experiment_name(runner.cfg.filename, runner.experiment_name),
             config_hash=training_hash(runner.cfg),
@@ -50,10 +56,10 @@ class RunRecordHook(Hook):
         self._write(runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Note whose weights these are."""
+        """Add the origin of the weights to the record."""
         meta = checkpoint.get("meta", {})
         if runner._resume:
-            # The same run goes on, with the origin that it had.
+            # The same run continues, with the same origin.
             self.record["origin"] = meta.get(META_KEY, {}).get("origin")
             self.record["seed"] = meta.get("seed", self.record["seed"])
         else:
@@ -65,16 +71,16 @@ class RunRecordHook(Hook):
 
     @master_only
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Write what the figures of this validation were made of."""
+        """Record the origin of a validation's figures."""
         write_evaluation(runner, "val", metrics or {})
 
     @master_only
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Write what the figures of the test were made of."""
+        """Record the origin of a test's figures."""
         write_evaluation(runner, "test", metrics or {})
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Put the record into the checkpoint."""
+        """Add the record to the checkpoint."""
         checkpoint.setdefault("meta", {})[META_KEY] = self.record
 
     @master_only

@@ -1,4 +1,4 @@
-"""Settings that would fail late, train nothing or never end, refused before the first epoch."""
+"""Checking a training's settings before the first epoch."""
 
 from __future__ import annotations
 
@@ -25,22 +25,28 @@ SHARED_MEMORY = Path("/dev/shm")
 
 @HOOKS.register_module()
 class SetupCheckHook(Hook):
-    """Checks the settings of a training before it begins.
+    """Check the settings of a training before it begins.
 
-    Refused are a training set without a single batch, ranks with epochs of different lengths, an
-    infinite sampler in a loop by epochs, :class:`ClusterAwareDataset` in another loop, a validation
-    set without labels, and batches that do not fit into shared memory. If the batch of all ranks
-    is not the one that the learning rate is meant for, a warning says so.
+    The hook refuses a training set smaller than a batch, ranks with epochs of different lengths,
+    an infinite sampler in an epoch-based loop, :class:`ClusterAwareDataset` in an iteration-based
+    loop, a validation set without labels, and batches that do not fit into shared memory. It warns
+    if the batch size of all ranks is not the one of the learning rate.
+
+    Examples:
+        >>> from mmaction.registry import HOOKS
+        >>> default_hooks = dict(setup_check=dict(type="SetupCheckHook"))  # in a config
+        >>> HOOKS.build(default_hooks["setup_check"]).priority
+        'HIGH'
     """
 
     priority = "HIGH"
 
     def before_train(self, runner: Runner) -> None:
-        """Check everything.
+        """Check all settings.
 
         Raises:
-            ValueError: If the training could not end, or not do what was asked for.
-            TypeError: If :class:`ClusterAwareDataset` is not trained by epoch.
+            ValueError: If a setting of the batches, the sampler or the validation is wrong.
+            TypeError: If the loop of a :class:`ClusterAwareDataset` is not epoch-based.
             OSError: If loader workers would run out of shared memory.
         """
         loader = runner.train_dataloader
@@ -48,8 +54,8 @@ class SetupCheckHook(Hook):
             _check_batches(loader)
         elif isinstance(loader.dataset, ClusterAwareDataset):
             raise TypeError(
-                "ClusterAwareDataset draws other samples in every epoch, and is clustered between "
-                "two: set train_cfg.by_epoch=True."
+                "ClusterAwareDataset draws new samples in every epoch and is clustered between "
+                "epochs: set train_cfg.by_epoch=True."
             )
         if runner.val_loop is not None:
             _check_labels(runner.val_loop.dataloader.dataset)
@@ -66,8 +72,8 @@ def _check_batches(loader: Any) -> None:
     if len(loader) == 0:
         raise ValueError(
             f"There is no batch to train on: {len(loader.dataset)} videos on {get_world_size()} "
-            f"ranks are fewer than a batch of {loader.batch_size} on each, and drop_last leaves "
-            "them out. Set train_dataloader.batch_size to a smaller number."
+            f"ranks are fewer than a batch of {loader.batch_size} on each, and drop_last drops "
+            "them. Set train_dataloader.batch_size to a smaller number."
         )
     check_same_batches(len(loader))
 
@@ -80,8 +86,8 @@ def _check_labels(dataset: Any) -> None:
         if true_labels(videos) is None:
             raise ValueError(
                 f"Validation needs exactly one class for each {role} video, but some in "
-                f"{annotation_files(videos)} have none: give their labels, or switch validation "
-                "off with val_dataloader=None val_evaluator=None val_cfg=None."
+                f"{annotation_files(videos)} have none: add their labels, or disable validation "
+                "with val_dataloader=None val_evaluator=None val_cfg=None."
             )
 
 
@@ -96,36 +102,36 @@ def _check_learning_rate(runner: Runner) -> None:
         fitting = max(1, base // (ranks * updates))
         accumulated = f" x {updates} accumulated" if updates > 1 else ""
         runner.logger.warning(
-            f"{size * ranks * updates} videos go into an update ({ranks} ranks x batch_size {size}"
-            f"{accumulated}), but the learning rate is meant for {base}: set "
+            f"An update uses {size * ranks * updates} videos ({ranks} ranks x batch_size {size}"
+            f"{accumulated}), but the learning rate is for {base}: set "
             f"train_dataloader.batch_size={fitting}, or scale the learning rate with "
             "--auto-scale-lr."
         )
 
 
 def check_shared_memory(loader: DataLoader) -> None:
-    """Refuse batches for which there is no room on the way from loader workers.
+    """Check that the prefetched batches of the loader workers fit into shared memory.
 
-    A worker that finds no room there loses its batch, and the run waits for it for ever.
+    A worker that runs out of shared memory loses its batch, and the run waits forever.
 
     Args:
-        loader: Of the training.
+        loader: Loader of the training.
 
     Raises:
-        OSError: If the batches that are on their way at once need more than is free.
+        OSError: If the batches need more shared memory than is free.
     """
     if loader.num_workers == 0 or not SHARED_MEMORY.is_dir():
         return
     with seeded_draws(0):  # stock transforms draw from the global generators
         sample = loader.dataset[0]
     batch = _num_bytes(sample) * (loader.batch_size or 1)
-    on_their_way = loader.num_workers * (loader.prefetch_factor or 2) + 1
+    prefetched = loader.num_workers * (loader.prefetch_factor or 2) + 1
     ranks = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    needed, free = batch * on_their_way * ranks, shutil.disk_usage(SHARED_MEMORY).free
+    needed, free = batch * prefetched * ranks, shutil.disk_usage(SHARED_MEMORY).free
     if needed > free:
         raise OSError(
             f"Loader workers need up to {needed / 1e6:.0f} MB of shared memory ({ranks} ranks x "
-            f"{on_their_way} batches of {batch / 1e6:.1f} MB), but {SHARED_MEMORY} has "
+            f"{prefetched} batches of {batch / 1e6:.1f} MB), but {SHARED_MEMORY} has "
             f"{free / 1e6:.0f} MB free: start the container with "
             f"--shm-size={needed // 2**30 + 1}g, or set train_dataloader.num_workers or batch_size "
             "to a smaller number."

@@ -1,4 +1,4 @@
-"""Validations that MMEngine leaves out: of the first weights, and one that an interruption took."""
+"""Validations that MMEngine skips: of the initial weights, and after an interruption."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ META_KEY = "validated_epoch"
 
 @HOOKS.register_module()
 class InitialValidationHook(Hook):
-    """Validate once before the first epoch, so that curves begin where training does.
+    """Validate the initial weights before the first epoch.
 
-    MMEngine validates after epochs only. A resumed run has this value in its first part.
+    MMEngine validates after epochs only. With this hook, curves begin at epoch 0.
+
+    Examples:
+        >>> from mmaction.registry import HOOKS
+        >>> custom_hooks = [dict(type="InitialValidationHook")]  # in a config
+        >>> HOOKS.build(custom_hooks[0]).priority
+        'VERY_LOW'
     """
 
-    # After the hooks that prepare themselves for training.
+    # After the hooks that prepare for training.
     priority = "VERY_LOW"
 
     def before_train(self, runner: Runner) -> None:
@@ -30,14 +36,20 @@ class InitialValidationHook(Hook):
 
 @HOOKS.register_module()
 class MissedValidationHook(Hook):
-    """Validate first, if the checkpoint that is resumed ends an epoch that was to be validated.
+    """Validate the resumed checkpoint if its run was interrupted before it did.
 
-    MMEngine saves an epoch before it validates it and resumes after both. A run that is killed
-    in between would never validate that epoch; of its last epoch, it would never report the
-    result. It belongs into ``default_hooks``.
+    MMEngine saves a checkpoint before it validates it, and resumes after both. A run that is
+    killed in between would never validate that epoch, nor report the result of a last epoch. The
+    hook must be in ``default_hooks``.
+
+    Examples:
+        >>> from mmaction.registry import HOOKS
+        >>> default_hooks = dict(missed_validation=dict(type="MissedValidationHook"))  # in a config
+        >>> HOOKS.build(default_hooks["missed_validation"]).priority
+        'LOWEST'
     """
 
-    # After CheckpointHook, which needs to be ready to keep the best.
+    # After CheckpointHook, which must be ready to save the best checkpoint.
     priority = "LOWEST"
 
     def __init__(self) -> None:
@@ -45,23 +57,22 @@ class MissedValidationHook(Hook):
         self._is_resumed = False
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Remember the epoch."""
-        # Not in after_val_epoch, in which CheckpointHook has saved the epoch again by then, if it
-        # is the best. Nothing is saved between the two.
+        """Note the epoch for the next checkpoint."""
+        # In after_val_epoch, CheckpointHook may already have saved the epoch as the best one.
         self._validated = runner.epoch
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Say in the checkpoint which epoch was validated last."""
+        """Add the last validated epoch to the checkpoint."""
         checkpoint.setdefault("meta", {})[META_KEY] = self._validated
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Read it."""
+        """Read the last validated epoch from a resumed checkpoint."""
         if runner._resume:
             self._is_resumed = True
             self._validated = checkpoint.get("meta", {}).get(META_KEY)
 
     def before_train(self, runner: Runner) -> None:
-        """Make up for it."""
+        """Run the missed validation."""
         loop = runner.train_loop
         if not self._is_resumed or not isinstance(loop, EpochBasedTrainLoop):
             return
@@ -71,5 +82,5 @@ class MissedValidationHook(Hook):
             runner.epoch % loop.val_interval == 0 or runner.epoch == loop.max_epochs
         )
         if runner.val_loop is not None and due and self._validated != runner.epoch:
-            runner.logger.info(f"Validating epoch {runner.epoch}, as its run had not.")
+            runner.logger.info(f"Validating epoch {runner.epoch}, which the stopped run missed.")
             runner.val_loop.run()

@@ -1,4 +1,4 @@
-"""Losses of SLIC: pure tensor functions and the thin modules that configs name."""
+"""Losses of SLIC: functions of tensors, and the modules that configs name."""
 
 from .distances import paired_distance, pairwise_distance
 from .info_nce import PseudoLabelInfoNCELoss, pseudo_label_info_nce

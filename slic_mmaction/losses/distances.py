@@ -13,12 +13,12 @@ Labels = Tensor | np.ndarray | Sequence[int]
 
 
 def pairwise_distance(x: Tensor, y: Tensor, metric: str = "cosine") -> Tensor:
-    """Distance of every row of ``x`` to every row of ``y``.
+    """Compute the distance of every row of ``x`` to every row of ``y``.
 
-    Cosine distance is ``1 - cos(x, y)``, the one SLIC trains with (Khorasgani et al., CVPR
-    2022). The result is float32 even under autocast: margins of 0.04 are of the size
-    of bfloat16's rounding. A zero vector has cosine distance 1 to everything, and gradient 0;
-    identical points have gradient 0 with the Euclidean distance.
+    The cosine distance is ``1 - cos(x, y)``. SLIC trains with it (Khorasgani et al., CVPR 2022,
+    section 3). The result is float32 even under autocast, because a margin of 0.04 is as small
+    as bfloat16's rounding error. A zero vector has cosine distance 1 to every vector, and
+    gradient 0. With the Euclidean distance, identical points have gradient 0.
 
     Args:
         x: Embeddings, shape (M, D), any floating dtype.
@@ -29,13 +29,21 @@ def pairwise_distance(x: Tensor, y: Tensor, metric: str = "cosine") -> Tensor:
         Distances, shape (M, K), float32 (float64 for float64 input).
 
     Raises:
-        ValueError: If the metric is unknown or the shapes do not fit.
+        ValueError: If the metric is unknown or the shapes do not match.
+
+    Examples:
+        >>> from slic_mmaction.losses import pairwise_distance
+        >>> x, y = torch.tensor([[1.0, 0.0]]), torch.tensor([[2.0, 0.0], [0.0, 3.0]])
+        >>> pairwise_distance(x, y)
+        tensor([[0., 1.]])
+        >>> pairwise_distance(x, y, metric="euclidean")
+        tensor([[1.0000, 3.1623]])
     """
     _check(x, y, metric)
     if x.size(1) != y.size(1):
         raise ValueError(
-            f"pairwise_distance needs embeddings of one width, but x has shape "
-            f"{tuple(x.shape)} and y {tuple(y.shape)}."
+            f"pairwise_distance needs embeddings of the same width, but x has shape "
+            f"{tuple(x.shape)} and y has {tuple(y.shape)}."
         )
     with torch.autocast(x.device.type, enabled=False):
         x, y = _full_precision(x), _full_precision(y)
@@ -46,15 +54,32 @@ def pairwise_distance(x: Tensor, y: Tensor, metric: str = "cosine") -> Tensor:
 
 
 def paired_distance(x: Tensor, y: Tensor, metric: str = "cosine") -> Tensor:
-    """Distances (N,) of each row of ``x`` (N, D) to the same row of ``y`` (N, D).
+    """Compute the distance of each row of ``x`` to the same row of ``y``.
 
-    Dtypes, metrics and errors are those of :func:`pairwise_distance`.
+    See :func:`pairwise_distance` for zero vectors, gradients and autocast.
+
+    Args:
+        x: Embeddings, shape (N, D), any floating dtype.
+        y: Embeddings, shape (N, D).
+        metric: ``'cosine'`` or ``'euclidean'``.
+
+    Returns:
+        Distances, shape (N,), float32 (float64 for float64 input).
+
+    Raises:
+        ValueError: If the metric is unknown or the shapes differ.
+
+    Examples:
+        >>> from slic_mmaction.losses import paired_distance
+        >>> x, y = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[2.0, 0.0], [0.0, -1.0]])
+        >>> paired_distance(x, y)
+        tensor([0., 2.])
     """
     _check(x, y, metric)
     if x.shape != y.shape:
         raise ValueError(
-            f"paired_distance compares row by row, but x has shape "
-            f"{tuple(x.shape)} and y {tuple(y.shape)}."
+            f"paired_distance needs two tensors of the same shape, but x has shape "
+            f"{tuple(x.shape)} and y has {tuple(y.shape)}."
         )
     with torch.autocast(x.device.type, enabled=False):
         x, y = _full_precision(x), _full_precision(y)
@@ -81,7 +106,7 @@ def _full_precision(x: Tensor) -> Tensor:
 
 
 def _unit(x: Tensor) -> Tensor:
-    """Rows scaled to length 1; a zero row stays zero and passes no gradient.
+    """Scale rows to length 1. A zero row stays zero and gets gradient 0.
 
     ``x / max(norm, eps)`` would multiply the gradient of a zero row by 1 / eps.
     """

@@ -1,4 +1,4 @@
-"""A memory of past embeddings that serve as negatives."""
+"""A queue of past embeddings that serve as negatives."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _BASE, _PLACES = 1 << 12, 3
 
 
 class EmbeddingQueue(nn.Module):
-    """The last K embeddings with their pseudo-labels; the oldest are replaced first.
+    """First-in, first-out queue of the last K embeddings and their pseudo-labels.
 
-    They are the same network's of some iterations ago, as in Wang et al., "Cross-Batch Memory
-    for Embedding Learning", CVPR 2020 (He et al., MoCo, CVPR 2020, keep those of a slowly moving
-    copy of it), and get no gradient.
+    The network itself computed them some iterations ago, as in Wang et al., "Cross-Batch Memory
+    for Embedding Learning", CVPR 2020. (MoCo, He et al., CVPR 2020, stores the embeddings of a
+    slowly moving copy of the network.) They get no gradient.
 
     Labels of two clusterings cannot be compared, so the queue is emptied when the labels of the
-    training set change (:meth:`use_labels`). Everything is in buffers, which are saved in
-    checkpoints: a resumed run goes on with the same queue.
+    training set change (:meth:`use_labels`). All its state is in buffers, which checkpoints
+    contain: a resumed run continues with the same queue.
 
     Args:
         size: Number K of embeddings, at least 1.
-        channels: Their width D, at least 1.
+        channels: Width D of the embeddings, at least 1.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -51,15 +51,12 @@ class EmbeddingQueue(nn.Module):
 
     @property
     def labels(self) -> Tensor:
-        """(K,) int64 pseudo-labels; -1 is noise and -2 an empty place."""
+        """Pseudo-labels (K,) int64; -1 is noise and -2 is an empty slot."""
         return _from_digits(self.label_digits) + EMPTY
 
     @torch.no_grad()
     def use_labels(self, labels: Tensor) -> None:
-        """Say which pseudo-labels (videos,) the whole training set has from now on.
-
-        Other ones than so far empty the queue.
-        """
+        """Set the pseudo-labels (videos,) of the whole training set; new ones empty the queue."""
         content = labels.to("cpu", torch.int64).numpy().tobytes()
         digest = int.from_bytes(hashlib.blake2b(content).digest(), "big") % _BASE**_PLACES
         digits = _to_digits(torch.tensor(digest)).to(self.digest_digits.device)
@@ -72,21 +69,25 @@ class EmbeddingQueue(nn.Module):
 
     @torch.no_grad()
     def negatives(self, embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The memory, and who of it is a negative of whom.
+        """Return the stored embeddings and a mask of each embedding's negatives.
 
-        A video's past embeddings have its own label, so they are none of its negatives. Noise
-        cannot be told from noise, so a noise video has no noise among its negatives.
+        A video's past embeddings have its own label, so they are not among its negatives. Two
+        noise videos may show the same action, so noise is never a negative of noise.
 
-        Given embeddings (M, D) and pseudo-labels (M,), of which < 0 is noise, returns the stored
-        embeddings (K, D), which :meth:`push` overwrites, and the mask (M, K).
+        Args:
+            embeddings: (M, D) embeddings of the batch.
+            labels: (M,) int64 pseudo-labels; < 0 is noise.
+
+        Returns:
+            The stored embeddings (K, D), which :meth:`push` overwrites, and the mask (M, K) bool.
 
         Raises:
             RuntimeError: If :meth:`use_labels` was never called.
-            ValueError: If the embeddings are of another width than the memory's.
+            ValueError: If the embeddings have another width than the queue.
         """
         if not self._in_use:
             raise RuntimeError(
-                "The embedding queue does not know when pseudo-labels change: add "
+                "The embedding queue has not been told the pseudo-labels: add "
                 "dict(type='EmbeddingQueueHook') to custom_hooks, or call use_labels()."
             )
         channels = self.embeddings.size(1)
@@ -96,18 +97,18 @@ class EmbeddingQueue(nn.Module):
                 f"{embeddings.size(1)}: set the loss's channels to the head's out_channels."
             )
         stored = self.labels
-        other = labels.clamp_min(NOISE)[:, None] != stored
-        return self.embeddings, other & (stored != EMPTY)
+        differs = labels.clamp_min(NOISE)[:, None] != stored
+        return self.embeddings, differs & (stored != EMPTY)
 
     @torch.no_grad()
     def push(self, embeddings: Tensor, labels: Tensor) -> None:
-        """Put embeddings (M, D) instead of the oldest ones; of more than K the last K stay.
+        """Replace the oldest embeddings by new ones (M, D); of more than K only the last K stay.
 
         Labels (M,) are int64 and less than 2^36 - 2; < 0 is noise.
         """
         size = len(self.embeddings)
         embeddings, labels = embeddings[-size:], labels[-size:]
-        # A tensor of slots, not a slice: a GPU need not be waited for.
+        # With a tensor of slots instead of a slice, the host does not wait for the GPU.
         slots = (self.next_slot + torch.arange(len(labels), device=labels.device)) % size
         self.embeddings.index_copy_(0, slots, embeddings.to(self.embeddings.dtype))
         self.label_digits.index_copy_(0, slots, _to_digits(labels.clamp_min(NOISE) - EMPTY))
@@ -115,12 +116,12 @@ class EmbeddingQueue(nn.Module):
 
 
 # MMEngine's SyncBuffersHook replaces every buffer by its mean over the ranks, which it computes
-# for integers as float32(sum) / ranks. Ranks hold the same queue, so nothing should change, but
-# larger numbers than 2^24 / ranks would be rounded. Digits below 2^12 are safe to 4096 ranks.
+# for integers as float32(sum) / ranks. All ranks hold the same queue, so nothing should change,
+# but numbers above 2^24 / ranks would be rounded. Digits below 2^12 are safe up to 4096 ranks.
 
 
 def _to_digits(numbers: Tensor) -> Tensor:
-    """(...,) int64 in [0, 2^36) to (..., 3) int64 in [0, 2^12), the lowest first."""
+    """Convert (...,) int64 in [0, 2^36) to (..., 3) int64 in [0, 2^12), the lowest digit first."""
     return torch.stack([numbers // _BASE**place % _BASE for place in range(_PLACES)], dim=-1)
 
 

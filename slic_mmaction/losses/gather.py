@@ -1,4 +1,4 @@
-"""The batches of all ranks as one batch, in the order in which one process would hold it."""
+"""Gathering the batches of all ranks, in the order in which one process would hold them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ from torch import Tensor
 
 
 def several_ranks() -> bool:
-    """Whether there are other processes to gather from."""
+    """Return whether there are other processes to gather from."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 def anchors_and_positives(
     loss: str, embeddings: Tensor, labels: Tensor, gather: bool
 ) -> tuple[Tensor, Tensor]:
-    """The first two views (N, 2, D) of a batch (N, V, D) and its labels (N,), checked.
+    """Check a batch; return its first two views (N, 2, D) and its labels (N,).
 
-    ``loss`` is named in errors; ``gather`` asks for the batch of all ranks (:func:`gather_batch`).
+    Args:
+        loss: Name of the loss, for errors.
+        embeddings: (N, V, D) with V >= 2.
+        labels: (N,) int64.
+        gather: Whether to return the batch of all ranks (:func:`gather_batch`).
+
+    Raises:
+        ValueError: If there are fewer than two views, or not one label per video.
     """
     if embeddings.ndim != 3 or embeddings.size(1) < 2:
         raise ValueError(
@@ -34,22 +41,26 @@ def anchors_and_positives(
 
 
 def gather_batch(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Put the rows of all W ranks together; every rank calls this and gets the same values.
+    """Gather the rows of all W ranks; every rank calls this and gets the same values.
 
     Row k of rank r goes before row k of rank r + 1 and row k + 1 of rank 0: MMEngine's
     ``DefaultSampler`` deals the shuffled videos to the ranks in turn, so this is the batch that
-    one process would draw. Ranks may bring different numbers of rows (an uneven last batch).
+    one process would draw. The ranks may have different numbers of rows (an uneven last batch).
 
     Only this rank's rows carry a gradient, multiplied by W. Every rank computes the same loss L
-    of the whole batch, and what it backpropagates is W dL/d(own rows); the mean over ranks that
-    DistributedDataParallel takes is then the gradient of L, as one process has it. Whoever sums
-    gradients over ranks divides by W. Nothing is sent in the backward pass.
+    of the whole batch and backpropagates W dL/d(own rows). The mean over ranks that
+    DistributedDataParallel takes is then the gradient of L, as in one process. A caller who sums
+    gradients over ranks must divide by W. The backward pass communicates nothing.
 
-    Given (N, ...) of any floating dtype and (N,) int64 labels, returns the rows of all ranks,
-    float32 (float64 for float64 input), and their labels.
+    Args:
+        embeddings: (N, ...), any floating dtype.
+        labels: (N,) int64.
+
+    Returns:
+        The rows of all ranks, float32 (float64 for float64 input), and their labels.
     """
     ranks, rank = dist.get_world_size(), dist.get_rank()
-    # Margins are of the size of half precision's rounding; distances are float32 anyway.
+    # Margins are as small as half precision's rounding error; distances are float32 anyway.
     own = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
     own = own + (ranks - 1) * (own - own.detach())  # the same values, W times the gradient
     labels = labels.to(own.device)
@@ -67,12 +78,12 @@ def gather_batch(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def share_generator(generator: torch.Generator | None, device: torch.device) -> torch.Generator:
-    """Give every rank the state of rank 0's generator, so that all draw the same.
+    """Give every rank the state of rank 0's generator, so that all ranks draw the same.
 
     Rank 0 holds the first sample of the whole batch (:func:`gather_batch`). A generator seeded
-    by the batch's first sample, as :class:`~slic_mmaction.models.SLICHead` has it, is therefore
-    in the state that it would have in one process. It is changed in place and returned; None
-    stands for a new one on ``device``, seeded from torch's default generator of rank 0.
+    by the first sample, as in :class:`~slic_mmaction.models.SLICHead`, is therefore in the state
+    that it would have in one process. It is changed in place and returned. None makes a new
+    generator on ``device``, seeded from torch's default generator of rank 0.
     """
     if generator is None:
         generator = torch.Generator(device)
@@ -90,6 +101,6 @@ def _gather(part: Tensor) -> list[Tensor]:
 
 
 def _padded(part: Tensor, rows: int) -> Tensor:
-    """``rows`` rows, zero after the given ones: a collective needs parts of one size."""
+    """Append zeros up to ``rows`` rows, because a collective needs parts of the same size."""
     missing = part.new_zeros(rows - len(part), *part.shape[1:])
     return torch.cat((part, missing))

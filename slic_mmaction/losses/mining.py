@@ -1,4 +1,4 @@
-"""Choice of one negative per (anchor, positive) pair, dense and without host synchronisation."""
+"""Choosing one negative for each (anchor, positive) pair, without host synchronisation."""
 
 from __future__ import annotations
 
@@ -15,12 +15,21 @@ class MinedNegatives(NamedTuple):
     """Negatives for all pairs of a batch of M embeddings.
 
     Attributes:
-        negatives: (M, M) int64, the negative of pair (anchor i, positive j). Meaningful where
-            ``pairs`` holds.
-        violating: (M, M) int64, how many negatives n of anchor i have
-            d(i, n) < d(i, j) + margin; 0 where ``pairs`` does not hold.
-        available: (M,) int64, how many negatives anchor i has.
-        pairs: (M, M) bool, the pairs that have a negative.
+        negatives: (M, M) int64, the negative of pair (anchor i, positive j). Valid only where
+            ``pairs`` is true.
+        violating: (M, M) int64, the number of negatives n of anchor i with
+            d(i, n) < d(i, j) + margin; 0 where ``pairs`` is false.
+        available: (M,) int64, the number of negatives of anchor i.
+        pairs: (M, M) bool, whether i < j is a positive pair that has a negative.
+
+    Examples:
+        >>> from slic_mmaction.losses import mine_negatives
+        >>> distances = torch.tensor([[0.0, 0.1, 0.2], [0.1, 0.0, 0.9], [0.2, 0.9, 0.0]])
+        >>> mined = mine_negatives(distances, labels=torch.tensor([0, 0, 1]), margin=0.2)
+        >>> mined.pairs.nonzero()  # the only pair is (0, 1)
+        tensor([[0, 1]])
+        >>> mined.violating[0, 1]  # the one negative, 2, violates the margin: 0.2 < 0.1 + 0.2
+        tensor(1)
     """
 
     negatives: Tensor
@@ -39,29 +48,36 @@ def mine_negatives(
 ) -> MinedNegatives:
     """Choose one negative for every positive pair.
 
-    ``random_violating`` is SLIC's rule (CVPR 2022): uniform among the negatives
-    with ``d(i, n) < d(i, j) + margin``, hard and semi-hard alike, and the closest negative where
-    there is none. (The authors' code uses the index of that closest negative without mapping it
-    back to the batch, so it may pick an item of the anchor's own label.)
-    ``hardest_violating`` takes the most violating one, which is always the closest negative.
-    ``random`` draws from all negatives.
+    ``random_violating`` is SLIC's rule (Khorasgani et al., CVPR 2022, section 3). It draws
+    uniformly from the negatives with ``d(i, n) < d(i, j) + margin``, hard and semi-hard alike,
+    and takes the closest negative where there is none. (The authors' code does not map the index
+    of that closest negative back to the batch, so it may pick an item of the anchor's label.)
+    ``hardest_violating`` takes the closest negative, which violates the margin most. ``random``
+    draws from all negatives.
 
-    Every row of distances is sorted once; the violating negatives of a pair are then a prefix of
-    the row whose length a binary search finds. Time O(M^2 log M), memory O(M^2), and no step
-    whose shape depends on the data, so a GPU is never waited for.
+    Every row of distances is sorted once. The violating negatives of a pair are then a prefix of
+    the row, and a binary search finds its length. Time is O(M^2 log M) and memory is O(M^2). No
+    shape depends on the data, so the host never waits for the GPU.
 
     Args:
-        distances: (M, M), row i the distances of anchor i.
-        labels: (M,) int64; noise (< 0) forms no pair but is a negative for others.
+        distances: (M, M) floats; row i has the distances of anchor i.
+        labels: (M,) int64; noise (< 0) forms no pair, but is a negative of other labels.
         margin: Margin in the unit of ``distances``.
-        strategy: One of ``'random_violating'``, ``'hardest_violating'``, ``'random'``.
-        generator: Source of the draws; the default generator if None.
+        strategy: ``'random_violating'``, ``'hardest_violating'`` or ``'random'``.
+        generator: Source of the random draws; torch's default generator if None.
 
     Returns:
         The chosen negatives and their counts.
 
     Raises:
         ValueError: If the strategy is unknown.
+
+    Examples:
+        >>> from slic_mmaction.losses import mine_negatives
+        >>> distances = torch.tensor([[0.0, 0.1, 0.2], [0.1, 0.0, 0.9], [0.2, 0.9, 0.0]])
+        >>> mined = mine_negatives(distances, labels=torch.tensor([0, 0, 1]), margin=0.2)
+        >>> mined.negatives[0, 1]  # of anchor 0 and positive 1
+        tensor(2)
     """
     if strategy not in STRATEGIES:
         raise ValueError(f"Unknown mining {strategy!r}: choose one of {', '.join(STRATEGIES)}.")
@@ -70,7 +86,7 @@ def mine_negatives(
     pairs = (~negative & ((labels >= 0) & (available > 0))[:, None]).triu(diagonal=1)
 
     ordered, order = _sort_rows(_sortable(distances.masked_fill(~negative, torch.inf)))
-    # Asking -inf for entries that are no pair answers 0 and keeps the search's branches
+    # A threshold of -inf gives 0 for entries that are not pairs. It keeps the search's branches
     # predictable, which is much faster on a CPU.
     threshold = _sortable(torch.where(pairs, distances + margin, -torch.inf))
     violating = torch.searchsorted(ordered, threshold)
@@ -80,16 +96,16 @@ def mine_negatives(
     choices = violating if strategy == "random_violating" else available[:, None]
     device = distances.device if generator is None else generator.device
     draw = torch.rand(distances.shape, generator=generator, device=device).to(distances.device)
-    # A draw is at most 1 - 2^-24, and its float32 product with k < 2^24 rounds below k. No choice
-    # at all (k = 0) gives rank 0, the closest negative.
+    # A draw is at most 1 - 2^-24, and its float32 product with k < 2^24 rounds below k. Without
+    # any choice (k = 0) the rank is 0, the closest negative.
     rank = draw.mul_(choices).long()
     return MinedNegatives(order.gather(1, rank), violating, available, pairs)
 
 
 def _sortable(values: Tensor) -> Tensor:
-    """Integers in the order of floats: their bits, with those below the sign of negatives flipped.
+    """Map floats to integers of the same order: their bits, flipped below the sign of negatives.
 
-    Comparing integers needs no care for NaN, which makes the sort faster on a CPU.
+    Integers have no NaN, which makes the sort faster on a CPU.
     """
     wide = values.dtype == torch.float64
     # Adding zero turns -0.0, which would sort below 0.0, into 0.0.
@@ -99,10 +115,10 @@ def _sortable(values: Tensor) -> Tensor:
 
 
 def _sort_rows(keys: Tensor) -> tuple[Tensor, Tensor]:
-    """Sorted rows and the order that sorts them, of (M, M) integers."""
+    """Return the sorted rows of (M, M) integers and the indices that sort them."""
     if keys.device.type != "cpu" or keys.dtype != torch.int32:
         return keys.sort(dim=1)
-    # NumPy sorts with vector instructions: with key and column in one integer it is faster.
+    # NumPy sorts with vector instructions, which is faster with key and column in one integer.
     packed = keys.long() << 32 | torch.arange(keys.size(1))
     packed = torch.from_numpy(np.sort(packed.numpy(), axis=1))
     return (packed >> 32).int(), packed & 0xFFFFFFFF

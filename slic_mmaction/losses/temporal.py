@@ -1,4 +1,4 @@
-"""Losses on the order of two views' distances from the anchor."""
+"""Losses that compare the distances of two views from the anchor."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def temporal_discrimination_loss(
     margin: float = 0.04,
     metric: str = "cosine",
 ) -> Tensor:
-    """Mean of ``max(0, d(anchor, anchor_view) - d(anchor, positive) + margin)``.
+    """Compute the mean of ``max(0, d(anchor, anchor_view) - d(anchor, positive) + margin)``.
 
-    SLIC (Khorasgani et al., CVPR 2022): a second augmentation of the anchor's frames should be
-    nearer to the anchor than the positive, which shows another moment.
+    A second augmentation of the anchor's frames should be nearer to the anchor than the
+    positive, which shows another moment (SLIC, Khorasgani et al., CVPR 2022, section 3).
 
     Args:
-        anchor: (N, D) embeddings, any floating dtype.
-        anchor_view: (N, D) embeddings of the anchor's frames, augmented anew.
+        anchor: (N, D) embeddings of the anchors, any floating dtype.
+        anchor_view: (N, D) embeddings of a second augmentation of the anchors' frames.
         positive: (N, D) embeddings of the positives.
         margin: Margin in units of the metric.
         metric: ``'cosine'`` or ``'euclidean'``.
@@ -36,7 +36,16 @@ def temporal_discrimination_loss(
         Scalar, float32 (float64 for float64 input).
 
     Raises:
-        ValueError: If shapes differ or the metric is unknown.
+        ValueError: If the shapes differ or the metric is unknown.
+
+    Examples:
+        >>> from slic_mmaction.losses import temporal_discrimination_loss
+        >>> anchor, near = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.1]])
+        >>> far = torch.tensor([[0.0, 1.0]])
+        >>> temporal_discrimination_loss(anchor, anchor_view=near, positive=far)
+        tensor(0.)
+        >>> temporal_discrimination_loss(anchor, anchor_view=far, positive=near)
+        tensor(1.0350)
     """
     return _margin_loss(_gap(anchor, anchor_view, positive, metric), margin)
 
@@ -53,9 +62,9 @@ class _ViewRankingLoss(nn.Module):
     """Mean over the batch of ``max(0, d(anchor, near view) - d(anchor, far view) + margin)``."""
 
     name: ClassVar[str]
-    """The scalars are ``loss_<name>`` and ``<name>_gap``."""
+    """Part of the names of the scalars ``loss_<name>`` and ``<name>_gap``."""
     missing: ClassVar[str]
-    """What to do if the last of the views is missing."""
+    """The remedy if a view is missing, for the error message."""
 
     def __init__(self, near: int, far: int, margin: float, metric: str, loss_weight: float) -> None:
         super().__init__()
@@ -75,12 +84,11 @@ class _ViewRankingLoss(nn.Module):
         labels: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> dict[str, Tensor]:
-        """Loss of one batch, and a counter to watch.
+        """Compute the loss of a batch and a figure to log.
 
         Args:
             embeddings: (N, V, D): anchor, positive, second anchor view, extra views.
-            labels: Not used; taken, like ``generator``, so that every loss of the head is
-                called alike.
+            labels: Not used. The head passes it, like ``generator``, to every loss.
             generator: Not used.
 
         Returns:
@@ -106,7 +114,7 @@ class _ViewRankingLoss(nn.Module):
 
 @MODELS.register_module()
 class TemporalDiscriminationLoss(_ViewRankingLoss):
-    """:func:`temporal_discrimination_loss` for the views of a batch of videos.
+    """:func:`temporal_discrimination_loss` as a module, for the views of a batch of videos.
 
     Args:
         margin: Margin in units of the metric.
@@ -115,10 +123,17 @@ class TemporalDiscriminationLoss(_ViewRankingLoss):
 
     Raises:
         ValueError: If the metric is unknown.
+
+    Examples:
+        >>> from mmaction.registry import MODELS
+        >>> loss = MODELS.build(dict(type="TemporalDiscriminationLoss", margin=0.04))
+        >>> views = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]])  # (N, V, D), one video
+        >>> loss(views)
+        {'loss_temporal': tensor(0.), 'temporal_gap': tensor(1.)}
     """
 
     name = "temporal"
-    missing = "add the second anchor view to the dataset or drop this loss"
+    missing = "add the second anchor view to the dataset or remove this loss"
 
     def __init__(
         self, margin: float = 0.04, metric: str = "cosine", loss_weight: float = 1.0
@@ -127,32 +142,40 @@ class TemporalDiscriminationLoss(_ViewRankingLoss):
 
 
 class _ExtraViewLoss(_ViewRankingLoss):
-    """The positive is nearer to the anchor than one of the dataset's ``extra_views``."""
+    """Loss that wants the positive nearer to the anchor than one of the ``extra_views``."""
 
     def __init__(self, margin: float, view: int, metric: str, loss_weight: float) -> None:
         super().__init__(POSITIVE, view, margin, metric, loss_weight)
         if view <= POSITIVE:
             raise ValueError(
-                f"{type(self).__name__} got view={view}: choose one after the anchor (0) and the "
-                "positive (1)."
+                f"{type(self).__name__} got view={view}, but view 0 is the anchor and view 1 the "
+                "positive: set view to 2 or more."
             )
 
 
 @MODELS.register_module()
 class RelativeSpeedLoss(_ExtraViewLoss):
-    """A clip at double speed is farther from the anchor than the positive at normal speed.
+    """Loss that wants a clip at double speed farther from the anchor than the positive.
 
-    Relative-speed perception as in the code of SLIC's authors; after Chen et al., "RSPNet",
-    AAAI 2021. The fast clip is from the positive's video: view ``'fast_positive'``.
+    The positive has normal speed. The fast clip is from the same video: the view
+    ``'fast_positive'`` of ``ClusterAwareDataset``. Relative-speed perception is an option of the
+    code of SLIC's authors, after Chen et al., "RSPNet", AAAI 2021.
 
     Args:
         margin: Margin in units of the metric.
-        view: Number of the fast view: 3, the first of the dataset's ``extra_views``, or more.
+        view: Index of the fast view. The first of the dataset's ``extra_views`` has index 3.
         metric: ``'cosine'`` or ``'euclidean'``.
         loss_weight: Factor of the loss.
 
     Raises:
         ValueError: If the metric is unknown or the view is the anchor or the positive.
+
+    Examples:
+        >>> from mmaction.registry import MODELS
+        >>> loss = MODELS.build(dict(type="RelativeSpeedLoss", margin=0.1))
+        >>> anchor, positive, fast = [1.0, 0.0], [0.9, 0.1], [0.0, 1.0]
+        >>> loss(torch.tensor([[anchor, positive, anchor, fast]]))  # (N, V, D), one video
+        {'loss_speed': tensor(0.), 'speed_gap': tensor(0.9939)}
     """
 
     name = "speed"
@@ -172,20 +195,28 @@ class RelativeSpeedLoss(_ExtraViewLoss):
 
 @MODELS.register_module()
 class IntraVideoNegativeLoss(_ExtraViewLoss):
-    """The anchor's frames in random order are farther from the anchor than the positive.
+    """Loss that wants the anchor's shuffled frames farther from the anchor than the positive.
 
-    An intra-negative as in the code of SLIC's authors; after Tao et al., "Self-supervised Video
-    Representation Learning Using Inter-intra Contrastive Framework", ACM MM 2020. It takes the
-    view ``'shuffled_anchor'``.
+    The shuffled frames are the view ``'shuffled_anchor'`` of ``ClusterAwareDataset``.
+    Intra-negatives are an option of the code of SLIC's authors, after Tao et al.,
+    "Self-supervised Video Representation Learning Using Inter-intra Contrastive Framework",
+    ACM MM 2020.
 
     Args:
         margin: Margin in units of the metric.
-        view: Number of the shuffled view: 3, the first of the dataset's ``extra_views``, or more.
+        view: Index of the shuffled view. The first of the dataset's ``extra_views`` has index 3.
         metric: ``'cosine'`` or ``'euclidean'``.
         loss_weight: Factor of the loss.
 
     Raises:
         ValueError: If the metric is unknown or the view is the anchor or the positive.
+
+    Examples:
+        >>> from mmaction.registry import MODELS
+        >>> loss = MODELS.build(dict(type="IntraVideoNegativeLoss", margin=0.04))
+        >>> anchor, positive, shuffled = [1.0, 0.0], [0.0, 1.0], [0.9, 0.1]
+        >>> loss(torch.tensor([[anchor, positive, anchor, shuffled]]))  # (N, V, D), one video
+        {'loss_intra': tensor(0.4136), 'intra_gap': tensor(-0.9939)}
     """
 
     name = "intra"

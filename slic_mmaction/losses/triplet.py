@@ -14,7 +14,7 @@ from .mining import STRATEGIES, MinedNegatives, mine_negatives
 
 
 class _Triplets(NamedTuple):
-    """Per-pair distances of a batch of M embeddings, each (M, M), valid where ``mined.pairs``."""
+    """Distances of the pairs of M embeddings, each (M, M), valid where ``mined.pairs`` is true."""
 
     mined: MinedNegatives
     positive: Tensor
@@ -45,7 +45,7 @@ def _triplets(
 
 
 def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of ``values`` where ``mask``; 0, still connected to the graph, where none is."""
+    """Average ``values`` over ``mask``; 0, still connected to the graph, for an empty mask."""
     return torch.where(mask, values, 0.0).sum() / mask.sum().clamp_min(1)
 
 
@@ -57,16 +57,16 @@ def pseudo_label_triplet_loss(
     metric: str = "cosine",
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Triplet margin loss of SLIC (Khorasgani et al., CVPR 2022).
+    """Compute the triplet margin loss of SLIC (Khorasgani et al., CVPR 2022, section 3).
 
-    For every unordered pair i < j with an equal label, one negative n of another label is chosen
-    (:func:`~slic_mmaction.losses.mining.mine_negatives`); the loss is the mean over these
+    For every pair i < j with the same label, one negative n with another label is chosen
+    (:func:`~slic_mmaction.losses.mining.mine_negatives`). The loss is the mean over these
     triplets of ``max(0, d(i, j) - d(i, n) + margin)``. Pairs without a negative do not count.
 
     Args:
         embeddings: (M, D), any floating dtype; anchors first, then positives.
         labels: (M,) int64 pseudo-labels, on any device or as an array or list. A label < 0 is
-            noise: it never forms a pair and may be a negative of others.
+            noise: it never forms a pair, but may be a negative of other labels.
         margin: Margin in units of the metric.
         mining: ``'random_violating'`` (the paper's), ``'hardest_violating'`` or ``'random'``.
         metric: ``'cosine'`` (the paper's) or ``'euclidean'``.
@@ -74,19 +74,26 @@ def pseudo_label_triplet_loss(
 
     Returns:
         Scalar, float32 (float64 for float64 input). Without any triplet it is exactly 0 and has
-        a gradient of zeros, so a distributed backward pass still meets every parameter.
+        a gradient of zeros, so that a distributed backward pass still reaches every parameter.
 
     Raises:
-        ValueError: If shapes do not fit, or the metric or mining is unknown.
+        ValueError: If the shapes do not match, or the metric or mining is unknown.
+
+    Examples:
+        >>> from slic_mmaction.losses import pseudo_label_triplet_loss
+        >>> embeddings = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
+        >>> pseudo_label_triplet_loss(embeddings, labels=[0, 0, 1])  # the positive is nearer
+        tensor(0.)
+        >>> pseudo_label_triplet_loss(embeddings, labels=[0, 1, 0])  # the negative is nearer
+        tensor(1.1939)
     """
     return _triplets(embeddings, labels, margin, mining, metric, generator).loss(margin)
 
 
 def isolate_noise(labels: Tensor) -> Tensor:
-    """Labels (N,) int64 where every noise label (< 0) has become a new one of its own.
+    """Replace every noise label (< 0) of labels (N,) int64 by a new label of its own.
 
-    A video that no cluster took still has a positive from itself, and two such videos have
-    nothing in common.
+    A noise video is then a positive of itself only.
     """
     if labels.numel() == 0:
         return labels
@@ -96,20 +103,29 @@ def isolate_noise(labels: Tensor) -> Tensor:
 
 @MODELS.register_module()
 class PseudoLabelTripletLoss(nn.Module):
-    """:func:`pseudo_label_triplet_loss` for the views of a batch of videos.
+    """:func:`pseudo_label_triplet_loss` as a module, for the views of a batch of videos.
 
     Args:
         margin: Margin in units of the metric.
         mining: ``'random_violating'``, ``'hardest_violating'`` or ``'random'``.
         metric: ``'cosine'`` or ``'euclidean'``.
         loss_weight: Factor of the loss.
-        gather: Whether the batch is that of all ranks together
-            (:func:`~slic_mmaction.losses.gather.gather_batch`): value, gradient after
-            DistributedDataParallel's mean and mined negatives are those of one process with the
-            whole batch. Without ranks it changes nothing.
+        gather: Whether to compute the loss of the batches of all ranks together
+            (:func:`~slic_mmaction.losses.gather.gather_batch`). Its value, its gradient after
+            DistributedDataParallel's mean and the mined negatives are then those of one process
+            with the whole batch.
 
     Raises:
         ValueError: If the metric or mining is unknown.
+
+    Examples:
+        >>> from mmaction.registry import MODELS
+        >>> loss = MODELS.build(dict(type="PseudoLabelTripletLoss", margin=0.2))
+        >>> views = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[0.9, 0.1], [0.9, 0.1]]])  # (N, V, D)
+        >>> loss(views, labels=torch.tensor([0, 1]))
+        {'loss_triplet': tensor(0.6939), 'triplets': tensor(2.),
+         'violating_share': tensor(0.7500), 'positive_distance': tensor(0.5000),
+         'negative_distance': tensor(0.0061)}
     """
 
     def __init__(
@@ -135,25 +151,24 @@ class PseudoLabelTripletLoss(nn.Module):
     def forward(
         self, embeddings: Tensor, labels: Tensor, generator: torch.Generator | None = None
     ) -> dict[str, Tensor]:
-        """Loss of one batch, and counters to watch.
+        """Compute the loss of a batch and counters to log.
 
         Args:
             embeddings: (N, V, D) with V >= 2; view 0 is the anchor, view 1 the positive.
-            labels: (N,) int64 pseudo-labels; a noise video (< 0) pairs with its own positive
-                only.
-            generator: Source of the random draws; torch's default generator if None. When
-                gathering, it takes over the state of rank 0's.
+            labels: (N,) int64 pseudo-labels; a noise video (< 0) has only its own positive.
+            generator: Source of the random draws; torch's default generator if None. With
+                ``gather`` it is set to the state of rank 0's generator.
 
         Returns:
-            ``loss_triplet`` (weighted) and, detached float32 scalars, ``triplets`` (count),
+            ``loss_triplet`` (weighted) and detached float32 scalars: ``triplets`` (count),
             ``violating_share`` (mean over pairs of the share of negatives that violate the
             margin), ``positive_distance`` and ``negative_distance`` (means over the triplets).
 
         Raises:
-            ValueError: If there are fewer than two views or the labels do not fit.
+            ValueError: If there are fewer than two views, or not one label per video.
         """
         gather = self.gather and several_ranks()
-        # Before noise videos get labels of their own, which would be the same on each rank.
+        # Gather before noise videos get labels of their own: ranks would give the same ones.
         views, labels = anchors_and_positives(type(self).__name__, embeddings, labels, gather)
         if gather:
             generator = share_generator(generator, views.device)

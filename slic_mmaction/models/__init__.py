@@ -1,4 +1,4 @@
-"""Heads, pooling and data preprocessing for MMAction2's recognizers."""
+"""Head, pooling and data preprocessing for MMAction2's recognizers."""
 
 from .pooling import pool_clips
 from .slic_data_preprocessor import SLICDataPreprocessor

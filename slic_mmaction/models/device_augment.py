@@ -1,8 +1,8 @@
-"""The changes after the crop, for all clips of a batch together, as tensor functions.
+"""Augmentation after the crop, for all clips of a batch together, as tensor functions.
 
 They follow the 8-bit operations of ``slic_mmaction.transforms.clip_augment``: values are rounded
 to 0..255 after every step, so that a clip looks the same whether a worker or the device
-changed it. All functions but :func:`augment_clips` take float32 clips (M, 3, T, H, W) with
+augmented it. All functions but :func:`augment_clips` take float32 clips (M, 3, T, H, W) with
 whole values 0..255 and one factor (M,) per clip, and may return unrounded values.
 """
 
@@ -27,18 +27,18 @@ from ..transforms.clip_draws import (
 
 
 def to_gray(clips: Tensor) -> Tensor:
-    """Luma (ITU-R 601), rounded: (M, 1, T, H, W)."""
+    """Compute the luma (ITU-R 601), rounded: (M, 1, T, H, W)."""
     red, green, blue = clips.split(1, dim=1)
     return (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue).round_()
 
 
 def grayscale(clips: Tensor) -> Tensor:
-    """Replace the colours by luma, kept in three channels."""
+    """Replace the colours by luma in all three channels."""
     return to_gray(clips).expand_as(clips)
 
 
 def adjust_brightness(clips: Tensor, factors: Tensor) -> Tensor:
-    """Scale all values: ``factor * x``."""
+    """Scale all values by ``factor``."""
     return clips * factors.view(-1, 1, 1, 1, 1)
 
 
@@ -56,19 +56,19 @@ def adjust_saturation(clips: Tensor, factors: Tensor) -> Tensor:
 def adjust_hue(clips: Tensor, shifts: Tensor) -> Tensor:
     """Rotate the hue by ``shift`` turns of the colour circle (-0.5..0.5).
 
-    Smith's hexagonal HSV, but not rounded to 8 bits on the way there and back, which
-    takes half a grey level from the worker's result on random colours.
+    The colours are converted to Smith's hexagonal HSV and back without rounding to 8 bits in
+    between. On random colours the result differs by half a grey level from the worker's.
     """
     red, green, blue = clips.unbind(1)
     value = clips.amax(1)
     chroma = value - clips.amin(1)
-    # Which sixth of the circle the strongest channel stands for, and how far from it.
+    # The hue in sixths of the circle, from the strongest channel, times the chroma.
     sixths = torch.where(
         value == red,
         green - blue,
         torch.where(value == green, blue - red + 2 * chroma, red - green + 4 * chroma),
     )
-    # The worker turns by whole steps of 1/256.
+    # The worker rotates by whole steps of 1/256.
     steps = (shifts * 256).round().view(-1, 1, 1, 1)
     hue = sixths / chroma.clamp(min=1) + steps * (6 / 256)
     falls = (torch.remainder(hue + offset, 6) for offset in (5, 3, 1))
@@ -80,15 +80,16 @@ def adjust_hue(clips: Tensor, shifts: Tensor) -> Tensor:
 
 @lru_cache(maxsize=8)
 def blur_matrix(side: int, kernel_size: int, sigma: float, device: torch.device) -> Tensor:
-    """The Gaussian blur of a row of ``side`` pixels as a (side, side) float32 matrix, made once.
+    """Return the Gaussian blur of a row of ``side`` pixels as a (side, side) float32 matrix.
 
-    Rows are mirrored at their ends, the outermost pixel not repeated. The kernel has an odd
-    size, and sigma is in pixels.
+    Rows are mirrored at their ends without repeating the outermost pixel. The kernel size is
+    odd, and sigma is in pixels.
     """
     taps = torch.arange(kernel_size, dtype=torch.float64) - kernel_size // 2
     weights = torch.exp(-(taps**2) / (2 * sigma**2))
     pixels = torch.arange(side)[:, None]
-    # Off one end by n is n inside of it, over and over for rows shorter than the kernel.
+    # A position n outside an end is mirrored to n inside, repeatedly in rows shorter than the
+    # kernel.
     period = max(2 * (side - 1), 1)
     seen = torch.remainder(pixels + taps.long(), period)
     seen = torch.minimum(seen, period - seen) if side > 1 else torch.zeros_like(seen)
@@ -100,8 +101,8 @@ def blur_matrix(side: int, kernel_size: int, sigma: float, device: torch.device)
 def gaussian_blur(clips: Tensor, kernel_size: int, sigma: float) -> Tensor:
     """Blur each frame with a square Gaussian kernel of odd ``kernel_size``.
 
-    Two matrix products, which leave no border to fill and run where convolutions with one
-    channel are slow.
+    The blur is two matrix products: they need no padding, and convolutions with one channel are
+    slow on some devices.
     """
     rows, columns = (
         blur_matrix(side, kernel_size, sigma, clips.device) for side in clips.shape[-2:]
@@ -122,15 +123,15 @@ def augment_clips(
 ) -> Tensor:
     """Flip, jitter, grey and blur clips, each by its own draws.
 
-    The jitter goes in four rounds. In each, the clips whose turn it is for the same
-    operation undergo it together, so the number of calls does not grow with the batch and
-    no clip is computed that a round leaves alone.
+    The colour jitter has four rounds. In each round, all clips with the same operation are
+    changed together: the number of calls does not grow with the batch, and unchanged clips cost
+    nothing.
 
     Args:
         clips: (M, 3, T, H, W) uint8, contiguous; changed in place and returned.
         draws: Drawn parameters of the M clips.
-        appearance: For the blur's kernel.
-        is_flow: (M,) bool, clips whose values a flip negates.
+        appearance: Settings, of which the blur's kernel is used.
+        is_flow: (M,) bool, whether a clip is flow, whose values a flip negates.
     """
     flipped = _numbers(draws.flip, clips)
     clips[flipped] = clips[flipped].flip(-1)
@@ -147,7 +148,7 @@ def augment_clips(
 
 
 def _to_device(small: Tensor, clips: Tensor) -> Tensor:
-    # Otherwise each of some 40 copies would wait for all that the device still has to do.
+    # Otherwise each of about 40 copies would wait for all work queued on the device.
     return small.to(clips.device, non_blocking=True)
 
 

@@ -1,4 +1,4 @@
-"""Evaluation mode for a while."""
+"""A context manager for evaluation mode."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import nn
 
 @contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Switch a network to evaluation, and afterwards each module back to what it was.
+    """Switch a network to evaluation mode, and each module back to its own mode at the end.
 
-    Modules are switched one by one: frozen stages stay in evaluation mode, and what some of
-    MMAction2's backbones do in ``train()`` beyond the mode is not done again.
+    Modes are restored module by module, without ``train()``: frozen stages stay in evaluation
+    mode, and the side effects that ``train()`` has in some of MMAction2's backbones are avoided.
     """
     modes = {module: module.training for module in model.modules()}
     model.eval()

@@ -20,20 +20,27 @@ from .device_augment import augment_clips
 class SLICDataPreprocessor(ActionDataPreprocessor):
     """``ActionDataPreprocessor`` that augments training clips before it normalises them.
 
-    Workers decode, crop and resize (``ClipAugment(on_device=True)``) and ship uint8; flip,
-    colour jitter, greyscale and blur happen here, for all clips of the batch together, by what
-    the worker has drawn: clips are those of a ``ClipAugment`` that does all. Only training
-    batches are augmented: what is embedded, validated or tested is normalised as by the stock
-    preprocessor.
+    Workers decode, crop and resize the clips (``ClipAugment(on_device=True)``) and send them as
+    uint8. This class flips, jitters, greys and blurs all clips of a batch together, with the
+    random numbers that the worker has drawn. The result is the same as that of a ``ClipAugment``
+    without ``on_device``. Batches for embedding, validation and test are only normalised.
 
     Args:
-        augment: Fields of :class:`slic_mmaction.transforms.clip_draws.Appearance` that depart
+        augment: Fields of :class:`slic_mmaction.transforms.clip_draws.Appearance` that differ
             from the paper's values.
         **kwargs: Arguments of ``ActionDataPreprocessor`` (mean, std, ...), with
             ``format_shape='NCTHW'`` and RGB frames.
 
     Raises:
-        ValueError: If frames are not to be NCTHW in RGB.
+        ValueError: If the format is not NCTHW or the frames are not RGB.
+
+    Examples:
+        >>> from mmaction.registry import MODELS
+        >>> options = dict(mean=[128.0], std=[64.0], format_shape="NCTHW")
+        >>> preprocessor = MODELS.build(dict(type="SLICDataPreprocessor", **options))
+        >>> clips = torch.full((2, 3, 8, 112, 112), 192, dtype=torch.uint8)  # (V, C, T, H, W)
+        >>> preprocessor(dict(inputs=[clips], data_samples=[]))["inputs"].unique()
+        tensor([1.])
     """
 
     def __init__(self, augment: dict | None = None, **kwargs: Any) -> None:
@@ -44,7 +51,7 @@ class SLICDataPreprocessor(ActionDataPreprocessor):
                 f"(to_rgb=False), but got {self.format_shape!r} and to_rgb={self.to_rgb}."
             )
         self.appearance = Appearance(**(augment or {}))
-        # Copies of a batch need not wait for each other; they overlap where the loader pins memory.
+        # Copies of a batch do not wait for each other; they overlap if the loader pins memory.
         self._non_blocking = True
 
     def preprocess(
@@ -53,10 +60,10 @@ class SLICDataPreprocessor(ActionDataPreprocessor):
         data_samples: Sequence[ActionDataSample],
         training: bool = False,
     ) -> tuple[Tensor, Sequence[ActionDataSample]]:
-        """Augment, if training, then do what the stock preprocessor does.
+        """Augment the clips if training, then normalise them as the stock preprocessor does.
 
         Args:
-            inputs: N samples (V, 3, T, H, W) uint8, all of one size when training.
+            inputs: N samples (V, 3, T, H, W) uint8, all of the same size when training.
             data_samples: Their metainfo has ``clip_draws`` (V, 12) when training, and may have
                 ``modalities``, one name for each view.
             training: Whether to augment.
@@ -65,7 +72,7 @@ class SLICDataPreprocessor(ActionDataPreprocessor):
             (N, V, 3, T, H, W) float32 and the data samples.
 
         Raises:
-            ValueError: If training and the clips or their draws are not those of
+            ValueError: If training and the clips do not come from
                 ``ClipAugment(on_device=True)``.
         """
         if training:
@@ -76,7 +83,7 @@ class SLICDataPreprocessor(ActionDataPreprocessor):
     def _augment(self, inputs: list[Tensor], data_samples: Sequence[ActionDataSample]) -> Tensor:
         if any("clip_draws" not in sample for sample in data_samples):
             raise ValueError(
-                "SLICDataPreprocessor applies what ClipAugment(on_device=True) has drawn, but a "
+                "SLICDataPreprocessor needs the draws of ClipAugment(on_device=True), but a "
                 "training sample has no clip_draws: use that transform and "
                 "PackActionInputs(meta_keys=('modalities', 'clip_draws'))."
             )
@@ -84,7 +91,7 @@ class SLICDataPreprocessor(ActionDataPreprocessor):
         dtypes = {clips.dtype for clips in inputs}
         if len(shapes) > 1 or dtypes != {torch.uint8}:
             raise ValueError(
-                "SLICDataPreprocessor needs uint8 clips of one size, but a training batch has "
+                "SLICDataPreprocessor needs uint8 clips of the same size, but a training batch has "
                 f"{sorted(shapes)} of {sorted(map(str, dtypes))}; end the pipeline with "
                 "ClipAugment(on_device=True), FormatShape and PackActionInputs."
             )
@@ -94,9 +101,9 @@ class SLICDataPreprocessor(ActionDataPreprocessor):
         uniforms = np.concatenate([sample.clip_draws for sample in data_samples])
         draws = draw_clips(uniforms, self.appearance).colors_only_on(modalities == RGB)
         clips = batch.flatten(0, 1).contiguous()
-        # MMEngine preprocesses inside its autocast context, whose half precision would round
-        # grey levels of the blur.
+        # MMEngine preprocesses under autocast, whose half precision would round the blur's grey
+        # levels.
         with torch.autocast(clips.device.type, enabled=False):
             augment_clips(clips, draws, self.appearance, modalities == FLOW)
-        # Into the memory layout that came, so that the network gets the one it gets elsewhere.
+        # Copy into the memory layout of the batch, so that the network gets its usual layout.
         return batch.copy_(clips.view_as(batch))

@@ -1,4 +1,4 @@
-"""The head that turns clip features into embeddings and embeddings into losses."""
+"""The head that computes embeddings from features and losses from embeddings."""
 
 from __future__ import annotations
 
@@ -20,28 +20,35 @@ FEATURES = ("projection", "backbone")
 
 @MODELS.register_module()
 class SLICHead(BaseModule):
-    """Projection head of SLIC, instead of a recognizer's ``cls_head``.
+    """Projection head of SLIC (CVPR 2022, section 3), the ``cls_head`` of a recognizer.
 
-    Pooled feature -> Linear -> BatchNorm -> ReLU -> Linear, with no normalisation at
-    the end: distances are cosine. The linear layers keep torch's initialisation, as in the
-    authors' code; Kaiming is for the convolutions.
+    Its layers are pooled feature -> Linear -> BatchNorm -> ReLU -> Linear. The embedding is not
+    normalised, because the losses use the cosine distance. The linear layers keep torch's
+    initialisation, as in the authors' code; only convolutions use Kaiming's.
 
     Args:
-        in_channels: Width of the pooled backbone feature; ``'auto'`` tries it out
-            when the head becomes the ``cls_head`` of a recognizer.
-        losses: Configs of losses. Each is called with embeddings
-            (N, V, D), pseudo-labels (N,) and a generator, and returns named scalars,
-            of which those with ``loss`` in the name are summed.
+        in_channels: Width of the pooled backbone feature. ``'auto'`` finds it when the head
+            becomes the ``cls_head`` of a recognizer.
+        losses: Configs of losses. Each is called with embeddings (N, V, D), pseudo-labels (N,)
+            and a generator, and returns named scalars. Those with ``loss`` in their name are
+            summed.
         hidden_channels: Width of the hidden layer.
         out_channels: Width D of the embedding.
-        feature: What :meth:`predict` returns: ``'projection'`` (D) or the pooled
-            ``'backbone'`` feature (in_channels).
-        num_segments: Frames of a clip, for ``Recognizer2D``, whose features of
-            a clip's frames are averaged. None: the backbone sees whole clips.
+        feature: What :meth:`predict` returns: ``'projection'`` (D) or the pooled ``'backbone'``
+            feature (in_channels).
+        num_segments: Number of frames of a clip for ``Recognizer2D``, whose frame features are
+            averaged. None if the backbone processes whole clips.
         init_cfg: Initialisation config of MMEngine.
 
     Raises:
         ValueError: If the feature is unknown, or a width or num_segments is less than 1.
+
+    Examples:
+        >>> from mmaction.registry import MODELS
+        >>> losses = [dict(type="PseudoLabelTripletLoss"), dict(type="TemporalDiscriminationLoss")]
+        >>> head = MODELS.build(dict(type="SLICHead", in_channels=512, losses=losses))
+        >>> head(torch.rand(6, 512, 1, 4, 4)).shape  # the backbone's output for 6 clips
+        torch.Size([6, 128])
     """
 
     def __init__(
@@ -78,7 +85,7 @@ class SLICHead(BaseModule):
         self.losses = nn.ModuleList(MODELS.build(loss) for loss in losses)
 
     def build_projection(self, in_channels: int) -> None:
-        """Make the layers, for a pooled feature of ``in_channels``."""
+        """Build the layers for a pooled feature of ``in_channels``."""
         self.in_channels = in_channels
         self.projection = nn.Sequential(
             nn.Linear(in_channels, self.hidden_channels),
@@ -92,7 +99,7 @@ class SLICHead(BaseModule):
 
         Args:
             feats: Output of the backbone for M clips.
-            **kwargs: What recognizers pass to any head; not used.
+            **kwargs: Not used. Recognizers pass them to every head.
 
         Returns:
             (M, D) embeddings.
@@ -106,21 +113,21 @@ class SLICHead(BaseModule):
         data_samples: Sequence[ActionDataSample],
         **kwargs: object,
     ) -> dict[str, Tensor]:
-        """Losses and counters of a batch of N samples with V views each.
+        """Compute the losses and counters of a batch of N samples with V views each.
 
-        Mining draws from a generator seeded by the batch's samples, so it depends on
-        (seed, epoch, index) only and a resumed run mines the same negatives.
+        Mining draws from a generator seeded by the batch's first sample. It depends on
+        (seed, epoch, index) only, so a resumed run mines the same negatives.
 
         Args:
-            feats: Backbone output of N * V clips, the views of a sample in a row.
+            feats: Backbone output of N * V clips, the views of a sample in consecutive rows.
             data_samples: N samples of :class:`ClusterAwareDataset`.
-            **kwargs: What recognizers pass to any head; not used.
+            **kwargs: Not used. Recognizers pass them to every head.
 
         Returns:
             Scalars by name: those of the losses, and ``mean_cosine`` of the videos of the batch.
 
         Raises:
-            ValueError: If there are more or fewer embeddings than views.
+            ValueError: If the number of embeddings is not N * V.
         """
         rows, views = self(feats), len(data_samples[0].video_indices)
         if len(rows) != len(data_samples) * views:
@@ -145,12 +152,12 @@ class SLICHead(BaseModule):
         data_samples: Sequence[ActionDataSample],
         **kwargs: object,
     ) -> Sequence[ActionDataSample]:
-        """Write each video's embedding, the mean over its clips, on its data sample.
+        """Add each video's embedding, the mean over its clips, to its data sample.
 
         Args:
-            feats: Backbone output of N * clips, the clips of a video in a row.
+            feats: Backbone output of N * clips, the clips of a video in consecutive rows.
             data_samples: N samples.
-            **kwargs: What recognizers pass to any head; not used.
+            **kwargs: Not used. Recognizers pass them to every head.
 
         Returns:
             The samples with ``embedding`` (D,) float32 and the metainfo ``feature``.
@@ -165,8 +172,8 @@ class SLICHead(BaseModule):
     def _pool(self, feats: Tensor | Sequence[Any]) -> Tensor:
         if self.in_channels == "auto":
             raise ValueError(
-                "SLICHead's in_channels='auto' is found out when the head becomes the cls_head of "
-                "a recognizer; alone it needs a number."
+                "SLICHead finds in_channels='auto' when it becomes the cls_head of a recognizer; "
+                "alone it needs a number: set in_channels to the width of the pooled feature."
             )
         pooled = pool_clips(feats, self.num_segments)
         if pooled.shape[1] != self.in_channels:
@@ -178,17 +185,17 @@ class SLICHead(BaseModule):
 
 
 def _mean_cosine(embeddings: Tensor) -> Tensor:
-    """Mean cosine of all pairs of rows (N, D): near 1 if the embeddings have collapsed."""
+    """Average the cosines of all pairs of rows (N, D): near 1 if the embeddings have collapsed."""
     units = normalize(embeddings.float(), dim=1)
     count = max(len(units), 2)
     return (units.sum(dim=0).square().sum() - count) / (count * (count - 1))
 
 
 def _find_width(parent: nn.Module, name: str, child: nn.Module | None) -> None:
-    """Tell a head with ``in_channels='auto'`` the width, once it has a recognizer.
+    """Set the width of a head with ``in_channels='auto'`` once it is part of a recognizer.
 
-    A registry builds heads without showing them the backbone. Torch calls this whenever a
-    module becomes part of another, so any recognizer works, the user's own too.
+    A registry builds the head without the backbone. Torch calls this function whenever a module
+    becomes part of another, so it works with any recognizer, including the user's own.
     """
     if isinstance(child, SLICHead) and child.in_channels == "auto" and hasattr(parent, "backbone"):
         child.build_projection(infer_width(parent, child.num_segments))

@@ -1,4 +1,4 @@
-"""From downloaded archives to annotation files: what ``tools/data`` stands on.
+"""Preparing datasets, from downloaded archives to annotation files, for ``tools/data``.
 
-Nothing here is needed for training, and importing ``slic_mmaction`` does not import it.
+Training does not need it, and importing ``slic_mmaction`` does not import it.
 """

@@ -1,8 +1,8 @@
-"""What a preparation writes: annotation lists, tables, and a config that trains on them.
+"""Writing annotation files, tables, and a config that trains on them.
 
-MMAction2's ``VideoDataset`` strips a line ``path label`` and splits it at every ``delimiter``, a
-space unless the config says otherwise (mmaction2 1.2.0, ``datasets/video_dataset.py``). A path that
-holds the delimiter gives three parts and a ValueError at training time.
+MMAction2's ``VideoDataset`` strips a line ``path label`` and splits it at every ``delimiter``, by
+default a space (mmaction2 1.2.0, ``datasets/video_dataset.py``). A path that contains the delimiter
+gives three parts and a ValueError in training.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ SEAL = "# Written for these videos; a changed file is not overwritten. "
 
 
 def unwritable(path: str) -> str | None:
-    """Say why a path cannot stand in an annotation file, or None if it can."""
+    """Return why a path cannot be in an annotation file, or None if it can."""
     if "\n" in path or "\r" in path:
-        return "its name holds a line break; rename it"
+        return "its name has a line break; rename it"
     return "its name is not valid UTF-8; rename it" if printable(path) != path else None
 
 
 def choose_delimiter(paths: Iterable[str]) -> str:
-    """Choose what separates path and label: a space, unless a path holds one."""
+    """Choose the separator of path and label: a space, unless a path contains one."""
     candidates = list(DELIMITERS)
     for path in paths:
         candidates = [delimiter for delimiter in candidates if delimiter not in path]
         if not candidates:
-            raise ValueError(f"No delimiter fits: rename {path!r}, whose name holds the last one.")
+            raise ValueError(f"No delimiter is possible: rename {path!r}, which contains the last.")
     return candidates[0]
 
 
 def write_annotations(path: Path, rows: Sequence[tuple[str, int]], delimiter: str) -> None:
     """Write an annotation file of (path relative to the video root, label)."""
-    # Lines are stripped and byte order marks dropped: a first character that would go is kept.
+    # VideoDataset strips lines and drops byte order marks; "./" protects such a first character.
     prefixes = ("./" if name[0].isspace() or name[0] == "\ufeff" else "" for name, _ in rows)
     lines = (f"{pre}{name}{delimiter}{label}\n" for pre, (name, label) in zip(prefixes, rows))
     write_text(path, "".join(lines))
@@ -57,12 +57,12 @@ def write_faults(path: Path, faults: Mapping[Path, str]) -> None:
 
 
 def write_config(path: Path, base: Path, lines: Iterable[str]) -> bool:
-    """Write a config: ``base``, and lines that change it.
+    """Write a config that changes a base config, unless the file exists and was edited.
 
     Returns:
-        False if the file is there and was edited: then it stays as it is.
+        Whether the file was written.
     """
-    # Absolute, since `..` out of a data folder that is a link leads elsewhere.
+    # The path is absolute, because `..` of a linked data folder is another folder.
     text = "".join(f"{line}\n" for line in (f"_base_ = {base.resolve().as_posix()!r}", *lines))
     present = path.read_text(encoding="utf-8") if path.exists() else ""
     if present not in ("", text) and present != _sealed(present.partition("\n")[2]):

@@ -1,7 +1,7 @@
-"""Unpacking what the official sites offer: .zip, .tar and .rar, archives within archives.
+"""Unpacking the archives of the official sites (.zip, .tar and .rar), including nested ones.
 
-Nothing is written outside the target folder, whatever the names in an archive say, and what an
-archive holds is sorted: videos to ``videos/<class>/``, lists to ``annotations/``.
+Files are never written outside of the target folder, whatever their names in an archive. Videos
+are moved to ``videos/<class>/`` and lists to ``annotations/``.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from .video_files import VIDEO_SUFFIXES
 BY_PYTHON = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 ENDS = (*BY_PYTHON, ".rar", ".7z")
 LIST_SUFFIXES = (".txt", ".csv")
-# bsdtar comes last: it takes a damaged file for a good one (libarchive 3.6 checks no sums of
-# stored files). 7-Zip says so if its RAR decoder was left out, as in Debian.
+# bsdtar is last, because it does not detect damaged files (libarchive 3.6 does not check the
+# checksums of stored files). 7-Zip reports if it lacks the RAR decoder, as in Debian.
 SEVEN = ("x", "-y", "-bd", "-p-", "-o{folder}", "{archive}")
 BSDTAR = ("-x", "--passphrase", "-", "-f", "{archive}", "-C", "{folder}")
 TOOLS = {"7zz": SEVEN, "7z": SEVEN, "bsdtar": BSDTAR}
@@ -34,27 +34,29 @@ INSTALL = "sudo apt install libarchive-tools (conda install -c conda-forge libar
 
 
 def _end(path: Path) -> str:
-    """The end of its name that makes a file an archive, or nothing."""
+    """Return the suffix of an archive, or '' for another file."""
     return next((end for end in ENDS if path.name.lower().endswith(end)), "")
 
 
 def find_archives(places: Iterable[Path]) -> list[Path]:
-    """List archives: the files named, and those in the folders named."""
+    """List the given archives, and those in the given folders."""
     archives: list[Path] = []
     for place in places:
         if not place.exists():
             raise FileNotFoundError(f"There is no archive {place}.")
         inside = sorted(filter(_end, place.iterdir() if place.is_dir() else [place]))
         if not inside:
-            raise ValueError(f"{place} is or holds no archive ({', '.join(ENDS)}).")
+            raise ValueError(
+                f"{place} is not an archive or a folder of archives ({', '.join(ENDS)})."
+            )
         archives += inside
     return archives
 
 
 def unpack_all(archives: Iterable[Path], root: Path, videos: Path, annotations: Path) -> int:
-    """Unpack archives and sort their files; those that were unpacked before are left out.
+    """Unpack archives and sort their files, except those that were unpacked before.
 
-    The journal of that lies in ``root``, the data set's folder.
+    The journal of unpacked archives is in ``root``, the folder of the dataset.
 
     Returns:
         Number of archives unpacked now.
@@ -66,7 +68,7 @@ def unpack_all(archives: Iterable[Path], root: Path, videos: Path, annotations: 
             continue
         state = fingerprint(archive)
         staging = videos / f".unpacking-{archive.name}"
-        # Left over from a run that was killed: nobody knows which file is whole.
+        # Remains of a killed run may have incomplete files.
         shutil.rmtree(staging, ignore_errors=True)
         try:
             _unpack(archive, staging)
@@ -78,9 +80,9 @@ def unpack_all(archives: Iterable[Path], root: Path, videos: Path, annotations: 
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack an archive and the archives in it (HMDB51's holds one for each class).
+    """Unpack an archive and the archives in it (HMDB51's contains one for each class).
 
-    What is in no folder of its own comes into one with the archive's name, in HMDB51's the class.
+    Files without a folder get one with the archive's name, which is the class in HMDB51.
     """
     place = folder / archive.name[: -len(_end(archive))]
     place.mkdir(parents=True)
@@ -106,7 +108,7 @@ def _by_python(archive: Path, folder: Path, advance: Callable[[], None]) -> None
             with open_member() as member, open(target, "xb") as file:
                 shutil.copyfileobj(member, file, 1 << 20)
             advance()
-    except Exception as error:  # damage shows as errors of a dozen kinds
+    except Exception as error:  # damaged archives raise many types of errors
         where = f"{archive}: {name!r}" if name else f"{archive}"
         if isinstance(error, OSError) and error.errno not in (None, errno.EEXIST):
             raise OSError(error.errno, f"{where} was not unpacked: {error.strerror}") from error
@@ -117,7 +119,7 @@ def _by_python(archive: Path, folder: Path, advance: Callable[[], None]) -> None
 
 
 def _members(archive: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Name of each file, and what opens it; links and the like are left out."""
+    """Yield the name of each regular file, and a function that opens it."""
     if _end(archive) == ".zip":
         with zipfile.ZipFile(archive) as zipped:
             for info in zipped.infolist():
@@ -129,7 +131,7 @@ def _members(archive: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
                 if member.isfile():
                     yield member.name, partial(tarred.extractfile, member)
             while tarred.fileobj.read(1 << 20):
-                pass  # the check sum stands at the end
+                pass  # the checksum is at the end
 
 
 def _by_tool(archive: Path, folder: Path) -> None:
@@ -139,7 +141,7 @@ def _by_tool(archive: Path, folder: Path) -> None:
             continue
         places = dict(archive=archive.resolve(), folder=folder.resolve())
         command = [tool, *(option.format(**places) for option in options)]
-        # Without an input it cannot wait for an answer.
+        # Without an input the tool cannot wait for an answer.
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
         if done.returncode == 0:
             return
@@ -156,9 +158,10 @@ def _by_tool(archive: Path, folder: Path) -> None:
 
 
 def _sort(archive: Path, staging: Path, videos: Path, annotations: Path) -> int:
-    """Move unpacked videos to ``videos/<their folder>/`` and lists to ``annotations/``; count them.
+    """Move unpacked videos to ``videos/<their folder>/`` and lists to ``annotations/``.
 
-    Links are left behind: in an archive they can only point to what is not ours.
+    Links are skipped, because they may point to other files of the machine. Returns the number of
+    files moved.
     """
     sources: dict[Path, Path] = {}
     for path in sorted(staging.rglob("*")):

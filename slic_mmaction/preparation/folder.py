@@ -14,16 +14,16 @@ TRAIN, VAL = "custom_train_list_videos.txt", "custom_val_list_videos.txt"
 
 
 def list_videos(videos: Path, holdout: float = 0.0, quarantine: Path | None = None) -> VideoLists:
-    """List all videos of a folder, each with MMAction2's label for unlabelled, -1.
+    """List all videos of a folder, each with MMAction2's label of unlabelled videos, -1.
 
     Args:
-        videos: The folder.
-        holdout: Part of the videos that is kept out of training. Which they are depends on their
-            names only, so it is the same in every run.
-        quarantine: Folder that broken videos are moved to.
+        videos: Folder of the videos.
+        holdout: Share of the videos for validation. They are chosen by their names, so the choice
+            is the same in every run.
+        quarantine: Folder to which broken videos are moved.
 
     Raises:
-        ValueError: If the folder holds no video, or the holdout leaves none to train on.
+        ValueError: If the folder has no video, or the holdout leaves none for training.
     """
     places, others = locate_videos(videos, quarantine)
     if not places:
@@ -31,7 +31,10 @@ def list_videos(videos: Path, holdout: float = 0.0, quarantine: Path | None = No
     by_hash = sorted(places, key=lambda path: hashlib.sha1(os.fsencode(path)).digest())
     held_out = set(by_hash[: round(holdout * len(places))])
     if len(held_out) == len(places):
-        raise ValueError(f"{videos} holds {len(places)} videos, which leaves none to train on.")
+        raise ValueError(
+            f"{videos} has {len(places)} videos, and the holdout leaves none for training: use a "
+            "smaller holdout."
+        )
     entries = [Entry(os.path.dirname(path) or ".", path, UNLABELLED) for path in places]
     train = tuple(entry for entry in entries if entry.stem not in held_out)
     splits = [Split(TRAIN, videos, train)]
@@ -43,6 +46,6 @@ def list_videos(videos: Path, holdout: float = 0.0, quarantine: Path | None = No
 def match_paths(
     entries: Iterable[Entry], class_names: Iterable[str], paths: Sequence[str]
 ) -> dict[Entry, list[str]]:
-    """Find the file of each video of :func:`list_videos`, which is named by its path."""
+    """Find the file of each video of :func:`list_videos` by its path."""
     present = set(paths)
     return {entry: [entry.stem] if entry.stem in present else [] for entry in entries}

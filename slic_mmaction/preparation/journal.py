@@ -1,4 +1,4 @@
-"""What has been done to which file, so that stopped work goes on where it was."""
+"""A journal of finished files, from which stopped work continues."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Any
 
 
 class Journal:
-    """JSON lines, one for each finished file, appended as the work goes on.
+    """File of JSON lines, to which a line is appended for each finished file.
 
-    A record holds as long as the file's size and time of change do. Later lines take precedence.
-    A line that cannot be read, such as the last one of a run that was killed while it wrote,
-    counts as not written.
+    A record is valid as long as the file's size and modification time do not change. Later lines
+    take precedence. Unreadable lines, such as the last one of a killed run, are ignored.
 
-    Files are named relative to the journal, so a data set can be moved together with it.
+    Paths are relative to the journal, so that a dataset can be moved together with it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,19 +27,19 @@ class Journal:
             with suppress(ValueError, KeyError, TypeError):
                 entry = json.loads(line)
                 self._records[entry["file"]] = (entry["state"], entry["record"])
-        # What comes next must not be glued to a torn line.
+        # The next line must not be appended to an incomplete one.
         self._glue = b"" if not text or text.endswith(b"\n") else b"\n"
 
     def get(self, file: Path) -> Any | None:
-        """Record of a file, or None if there is none or the file has changed since."""
+        """Return the record of a file, or None if there is none or the file has changed."""
         state, record = self._records.get(os.path.relpath(file, self.path.parent), (None, None))
         return record if state == fingerprint(file) else None
 
     def put(self, file: Path, state: list[int], record: Any) -> None:
-        """Add the record of a file, which may be anything that JSON holds; it is written at once.
+        """Write the record of a file, any JSON value.
 
-        ``state`` is the file's :func:`fingerprint` from before the work on it: a file that was
-        still being written is then worked on again.
+        ``state`` is the file's :func:`fingerprint` before the work on it, so that a file that was
+        still being written is processed again.
         """
         key = os.path.relpath(file, self.path.parent)
         self._records[key] = (state, record)
@@ -55,6 +54,6 @@ class Journal:
 
 
 def fingerprint(file: Path) -> list[int]:
-    """Size in bytes and time of change in nanoseconds: what tells that a file is the same."""
+    """Return a file's size in bytes and modification time in nanoseconds."""
     status = file.stat()
     return [status.st_size, status.st_mtime_ns]

@@ -1,4 +1,4 @@
-"""What the lists of a data set say: which video is in which split, its label, and its file."""
+"""The lists of a dataset: the splits, with the labels and files of their videos."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Entry(NamedTuple):
     """One video of a list."""
 
     class_name: str
-    stem: str  # what its file is found by
+    stem: str  # name of its file without suffix, or its path
     label: int  # from 0
 
     def __str__(self) -> str:
@@ -24,20 +24,20 @@ class Entry(NamedTuple):
 
 
 class Split(NamedTuple):
-    """One part of a data set, which becomes one annotation file."""
+    """A split of a dataset, which becomes an annotation file."""
 
     file_name: str
-    videos: Path  # the folder that its lines are relative to
+    videos: Path  # folder to which its lines are relative
     entries: tuple[Entry, ...]  # in the order of the list
-    official_count: int | None = None  # how many the authors published, if that is fixed
+    official_count: int | None = None  # number of videos in the official split, if fixed
 
 
 class VideoLists(NamedTuple):
-    """All splits of a data set."""
+    """All splits of a dataset."""
 
     splits: tuple[Split, ...]
     unused: tuple[Entry, ...] = ()  # videos of no split
-    warnings: tuple[str, ...] = ()  # what is odd about the lists, in sentences
+    warnings: tuple[str, ...] = ()  # sentences about problems of the lists
 
 
 def read_lines(path: Path, hint: str) -> list[tuple[int, str]]:
@@ -49,7 +49,7 @@ def read_lines(path: Path, hint: str) -> list[tuple[int, str]]:
 
 
 def folder_with(root: Path, pattern: str, hint: str) -> Path:
-    """Find the folder in or below ``root`` that holds files of a kind."""
+    """Find the folder in or below ``root`` with files of a pattern."""
     fitting = sorted(path for path in root.rglob(pattern) if not path.name.startswith("."))
     if not fitting:
         raise FileNotFoundError(f"No file {pattern} in {root}. {hint}")
@@ -57,7 +57,7 @@ def folder_with(root: Path, pattern: str, hint: str) -> Path:
 
 
 def wrong_counts(splits: Sequence[Split]) -> tuple[str, ...]:
-    """Say which splits list another number of videos than the authors published."""
+    """Warn of splits with another number of videos than the official ones."""
     return tuple(
         f"{split.file_name}: the split files list {len(split.entries)} videos, the official "
         f"ones {split.official_count}; get the split files again."
@@ -71,10 +71,10 @@ def match_files(
 ) -> dict[Entry, list[str]]:
     """Find the files of every video by their name without the suffix, best first.
 
-    A file in the folder of the video's class comes first, then one in a folder that is no class's
-    (all videos in one folder; files that replace broken ones). A file in another class's folder is
-    another video. Within these the order is that of ``VIDEO_SUFFIXES``.
-    ``class_names`` are all classes of the data set.
+    A file in the folder of the video's class is first, then one in a folder that is not of a class
+    (all videos in one folder, or replacements of broken files). A file in the folder of another
+    class is another video. Otherwise the order is that of ``VIDEO_SUFFIXES``. ``class_names`` are
+    all classes of the dataset.
     """
 
     def plain(class_name: str) -> str:

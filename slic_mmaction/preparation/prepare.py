@@ -1,4 +1,4 @@
-"""From lists and a folder of videos to annotation files."""
+"""Writing annotation files from lists and a folder of videos."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ from .video_files import locate_videos, printable
 
 JOURNAL = "probes.jsonl"
 Match = Callable[[Iterable[Entry], Iterable[str], Sequence[str]], Mapping[Entry, Sequence[str]]]
-# A folder that a split names, and a path in it; such a folder, and one of its listed videos.
+# The folder of a split and a path in it; the folder of a split and one of its listed videos.
 Video = tuple[Path, str]
 Listed = tuple[Path, Entry]
 
 
 class SplitReport(NamedTuple):
-    """What became of one split: its entries are usable, missing or broken."""
+    """Result of a split, whose entries are usable, missing or broken."""
 
     split: Split
     usable: int  # lines in the annotation file
     missing: int  # videos without a file
-    broken: int  # videos of which every file is faulty
+    broken: int  # videos whose files are all faulty
 
 
 class Report(NamedTuple):
-    """What a preparation found and wrote."""
+    """Result of a preparation."""
 
     out: Path  # folder of the written files
     splits: list[SplitReport]
     delimiter: str  # between path and label in the annotation files
     found: int  # video files
-    others: Counter[str]  # files that are no videos, by suffix
-    probed: int  # videos probed now; the others were known
-    usable: int  # different videos in the annotation files
+    others: Counter[str]  # files that are not videos, by suffix
+    probed: int  # videos probed now; the others were probed before
+    usable: int  # distinct videos in the annotation files
     missing: list[Entry]  # listed videos without a file
-    extra: list[Path]  # files that no list names
-    faults: dict[Path, str]  # files left out, and why
-    passing: int  # those of them that the next run tries again
-    flat: list[Path]  # usable files that show one colour and nothing else
-    warnings: tuple[str, ...]  # what is odd about the lists
+    extra: list[Path]  # files that are not in a list
+    faults: dict[Path, str]  # files left out, with the reasons
+    passing: int  # number of them that the next run tries again
+    flat: list[Path]  # usable files that show a single colour
+    warnings: tuple[str, ...]  # sentences about problems of the lists
 
 
 def prepare(lists: VideoLists, out: Path, settings: Settings, match: Match = match_files) -> Report:
-    """Find, probe and list the videos of a data set.
+    """Find, probe and list the videos of a dataset.
 
-    Writes to ``out`` one annotation file for each split, ``missing.txt``, ``extra.txt``,
-    ``quarantine.csv`` and the journal of the probing. A second run on the same videos probes
-    nothing and writes the same files.
+    It writes an annotation file for each split, ``missing.txt``, ``extra.txt``,
+    ``quarantine.csv`` and the journal of the probing to ``out``. A second run on the same videos
+    probes nothing and writes the same files.
     """
     places: dict[Video, Path] = {}
     others: Counter[str] = Counter()
@@ -120,7 +120,7 @@ def prepare(lists: VideoLists, out: Path, settings: Settings, match: Match = mat
 def _match_all(
     lists: VideoLists, places: Iterable[Video], match: Match
 ) -> tuple[dict[Listed, list[Video]], list[Video]]:
-    """Files of every listed video, best first, and the files that are no listed video's."""
+    """Find the files of every listed video, best first, and the files of no listed video."""
     classes = {entry.class_name for split in lists.splits for entry in split.entries}
     files: dict[Listed, list[Video]] = {}
     named: set[Video] = set()

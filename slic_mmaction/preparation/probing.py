@@ -1,4 +1,4 @@
-"""Which videos decode, and what is wrong with the others."""
+"""Probing which videos can be decoded, and why others cannot."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ FLAT = 2  # grey values by which a compressed picture of one colour varies
 
 
 class Settings(NamedTuple):
-    """How videos are probed, and what counts as a usable one."""
+    """Settings of the probing, and the limits of a usable video."""
 
     num_workers: int  # decoding processes
-    timeout: float = 60.0  # seconds that one video may take
-    min_frames: int = 2  # that a usable video has
-    min_share: float = 0.9  # of its promised frames that has to be there
-    quarantine: Path | None = None  # where broken videos are moved to; None leaves them
+    timeout: float = 60.0  # seconds for one video
+    min_frames: int = 2  # frames of a usable video
+    min_share: float = 0.9  # share of the promised frames of a usable video
+    quarantine: Path | None = None  # folder to move broken videos to; None does not move them
 
 
 class Probe(NamedTuple):
-    """What decoding a file gave."""
+    """Result of probing a file."""
 
-    frames: int = 0  # that decode
+    frames: int = 0  # frames that can be decoded
     promised: int = 0  # frames by the file's header
-    flat: bool = False  # every frame that was looked at shows one colour and nothing else
-    error: str = ""  # why nothing could be measured
-    transient: bool = False  # the error says nothing about the file's content
+    flat: bool = False  # whether every sampled frame shows a single colour
+    error: str = ""  # reason of a failure
+    transient: bool = False  # whether the error does not depend on the file's content
 
     def fault(self, min_frames: int, min_share: float) -> str | None:
-        """The reason to leave the video out, or None if it is usable."""
+        """Return the reason to leave out the video, or None if it is usable."""
         if self.error:
             return self.error
         if self.frames + FRAME_SLACK < min_share * self.promised:
@@ -73,13 +73,13 @@ def probe_video(path: str) -> Probe:
 def probe_all(
     paths: Iterable[Path], journal: Journal, settings: Settings
 ) -> tuple[dict[Path, Probe], int]:
-    """Probe videos in parallel, but for those that a journal has unchanged.
+    """Probe videos in parallel, except unchanged ones in the journal.
 
-    What says nothing of a file's content (a time limit, a killed process, a file that cannot be
-    read) is not kept, so the next run tries again.
+    Failures that do not depend on a file's content (a time limit, a killed process, an unreadable
+    file) are not stored, so the next run tries again.
 
     Returns:
-        What is known of every video, and how many of them were probed now.
+        The result of every video, and the number of videos probed now.
     """
     known: dict[Path, Probe] = {}
     states: dict[str, list[int]] = {}

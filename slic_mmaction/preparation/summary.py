@@ -1,4 +1,4 @@
-"""What a preparation says at its end, and the command line of UCF101 and HMDB51."""
+"""The summary of a preparation, and the command line for UCF101 and HMDB51."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ ReadLists = Callable[[Path, Path], VideoLists]
 def prepare_three_splits(
     name: str, read_lists: ReadLists, configs: Path, description: str, argv: Sequence[str] | None
 ) -> int:
-    """Unpack, probe and list a data set that comes as archives with three official splits.
+    """Unpack, probe and list a dataset of archives with three official splits.
 
-    ``read_lists`` reads the official lists from the folders of annotations and of videos.
+    ``read_lists`` reads the official lists from the folders of annotations and videos.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -58,17 +58,17 @@ def prepare_three_splits(
 def conclude(
     report: Report, config: Path, configs: Path, train: str | None, val: str | None
 ) -> int:
-    """Write a config for prepared files, and print what was found and what comes next.
+    """Write a config for prepared files, and print a summary and the next command.
 
     Args:
-        report: The result of the preparation.
-        config: A config that trains on the files.
-        configs: The folder ``configs`` of this project.
-        train: Name of the annotation file to train on; None if the config is there already.
-        val: Name of the one to validate with; None for training without validation.
+        report: Result of the preparation.
+        config: Path of the config that trains on the files.
+        configs: Folder ``configs`` of this project.
+        train: Name of the annotation file for training; None if the config exists already.
+        val: Name of the annotation file for validation; None to train without validation.
 
     Returns:
-        Exit code: 0, or 1 if no video is usable or some are to be tried again.
+        Exit code: 0, or 1 if no video is usable or some must be tried again.
     """
     written = True
     if train:
@@ -97,12 +97,12 @@ def conclude(
 
 
 def say(*lines: object) -> None:
-    """Print for people, without colours and without breaking lines."""
+    """Print without colours and line breaks."""
     Console(highlight=False, markup=False, soft_wrap=True).print(*lines)
 
 
 def show_report(report: Report) -> None:
-    """Print what a preparation found."""
+    """Print the result of a preparation."""
     counts = Counter(entry.class_name for entry in report.missing)
     faults = sorted(f"{printable(path)}: {why}" for path, why in report.faults.items())
     list_lines("WARNING", report.warnings)
@@ -121,7 +121,7 @@ def show_report(report: Report) -> None:
 
 
 def dataset_text(report: Report, file_name: str) -> str:
-    """A ``VideoDataset`` in a config; its paths are written as they were given."""
+    """Format a ``VideoDataset`` for a config, with the paths as given."""
     splits = {made.split.file_name: made.split for made in report.splits}
     ann_file, videos = str(report.out / file_name), str(splits[file_name].videos)
     other = "" if report.delimiter == STOCK_DELIMITER else f", delimiter={report.delimiter!r}"

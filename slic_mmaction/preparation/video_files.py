@@ -1,4 +1,4 @@
-"""Which videos a folder holds, and what else."""
+"""Finding the videos of a folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-# In the order of preference where one video is there in several formats.
+# In the order of preference if a video exists in several formats.
 VIDEO_SUFFIXES = (
     ".avi", ".mp4", ".mkv", ".webm", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv",
     # Camcorders, phones and older formats.
@@ -19,21 +19,22 @@ VIDEO_SUFFIXES = (
 
 
 def scan_folder(root: Path) -> tuple[list[str], Counter[str]]:
-    """List the videos in a folder and its subfolders, links to folders included.
+    """List the videos in a folder and its subfolders, including linked folders.
 
-    Hidden files and folders are passed over; among them are the ``._*.avi`` files that macOS leaves
-    beside the real ones.
+    Hidden files and folders are skipped, such as the ``._*.avi`` files of macOS.
 
     Returns:
-        Sorted paths relative to ``root``, with ``/`` between the parts, and how many other files
-        of which suffix there are.
+        Sorted POSIX paths relative to ``root``, and the numbers of other files by suffix.
+
+    Raises:
+        FileNotFoundError: If the folder does not exist.
     """
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder of videos at {root}.")
     found, others, visited = [], Counter[str](), set()
     for folder, folders, files in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
-        if real in visited:  # a link back up would never end
+        if real in visited:  # a link to a parent folder would never end
             folders.clear()
             continue
         visited.add(real)
@@ -51,27 +52,29 @@ def scan_folder(root: Path) -> tuple[list[str], Counter[str]]:
 
 
 def locate_videos(root: Path, quarantine: Path | None) -> tuple[dict[str, Path], Counter[str]]:
-    """Where the videos of :func:`scan_folder` lie, with those that were moved to the quarantine.
+    """Find the videos of :func:`scan_folder`, including those moved to the quarantine.
 
-    There they keep their path relative to ``root``, below the name of ``root``.
+    In the quarantine they keep their path relative to ``root``, below the name of ``root``.
     """
     found, others = scan_folder(root)
     places = {path: root / path for path in found}
     if quarantine is not None:
         if root.resolve() in (quarantine.resolve(), *quarantine.resolve().parents):
-            raise ValueError(f"The quarantine {quarantine} lies within {root}; name another.")
+            raise ValueError(
+                f"The quarantine {quarantine} is inside of {root}: choose another folder."
+            )
         moved = quarantine / root.name
         for path in scan_folder(moved)[0] if moved.is_dir() else ():
-            places.setdefault(path, moved / path)  # in both places: it was downloaded again
+            places.setdefault(path, moved / path)  # one in both places was downloaded again
     return dict(sorted(places.items())), others
 
 
 def count_others(others: Mapping[str, int]) -> str:
-    """Counts of files that are no videos, for a person: ``12 .jpg, 1 hidden``."""
+    """Format the numbers of files that are not videos: ``12 .jpg, 1 hidden``."""
     ranked = sorted(others.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{count} {printable(kind)}" for kind, count in ranked) or "nothing"
 
 
 def printable(path: Path | str) -> str:
-    """A path as text that any file or terminal takes; bytes that are no UTF-8 as ``\\xNN``."""
+    """Convert a path to valid UTF-8 text, with other bytes as ``\\xNN``."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

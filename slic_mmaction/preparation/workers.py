@@ -1,4 +1,4 @@
-"""Worker processes that a bad file may crash or hang: that call fails and the rest goes on."""
+"""Worker processes in which a crash or hang fails a single call only."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from pebble import ProcessExpired, ProcessPool
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-# Signals by which a user or the system ends a process, which say nothing about its work.
+# Signals by which a user or the system ends a process, for reasons outside of its work.
 ENDED_FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGHUP", "SIGINT")
 
 
 class Failure(NamedTuple):
-    """Why a call gave no result."""
+    """The failure of a call."""
 
-    reason: str  # for a person
-    transient: bool = False  # another try may well succeed (a time limit, a full disk)
+    reason: str
+    transient: bool = False  # whether another try may succeed (a time limit, a full disk)
 
 
 def run_isolated(
     function: Callable[[Item], Result], items: Iterable[Item], num_workers: int, timeout: float
 ) -> Iterator[tuple[Item, Result | Failure]]:
-    """Call a function on every item, in worker processes.
+    """Call a function on every item in worker processes.
 
     Args:
-        function: Importable by its name: a function of a module, or a ``functools.partial`` of one.
-        items: Its arguments.
+        function: Function of a module, or a ``functools.partial`` of one.
+        items: Arguments of the calls.
         num_workers: Number of processes.
-        timeout: Seconds that one call may take.
+        timeout: Largest duration of a call in seconds.
 
     Yields:
         An item and its result or :class:`Failure`, in the order of completion.

@@ -1,6 +1,6 @@
-"""How a pseudo-label comes about: from a model and its training videos to the label store.
+"""Computing pseudo-labels from a model and its training videos.
 
-``labelling`` says how, from embeddings of the videos (``embedding``) and further views of them
-(``descriptors``); ``report`` checks, logs and saves the result, ``resume`` takes labels from a
-checkpoint. When it happens is the business of :class:`~slic_mmaction.hooks.PseudoLabelHook`.
+``labelling`` clusters the embeddings of the videos (``embedding``) and further views of them
+(``descriptors``), ``report`` checks, logs and saves the result, and ``resume`` restores labels
+from a checkpoint. :class:`~slic_mmaction.hooks.PseudoLabelHook` decides when.
 """

@@ -1,4 +1,4 @@
-"""Descriptors: a file of one vector for each video, made without the network."""
+"""Files of descriptors: a vector for each video, computed without the network."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ..durable_file import durable_file
 
 
 class Descriptors(NamedTuple):
-    """What such a file holds.
+    """Content of a descriptor file.
 
     Attributes:
         rows: (D,) float32 by the video's path, relative to the folder of all videos and without
             its suffix.
-        settings: How they were made; empty for a file made elsewhere.
+        settings: Settings of the computation; empty for a file from another program.
     """
 
     rows: Mapping[str, np.ndarray]
@@ -43,26 +43,26 @@ def save_descriptors(path: Path, descriptors: Descriptors) -> None:
 
 
 def read_descriptors(path: Path) -> Descriptors:
-    """Read a file of :func:`save_descriptors`, or one made elsewhere without ``settings``.
+    """Read a file of :func:`save_descriptors`, or one of another program without ``settings``.
 
     Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it is damaged, lacks an array, or its rows are not one finite vector for
-            each video, each named once.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file is damaged, lacks an array, or does not have exactly one finite
+            vector for each video.
     """
     try:
-        # NumPy leaves a file open that it cannot read.
+        # NumPy does not close a file that it cannot read.
         with open(path, "rb") as opened:
             file = np.load(opened)
             videos, matrix = file["videos"], file["descriptors"]
             settings = json.loads(str(file["settings"])) if "settings" in file else {}
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"There is no descriptor file {path}: tools/data/extract_motion.py makes one."
+            f"There is no descriptor file {path}: create it with tools/data/extract_motion.py."
         ) from error
     except (zipfile.BadZipFile, zlib.error, LookupError, TypeError, ValueError, EOFError) as error:
         raise ValueError(
-            f"{path} is no descriptor file: it needs the arrays 'videos' (N,) of text and "
+            f"{path} is not a descriptor file: it needs the arrays 'videos' (N,) of text and "
             f"'descriptors' (N, D) of floats ({error})."
         ) from error
     if videos.ndim != 1 or matrix.ndim != 2 or len(videos) != len(matrix) or not len(videos):
@@ -76,31 +76,32 @@ def read_descriptors(path: Path) -> Descriptors:
     finite = np.isfinite(matrix).all(axis=1)
     if not finite.all():
         raise ValueError(
-            f"{path} has values that are no finite numbers, first for the video "
-            f"{names[int(np.flatnonzero(~finite)[0])]}: make it anew."
+            f"{path} has values that are not finite, first for the video "
+            f"{names[int(np.flatnonzero(~finite)[0])]}: delete it and create it again."
         )
     rows = dict(zip(names, matrix))
     if len(rows) < len(names):
-        raise ValueError(f"{path} names a video more than once: make it anew.")
+        raise ValueError(f"{path} has a video more than once: delete it and create it again.")
     return Descriptors(rows, settings)
 
 
 def descriptors_of(
     path: str | Path, videos: BaseDataset, max_missing: float
 ) -> tuple[Tensor, np.ndarray]:
-    """Descriptors of a dataset's videos, in its order.
+    """Read the descriptors of a dataset's videos, in its order.
 
     Args:
-        path: The file.
+        path: Path of the descriptor file.
         videos: N videos.
-        max_missing: Share of them that may have no descriptor.
+        max_missing: Largest share of videos without a descriptor.
 
     Returns:
-        (N, D) float32, zero for a video that has none, and which videos have one, (N,) bool.
+        Descriptors (N, D) float32, zero for a video without one, and whether a video has one,
+        (N,) bool.
 
     Raises:
-        FileNotFoundError: See :func:`read_descriptors`.
-        ValueError: Likewise; or if too many videos have none.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file is damaged, or too many videos have no descriptor.
     """
     known = read_descriptors(Path(path)).rows
     folder = data_folder(videos)
@@ -111,8 +112,8 @@ def descriptors_of(
         raise ValueError(
             f"{path} has no descriptor of {(~has).sum()} of {len(names)} training videos, more "
             f"than max_bad_ratio={max_missing} allows (first: {first}; a name in the file: "
-            f"{next(iter(known))}): names are paths relative to data_prefix without the suffix; "
-            "tools/data/extract_motion.py adds those that are missing."
+            f"{next(iter(known))}). Names are paths relative to data_prefix without the suffix; "
+            "add missing videos with tools/data/extract_motion.py."
         )
     empty = np.zeros_like(next(iter(known.values())))
     return torch.from_numpy(np.stack([known.get(name, empty) for name in names])), has

@@ -1,4 +1,4 @@
-"""Embedding all videos of a training set, each rank its share."""
+"""Embedding all videos of a training set, on each rank a share."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _BLOCK_ELEMENTS = 1 << 24
 
 
 def embedding_model(runner: Runner, averaged: bool) -> BaseModel:
-    """The network in training, unwrapped, or EMAHook's average of it.
+    """Return the unwrapped network of a training, or its average by EMAHook.
 
     Raises:
-        ValueError: If nothing averages the weights.
+        ValueError: If ``averaged`` is set without an EMAHook.
     """
     if not averaged:
         return runner.model.module if is_model_wrapper(runner.model) else runner.model
@@ -44,11 +44,11 @@ def embedding_model(runner: Runner, averaged: bool) -> BaseModel:
 
 
 class EmbeddingDataset(Dataset):
-    """The videos of a training set through an evaluation pipeline.
+    """Dataset of the videos of a training set with an evaluation pipeline.
 
-    It shares the list of videos with the training set, so that position i is the same
-    video in both: every label lands on its own video. It shares the list of bad videos,
-    too: none is replaced here, an unreadable one has no clip.
+    It has the same list of videos as the training set, so that index i is the same video in both
+    and every label belongs to its video. It also has the same list of unreadable videos. They are
+    not replaced here: an unreadable video has no clip.
     """
 
     def __init__(self, dataset: ClusterAwareDataset, pipeline: Sequence[dict | Callable]) -> None:
@@ -60,7 +60,7 @@ class EmbeddingDataset(Dataset):
         return len(self.videos)
 
     def __getitem__(self, index: int) -> dict:
-        """``inputs`` and ``data_samples`` with ``video_index``, or ``unreadable``, the index."""
+        """Return ``inputs`` and ``data_samples`` with ``video_index``, or ``unreadable=index``."""
         results = video_info(self.videos, index)
         try:
             with self.bad_videos.reading(index):
@@ -73,7 +73,7 @@ class EmbeddingDataset(Dataset):
 
 
 def collate_readable(samples: Sequence[dict]) -> dict:
-    """Batch the samples of :class:`EmbeddingDataset`; ``unreadable`` lists those without a clip."""
+    """Batch samples of :class:`EmbeddingDataset`; ``unreadable`` lists videos without a clip."""
     clips = [sample for sample in samples if "unreadable" not in sample]
     batch = pseudo_collate(clips) if clips else {}
     unreadable = [sample["unreadable"] for sample in samples if "unreadable" in sample]
@@ -83,7 +83,7 @@ def collate_readable(samples: Sequence[dict]) -> dict:
 def embedding_loader(
     dataset: ClusterAwareDataset, pipeline: Sequence[dict | Callable], batch_size: int, workers: int
 ) -> DataLoader:
-    """This rank's share of a training set's videos, through an evaluation pipeline."""
+    """Build the loader of this rank's share of a training set, with an evaluation pipeline."""
     clips = EmbeddingDataset(dataset, pipeline)
     return DataLoader(
         clips,
@@ -99,18 +99,18 @@ def embedding_loader(
 def embed_videos(
     model: BaseModel, loader: DataLoader, num_videos: int, max_bytes: int, folder: Path
 ) -> Tensor:
-    """Embed every readable video once, in evaluation mode, and put the mode back.
+    """Embed every readable video once, in evaluation mode.
 
-    The data sample of a video carries its ``video_index``, which decides the row, so
-    neither the order of a loader nor of the ranks can shift an embedding to another video.
+    The ``video_index`` of a video's data sample is its row, so the order of a loader or of the
+    ranks does not matter.
 
     Args:
-        model: A recognizer, not wrapped for distribution, whose ``predict`` writes ``embedding``
-            (D,) on the data samples.
-        loader: An :func:`embedding_loader`, with this rank's share of the videos.
-        num_videos: Number N of videos over all ranks.
-        max_bytes: Larger embeddings go to a memory-mapped file.
-        folder: Where that file lies.
+        model: Recognizer, not wrapped for distributed training, whose ``predict`` adds
+            ``embedding`` (D,) to the data samples.
+        loader: An :func:`embedding_loader` with this rank's share of the videos.
+        num_videos: Number N of videos of all ranks.
+        max_bytes: Size above which embeddings are stored in a memory-mapped file.
+        folder: Folder of that file.
 
     Returns:
         (N, D) float32, the same on every rank, on the model's device or in the file; zero for an
@@ -118,7 +118,7 @@ def embed_videos(
 
     Raises:
         RuntimeError: If a video was not embedded, or found unreadable, exactly once.
-        OSError: If the file has no room.
+        OSError: If the disk is full.
     """
     device = next(model.parameters()).device
     matrix: Tensor | None = None
@@ -131,7 +131,7 @@ def embed_videos(
             unreadable = batch.pop("unreadable", [])
             samples = model.test_step(batch) if batch else []
             indices = [sample.video_index for sample in samples]
-            # Not waited for: the device may still be at this batch while the next one is read.
+            # Without synchronisation: the next batch is read while the device computes this one.
             seen = torch.tensor(indices + unreadable, dtype=torch.long)
             seen = seen.to(device, non_blocking=True)
             if samples:
@@ -152,7 +152,7 @@ def embed_videos(
     width = torch.tensor(0 if matrix is None else matrix.size(1), device=device)
     all_reduce(width, "max")
     if matrix is None:
-        # This rank had no video, but it needs the others' embeddings.
+        # This rank had no video, but it needs the embeddings of the others.
         matrix = new_matrix(num_videos, int(width), device, max_bytes, folder)
     if matrix.numel():  # not if every video is unreadable
         sum_over_ranks(matrix, device)
@@ -162,13 +162,13 @@ def embed_videos(
 def new_matrix(
     num_rows: int, dim: int, device: torch.device, max_bytes: int, folder: Path
 ) -> Tensor:
-    """Zeros (num_rows, dim) float32: on the device, or in a memory-mapped ``.npy``.
+    """Allocate zeros (num_rows, dim) float32, on the device or in a memory-mapped ``.npy`` file.
 
-    The file, for more than ``max_bytes``, has no name any more when this returns, so nothing is
-    left behind in ``folder`` however the process ends; each rank has its own.
+    A matrix of more than ``max_bytes`` is in a file. The file is unlinked before this function
+    returns, so that nothing remains in ``folder`` when the process ends. Each rank has its own.
 
     Raises:
-        OSError: If there is no room.
+        OSError: If the disk is full.
     """
     if 4 * num_rows * dim <= max_bytes:
         return torch.zeros(num_rows, dim, device=device)
@@ -176,14 +176,14 @@ def new_matrix(
     path = folder / f".embeddings_rank{get_rank()}.npy"
     try:
         rows = np.lib.format.open_memmap(path, "w+", np.float32, (num_rows, dim))
-        # Claims the room now: a sparse file would end in a crash when the disk is full.
+        # Allocate now: with a sparse file, a full disk would crash the process later.
         with open(path, "r+b") as file:
             os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
     except OSError as error:
         raise OSError(
             f"The embeddings take {4 * num_rows * dim} bytes, more than max_embedding_bytes="
-            f"{max_bytes}, and do not fit into {folder} ({error}): make room there, or raise "
-            "max_embedding_bytes if there is memory."
+            f"{max_bytes}, and do not fit into {folder} ({error}): free disk space there, or raise "
+            "max_embedding_bytes if there is enough memory."
         ) from error
     finally:
         path.unlink(missing_ok=True)
@@ -191,21 +191,21 @@ def new_matrix(
 
 
 def sum_over_ranks(matrix: Tensor, device: torch.device) -> None:
-    """Add up a matrix (N, D) over all ranks, in place; blocks of a file go to the device for it."""
+    """Sum a matrix (N, D) over all ranks in place, block by block on the device."""
     for block in matrix.split(max(1, _BLOCK_ELEMENTS // matrix.size(1))):
-        total = block.to(device)  # the block itself, if it is there
+        total = block.to(device)  # no copy if it is on the device
         all_reduce(total)
         block.copy_(total)
 
 
 def keep_rows(matrix: Tensor, keep: np.ndarray) -> Tensor:
-    """The rows (K, D) of which ``keep`` (N,) is true, moved up in the matrix itself."""
+    """Return the rows (K, D) where ``keep`` (N,) is true, moved up within the matrix."""
     if keep.all():
         return matrix
     rows = torch.from_numpy(np.flatnonzero(keep)).to(matrix.device)
     start = 0
     for part in rows.split(max(1, _BLOCK_ELEMENTS // matrix.size(1))):
-        # A row only moves up, so a block never overwrites one that is still to be read.
+        # Rows only move up, so a block never overwrites unread rows.
         matrix[start : start + len(part)] = matrix[part]
         start += len(part)
     return matrix[:start]

@@ -1,4 +1,4 @@
-"""From a model and the videos of a training set to a pseudo-label for each video."""
+"""Computing a pseudo-label for each video of a training set."""
 
 from __future__ import annotations
 
@@ -36,22 +36,23 @@ def label_videos(
     max_bytes: int,
     folder: Path,
 ) -> np.ndarray:
-    """Embed the videos of a training set and cluster them; called by all ranks together.
+    """Embed the videos of a training set and cluster them; every rank calls this.
 
     Args:
-        model: A recognizer, see :func:`embed_videos`.
-        dataset: The training set of N videos.
-        clusterer: Maps (M, D) embeddings to (M,) labels, -1 for noise.
-        loaders: Of :func:`embedding_loader`; the clips of each make a view of the videos.
+        model: Recognizer, see :func:`embed_videos`.
+        dataset: Training set of N videos.
+        clusterer: Function from (M, D) embeddings to (M,) labels, -1 for noise.
+        loaders: Loaders from :func:`embedding_loader`, one for each view of the videos.
         descriptors: A further view, see :func:`descriptors_of`.
-        names: Of the videos, for messages.
-        logger: For :func:`check_embeddings`.
+        names: N names of the videos, for messages.
+        logger: Logger of :func:`check_embeddings`.
         trained: Whether this run has changed the model's weights.
-        max_bytes: Larger embeddings go to a memory-mapped file in ``folder``.
+        max_bytes: Size above which embeddings are stored in a memory-mapped file.
+        folder: Folder of that file.
 
     Returns:
-        (N,) int64, the same on every rank. A video that cannot be read, or has no descriptor, is
-        noise (-1): it belongs to no cluster, so it is nobody's positive.
+        (N,) int64, the same on every rank. An unreadable video, or one without a descriptor, is
+        noise (-1): it belongs to no cluster and is never a positive of another video.
     """
     views = [embed_videos(model, loader, len(names), max_bytes, folder) for loader in loaders]
     dataset.bad_videos.merge_ranks()
@@ -73,15 +74,16 @@ def label_videos(
 
 
 def join_views(views: Sequence[Tensor], max_bytes: int, folder: Path) -> Tensor:
-    """Join embeddings so that each view counts alike for which videos are near.
+    """Concatenate embeddings so that all views have the same influence on nearest neighbours.
 
-    Of each view, rows are scaled to length 1, centred, and scaled again. Without the centring a
-    view whose embeddings are all similar, as those of faint frame differences are, would decide
-    on no neighbour. The cosine of two joined rows is the mean of the views' cosines.
+    The rows of each view are scaled to length 1, centred, and scaled again. Without centring, a
+    view whose embeddings are all similar, such as those of weak frame differences, would have no
+    influence. The cosine of two concatenated rows is the mean of the cosines of the views.
 
     Args:
         views: (N, D) each; D may differ.
-        max_bytes: A larger result goes to a memory-mapped file in ``folder``.
+        max_bytes: Size above which the result is stored in a memory-mapped file.
+        folder: Folder of that file.
 
     Returns:
         (N, sum of all D) float32, on the first view's device or in the file.

@@ -1,4 +1,4 @@
-"""What moves where in a video, as one vector: made once, without a network and without labels."""
+"""Motion descriptors of videos, computed once without a network and without labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..preparation.workers import Failure, run_isolated
 from ..progress import progress_bar
 from .descriptors import Descriptors, read_descriptors, save_descriptors
 
-# Motion boundaries of whole cells need no sharp flow: DIS at 64 pixels, every fourth frame.
+# Histograms over whole cells need no precise flow: DIS at 64 pixels, every fourth frame.
 SETTINGS: dict[str, Any] = dict(method="dis", short_side=64, step=4)
 SECONDS_BETWEEN_SAVES = 60.0
 CELLS, BINS = 4, 8
@@ -28,21 +28,21 @@ DIMENSIONS = CELLS * CELLS * 2 * BINS
 
 
 def motion_boundary_histograms(flow: Iterable[np.ndarray]) -> np.ndarray:
-    """Where, and across which direction, the motion in a video changes in space.
+    """Compute the motion boundary histograms (MBH) of a video.
 
-    For either component of flow the gradient in space votes for its orientation with its
-    magnitude (Dalal, Triggs, Schmid, ECCV 2006), here summed over a grid of cells and all of
-    the video. A camera that pans adds the same to all pixels and so nothing to a gradient:
-    in trajectory features these histograms are the part that holds up in videos from the
-    web (Wang, Klaser, Schmid, Liu, IJCV 2013). The sum is scaled to 1 and the root taken
-    (Arandjelovic, Zisserman, CVPR 2012), so the dot product of two videos is the Hellinger
-    kernel, and neither their length nor their resolution counts.
+    For each component of the flow, the spatial gradient votes for its orientation with its
+    magnitude (Dalal, Triggs, Schmid, ECCV 2006). The votes are summed over a grid of cells and the
+    whole video. A panning camera adds the same motion to all pixels, which does not change the
+    gradient; MBH is therefore the most robust trajectory feature for videos from the web (Wang,
+    Klaser, Schmid, Liu, IJCV 2013). The histogram is L1-normalised and its square root is taken
+    (Arandjelovic, Zisserman, CVPR 2012). The dot product of two videos is then the Hellinger
+    kernel, which does not depend on length and resolution.
 
     Args:
-        flow: (H, W, 2) float32 displacements, one after the other.
+        flow: (H, W, 2) float32 flow fields in pixels.
 
     Returns:
-        (DIMENSIONS,) float32 of length 1, or all zero if nothing moves.
+        (DIMENSIONS,) float32 of length 1, or zeros if nothing moves.
     """
     votes = np.zeros(DIMENSIONS)
     for field in flow:
@@ -51,11 +51,11 @@ def motion_boundary_histograms(flow: Iterable[np.ndarray]) -> np.ndarray:
         cell = rows * CELLS + np.arange(width) * CELLS // width
         for component in (0, 1):
             values = np.ascontiguousarray(field[..., component])
-            # Central differences; twice the gradient, like all of them.
+            # Central differences, which are all twice the gradient.
             right = cv2.Sobel(values, cv2.CV_32F, 1, 0, ksize=1)
             down = cv2.Sobel(values, cv2.CV_32F, 0, 1, ksize=1)
             magnitude, angle = cv2.cartToPolar(right, down)
-            # Rounding can make the largest angle a full turn.
+            # By rounding, the largest angle may be a full turn.
             orientation = (angle * (BINS / (2 * np.pi))).astype(np.int64) % BINS
             place = (cell * 2 + component) * BINS + orientation
             votes += np.bincount(place.ravel(), magnitude.ravel(), minlength=DIMENSIONS)
@@ -64,7 +64,7 @@ def motion_boundary_histograms(flow: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def describe(video: Path, settings: dict[str, Any]) -> np.ndarray | str:
-    """The vector of one video, or what is wrong with it; one thread, parallel over videos."""
+    """Compute the vector of one video in one thread, or return the reason why that fails."""
     cv2.setNumThreads(1)
     try:
         return motion_boundary_histograms(sampled_flow(video, **settings))
@@ -75,26 +75,26 @@ def describe(video: Path, settings: dict[str, Any]) -> np.ndarray | str:
 def describe_motion(
     videos: Sequence[Path], root: Path, out: Path, workers: int
 ) -> tuple[list[str], int]:
-    """Add the vectors of videos to a file, in parallel; those that it has already are kept.
+    """Add the vectors of videos to a file, in parallel, except those that it has already.
 
-    A killed run goes on with the same call, from what was kept at most a minute ago.
+    The same call continues a killed run. The file is written every minute.
 
     Args:
-        videos: Their files.
+        videos: Paths of the videos.
         root: Folder to which the names in the file are relative.
-        out: The file, ``.npz``.
-        workers: Processes, of one thread each.
+        out: Path of the ``.npz`` file.
+        workers: Number of processes with one thread each.
 
     Returns:
-        A line ``path<TAB>reason`` for each video without a vector, and how many videos had one
-        before.
+        A line ``path<TAB>reason`` for each video without a vector, and the number of videos that
+        had one before.
 
     Raises:
-        ValueError: If the file was made with other settings, or two videos would have one name.
+        ValueError: If the file has other settings, or two videos have the same name.
     """
     names = {video: os.path.splitext(relative_name(video, root))[0] for video in videos}
     if len(set(names.values())) < len(names):
-        raise ValueError("Two videos differ in nothing but the suffix: rename one of them.")
+        raise ValueError("Two videos differ only in their suffix: rename one of them.")
     rows = _described_before(out)
     todo = {video: name for video, name in names.items() if name not in rows}
     broken: list[str] = []
@@ -102,7 +102,7 @@ def describe_motion(
     task = functools.partial(describe, settings=SETTINGS)
     try:
         with progress_bar("motion", len(todo)) as advance:
-            # No time limit: it would have to be that of the longest video.
+            # Without a time limit, because a video may be long.
             for video, result in run_isolated(task, todo, workers, timeout=math.inf):
                 outcome = result.reason if isinstance(result, Failure) else result
                 if isinstance(outcome, str):
@@ -120,10 +120,10 @@ def describe_motion(
 
 
 def _described_before(path: Path) -> dict[str, np.ndarray]:
-    """What an earlier run has done.
+    """Read the vectors of an earlier run.
 
     Raises:
-        ValueError: If that was with other settings.
+        ValueError: If the file has other settings.
     """
     if not path.exists():
         return {}
@@ -131,6 +131,6 @@ def _described_before(path: Path) -> dict[str, np.ndarray]:
     if kept.settings != SETTINGS:
         raise ValueError(
             f"{path} was made with the settings {kept.settings} and not {SETTINGS}: choose "
-            "another --out, or delete it."
+            "another --out, or delete this file."
         )
     return dict(kept.rows)

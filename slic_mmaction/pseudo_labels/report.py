@@ -1,4 +1,4 @@
-"""What is checked, logged and saved of embeddings and of their clustering."""
+"""Checking, logging and saving embeddings and their clusters."""
 
 from __future__ import annotations
 
@@ -16,25 +16,24 @@ from ..clustering.quality import cluster_quality, cluster_stability, size_bins
 from ..durable_file import durable_file
 
 _BLOCK_ELEMENTS = 1 << 22
-# Rows whose spread is measured, evenly over all: enough for the third digit of either figure.
+# Number of evenly chosen rows for the spread, enough for three digits of both figures.
 _SAMPLE = 4096
-# The paper's triplet margin asks for cosines of 0.8 and less between clusters. Untrained networks
-# were seen from 0.4 (Swin) to 0.99998 (C3D), so only what training has made is judged.
+# The paper's triplet margin requires cosines of at most 0.8 between clusters. Untrained networks
+# have from 0.4 (Swin) to 0.99998 (C3D), so only trained networks are judged.
 _ALIKE = 0.999
-# One axis of variation alone gives 1; fewer embeddings than this say nothing about axes.
+# A single axis of variation gives 1. With fewer embeddings, the effective rank means nothing.
 _ONE_AXIS, _ENOUGH = 1.5, 32
-# A cluster with this share of all videos leaves hardly a negative, and positives at random.
+# With this share of all videos in a cluster, there are few negatives, and positives are random.
 _NEARLY_ALL = 0.9
 
 
 def spread_of(embeddings: Tensor) -> tuple[float, float] | None:
-    """How far apart embeddings (N, D) lie as directions, measured on at most 4096 of them.
+    """Measure the spread of the directions of embeddings (N, D), on at most 4096 of them.
 
     Returns:
-        The mean cosine of all pairs, 1 if all directions are the same; and the effective rank, the
-        number of directions in which embeddings differ from their mean, from 1 to D, by the
-        covariance (Roy and Vetterli, EUSIPCO 2007), 0 if all are the same. None if fewer than two
-        embeddings are not zero.
+        The mean cosine of all pairs, 1 if all directions are equal; and the effective rank of the
+        covariance (Roy and Vetterli, EUSIPCO 2007), the number of directions in which embeddings
+        vary, from 1 to D, or 0 if all are equal. None if fewer than two embeddings are not zero.
     """
     step = max(1, -(-len(embeddings) // _SAMPLE))
     sample = embeddings[::step].cpu().double()
@@ -43,7 +42,7 @@ def spread_of(embeddings: Tensor) -> tuple[float, float] | None:
     if count < 2:
         return None
     centre = sample.mean(dim=0)
-    # The squared length of the sum is that of all pairs' cosines, each row with itself included.
+    # The squared length of the sum is the sum of all cosines, including each row with itself.
     mean_cosine = float((count * centre.square().sum() - 1) / (count - 1))
     centred = sample - centre
     variances = torch.linalg.eigvalsh(centred.T @ centred / count).clamp_min(0)
@@ -57,13 +56,16 @@ def spread_of(embeddings: Tensor) -> tuple[float, float] | None:
 def check_embeddings(
     embeddings: Tensor, videos: Sequence[str], logger: Logger, trained: bool
 ) -> None:
-    """Stop at values that cannot be clustered, log the spread, warn of a collapse.
+    """Check that embeddings are finite, log their spread, and warn of a collapse.
 
-    A collapse is no reason to stop: no limit separates it for every network from a slow start,
-    and the figures are there to decide by.
+    A collapse does not stop the run, because no limit distinguishes it from a slow start for all
+    networks.
 
-    Embeddings are (N, D), ``videos`` their N names, and ``trained`` tells whether this run has
-    changed the weights.
+    Args:
+        embeddings: (N, D) floats.
+        videos: N names, for messages.
+        logger: Logger of figures and warnings.
+        trained: Whether this run has changed the weights. If not, a collapse is not reported.
 
     Raises:
         FloatingPointError: If an embedding has a NaN or an infinite value.
@@ -94,44 +96,44 @@ def check_embeddings(
     if not trained:
         return
     advice = (
-        "go on from an earlier checkpoint with a lower learning rate, or look at the margins and "
-        "the learning rate if it began like this."
+        "resume from an earlier checkpoint with a lower learning rate, or check the margins and "
+        "the learning rate if this is so from the start."
     )
     if mean_cosine > _ALIKE:
         logger.warning(
             "The embeddings have collapsed: the mean cosine of two of them is "
-            f"{mean_cosine:.6f}, so neighbours and clusters are hardly more than chance; "
+            f"{mean_cosine:.6f}, so nearest neighbours and clusters are almost random; "
             f"{advice}"
         )
     elif len(videos) >= _ENOUGH and effective_rank < _ONE_AXIS:
         logger.warning(
             "The embeddings have collapsed onto a line: their effective rank is "
-            f"{effective_rank:.2f}, so videos differ in a single respect; {advice}"
+            f"{effective_rank:.2f}, so they vary along a single direction; {advice}"
         )
 
 
 def degenerate_clustering(labels: np.ndarray) -> str | None:
-    """One sentence on what is wrong with labels (N,) that give no training signal, or None."""
+    """Return a warning for labels (N,) that give no training signal, or None."""
     sizes = np.unique(labels[labels >= 0], return_counts=True)[1]
     if len(sizes) == 0:
-        return "Every video is noise: no video has a positive but itself."
-    # Whether embeddings have collapsed is told by their spread, not by this.
+        return "Every video is noise: each video is its own only positive."
+    # This does not show whether embeddings have collapsed; their spread does.
     causes = (
-        "the mean cosine and effective rank in the log tell whether the embeddings have collapsed "
-        "or the clusterer's settings join too much."
+        "the mean cosine and effective rank in the log show whether the embeddings have collapsed "
+        "or the clusterer's settings merge too much."
     )
     if sizes[0] == len(labels) > 1:
         return (
-            "All videos fell into one cluster: there are no negatives and the triplet loss is "
+            "All videos are in one cluster: there are no negatives and the triplet loss is "
             f"zero; {causes}"
         )
     if sizes.max() == 1:
-        return "No two videos share a cluster: every video is its own positive."
+        return "No two videos share a cluster: each video is its own only positive."
     share = sizes.max() / len(labels)
     if share > _NEARLY_ALL:
         return (
-            f"One of {len(sizes)} clusters holds {share:.1%} of all videos: hardly any "
-            f"negatives, and nearly random positives; {causes}"
+            f"One of {len(sizes)} clusters has {share:.1%} of all videos: there are few negatives, "
+            f"and positives are almost random; {causes}"
         )
     return None
 
@@ -139,12 +141,12 @@ def degenerate_clustering(labels: np.ndarray) -> str | None:
 def clustering_report(
     labels: np.ndarray, true_labels: np.ndarray | None, previous: np.ndarray | None
 ) -> tuple[dict[str, float], list[tuple[int, str]]]:
-    """Figures of a clustering (N,) for curves and for people.
+    """Report a clustering (N,) as scalars and as lines of the log.
 
     Returns:
         Scalars by name (``cluster/clusters``, ...; with ``previous`` also ``cluster/stability``,
         the adjusted Rand index with it), and logging levels and lines: these scalars, the number
-        of clusters by size and, if there is nothing to learn from, a warning.
+        of clusters by size and, if the labels give no training signal, a warning.
     """
     quality = cluster_quality(labels, true_labels)
     if previous is not None:
@@ -159,6 +161,6 @@ def clustering_report(
 
 
 def save_labels(path: Path, labels: np.ndarray, videos: Sequence[str], epoch: int) -> None:
-    """Write labels (N,), their videos and the epoch before which these were clustered."""
+    """Write labels (N,), their videos, and the epoch that followed the clustering."""
     with durable_file(path) as file:
         np.savez_compressed(file, labels=labels, videos=np.array(videos), epoch=epoch)

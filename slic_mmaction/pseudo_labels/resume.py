@@ -1,4 +1,4 @@
-"""What of a checkpoint's pseudo-labels a resumed run goes on with."""
+"""Restoring a checkpoint's pseudo-labels in a resumed run."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..datasets.videos import relative_path
 
 
 class ResumedLabels(NamedTuple):
-    """What a resumed run goes on with.
+    """Pseudo-labels of a resumed run.
 
     Attributes:
-        labels: (N,) int64, -1 for a video without one; None where there are none to go on with.
-        outdated: Whether the videos should be clustered before the first epoch, due or not.
-        warnings: What the user should know, a sentence each.
+        labels: (N,) int64, -1 for a video without one; None if the checkpoint has no usable ones.
+        outdated: Whether the videos should be clustered before the first epoch.
+        warnings: Warnings for the user, each a sentence.
     """
 
     labels: np.ndarray | None
@@ -29,23 +29,23 @@ class ResumedLabels(NamedTuple):
 def resumed_labels(
     saved: Mapping[str, Any], videos: Sequence[str], folder: str, recipe: str, once: bool
 ) -> ResumedLabels:
-    """Compare what a checkpoint holds with the present videos, their folder and the clusterer.
+    """Match a checkpoint's pseudo-labels with the present videos, folder and clusterer.
 
     Args:
-        saved: The checkpoint's ``labels``, and the ``videos``, ``folder`` and ``clusterer`` they
-            belong to; empty if it has none.
+        saved: The checkpoint's ``labels`` with their ``videos``, ``folder`` and ``clusterer``;
+            empty if it has none.
         videos: N paths of the present training set.
-        folder: That of the data set.
-        recipe: The clusterer, as text.
-        once: Whether clustering is done once, so that a new video waits in vain.
+        folder: Folder of the present training set.
+        recipe: Config of the present clusterer, as text.
+        once: Whether clustering happens only once, so that new videos would get no label later.
 
     Raises:
-        ValueError: If no video has stayed.
+        ValueError: If no video is the same.
     """
     if not saved:
-        return ResumedLabels(None, True, ["The checkpoint carries no pseudo-labels."])
+        return ResumedLabels(None, True, ["The checkpoint has no pseudo-labels."])
     old_folder, old_videos = saved.get("folder", folder), saved["videos"]
-    # Another folder, but some of the same paths: another dataset was added or taken away.
+    # Another folder with some of the same paths means that a dataset was added or removed.
     if old_folder == folder or not set(old_videos) & set(videos):
         old_videos = [relative_path(path, old_folder) for path in old_videos]
         videos = [relative_path(path, folder) for path in videos]
@@ -64,14 +64,13 @@ def resumed_labels(
 def match_labels(
     labels: np.ndarray, then: Sequence[str], now: Sequence[str]
 ) -> tuple[np.ndarray, str | None]:
-    """Give every video the label that its path had, wherever in the list it was.
+    """Match labels by the paths of the videos, whatever their order.
 
-    A path that is listed more than once keeps its labels in their order. Returns labels (N,) int64
-    of the videos ``now``, -1 for one that had none; and one sentence on how the set has changed,
-    None if it has not.
+    A path that is listed more than once keeps the order of its labels. Returns labels (N,) int64
+    of the videos ``now``, -1 for a new video, and a sentence on the changes of the set, or None.
 
     Raises:
-        ValueError: If no video has stayed.
+        ValueError: If no video is the same.
     """
     old, new = list(_numbered(then)), list(_numbered(now))
     by_video = dict(zip(old, labels.tolist()))
@@ -81,8 +80,8 @@ def match_labels(
     if len(added) == len(new):
         raise ValueError(
             f"None of the checkpoint's {len(old)} training videos (first: {then[0]}) is among the "
-            f"present {len(new)} (first: {now[0]}): resume with the old training set, or start "
-            "another run from these weights with load_from instead of resume."
+            f"present {len(new)} (first: {now[0]}): resume with the old training set, or start a "
+            "new run from these weights with load_from instead of resume."
         )
     matched = np.array([by_video.get(video, NOISE) for video in new], dtype=np.int64)
     stayed = [video for video in old if video in present]

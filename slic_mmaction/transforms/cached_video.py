@@ -1,4 +1,4 @@
-"""Opening a video, decoded in an earlier epoch if possible."""
+"""Opening a video from a cache of decoded frames."""
 
 from __future__ import annotations
 
@@ -16,26 +16,33 @@ from .open_video import OpenVideo
 
 @TRANSFORMS.register_module()
 class CachedVideo(OpenVideo):
-    """:class:`OpenVideo` for small datasets: from the second epoch on nothing is decoded.
+    """:class:`OpenVideo` with a cache for small datasets, which decodes each video once.
 
-    The first time a video is opened it is decoded as a whole, resized and written to ``path``;
-    later its frames are mapped from there, and where one is damaged the video is decoded anew.
-    Frames come resized in either case, also of videos that no longer fit, with the pixels of
-    :class:`OpenVideo`, :class:`DecodeFrames` and ``Resize(scale=(-1, short_side))``. A video of 190
-    frames of 171x128 takes 12 MB.
+    When a video is opened for the first time, all its frames are decoded, resized and written to
+    ``path``. Later, its frames are memory-mapped from there; a damaged file is decoded again.
+    Frames are always resized, also those of videos that do not fit into the cache, with the same
+    pixels as by :class:`OpenVideo`, :class:`DecodeFrames` and ``Resize(scale=(-1, short_side))``.
+    A video of 190 frames of 171x128 pixels takes 12 MB.
 
-    Keys are those of :class:`OpenVideo`; raw frames are not cached.
+    Keys are those of :class:`OpenVideo`. Raw frames are not cached.
 
     Args:
-        path: Folder of the cache, on a local disk or in memory (``/dev/shm/...``);
-            shared by all workers and ranks of the machine. To empty it, delete it.
-        max_bytes: Bound of its size.
-        short_side: Of the frames, in pixels.
+        path: Folder of the cache, on a local disk or in memory (``/dev/shm/...``), shared by all
+            workers and ranks of the machine. Delete it to empty the cache.
+        max_bytes: Largest size of the cache in bytes.
+        short_side: Short side of the cached frames in pixels.
         decoder: See :class:`OpenVideo`.
         num_threads: See :class:`OpenVideo`.
 
     Raises:
-        ValueError: If max_bytes or short_side is less than 1, or raw frames are to be cached.
+        ValueError: If max_bytes or short_side is less than 1, or the decoder is for raw frames.
+
+    Examples:
+        >>> from mmaction.registry import TRANSFORMS
+        >>> cache = dict(type="CachedVideo", path="cache", max_bytes=2**30, short_side=24)
+        >>> results = TRANSFORMS.build(cache)(dict(filename="videos/walk_1.mp4"))
+        >>> next(iter(results["video_reader"])).shape  # a frame of 32 x 40 pixels, resized
+        (24, 30, 3)
     """
 
     def __init__(
@@ -56,11 +63,11 @@ class CachedVideo(OpenVideo):
         self._cache = VideoCache(path, max_bytes)
         self.short_side = short_side
         self._full = False
-        # Loader workers inherit it, so that one of them says what all find.
-        self._said = torch.zeros((), dtype=torch.bool).share_memory_()
+        # Shared by all loader workers, so that only one of them logs the warning.
+        self._warned = torch.zeros((), dtype=torch.bool).share_memory_()
 
     def open(self, results: dict) -> VideoReader:
-        """Open the video that a sample names, or map what is cached of it."""
+        """Open a sample's video, or map its cached frames."""
         if "filename" not in results:
             raise ValueError("CachedVideo caches video files, but the dataset lists raw frames.")
         filename = results["filename"]
@@ -70,25 +77,24 @@ class CachedVideo(OpenVideo):
             raise UnreadableVideoError(f"The video {filename} does not exist.") from error
         cached = self._cache.get(key)
         if cached is not None:
-            return ArrayReader(filename, cached, reopen=lambda: self._decode_anew(results, key))
+            return ArrayReader(filename, cached, reopen=lambda: self._decode_again(results, key))
         reader = ShrunkReader(super().open(results), self.short_side)
         if self._full:
             return reader
         video = CachedFrames(reader.read_all(), reader.avg_fps)
         reader.close()
         self._full = not self._cache.put(key, video)
-        if self._full and not self._said:
-            self._said.fill_(True)
+        if self._full and not self._warned:
+            self._warned.fill_(True)
             print_log(
                 f"The video cache {self.path} is full ({self.max_bytes} bytes), or "
-                "its disk is: further videos are decoded each time. It keeps what other paths, "
-                "sizes or changed files left in it: delete the folder to begin anew, or set a "
-                "larger max_bytes.",
+                "its disk is: further videos are decoded each time. Delete the folder, which may "
+                "hold frames of other paths, sizes or changed files, or set a larger max_bytes.",
                 logger="current",
                 level=logging.WARNING,
             )
         return ArrayReader(filename, video, promised_frames=reader.promised_frames)
 
-    def _decode_anew(self, results: dict, key: str) -> VideoReader:
+    def _decode_again(self, results: dict, key: str) -> VideoReader:
         self._cache.drop(key)
         return self.open(results)

@@ -1,9 +1,9 @@
-"""The paper's augmentation of a clip on the CPU: one draw for all its frames.
+"""The paper's augmentation of a clip on the CPU, with the same draw for all its frames.
 
-MMAction2's own transforms draw once for all clips of a sample; SLIC needs its views augmented
-independently. Colours change as by the PIL operations behind the paper's augmentation: values
-are rounded to 8 bits after every step. The functions take and return (T, H, W, 3) uint8 RGB; a
-clip is handed to OpenCV as one (T * H, W, 3) image where the operation does not mix rows.
+MMAction2's own transforms draw once for all clips of a sample, but SLIC augments its views
+independently. Colours are changed as by the PIL operations of the paper's augmentation: values
+are rounded to 8 bits after every step. The functions take and return (T, H, W, 3) uint8 RGB. For
+operations that do not mix rows, OpenCV gets a clip as one (T * H, W, 3) image.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ ASPECT_RATIOS = (3 / 4, 4 / 3)
 """Narrowest and widest crop, width over height."""
 
 FRAMES_AT_ONCE = 8
-"""Frames that go through all steps together: fewer cost calls, more cost memory traffic."""
+"""Frames processed together: fewer need more calls, more need more memory traffic."""
 
 
 @TRANSFORMS.register_module()
 class ClipAugment(ShownTransform):
-    """Random resized crop, flip, colour jitter, greyscale and blur, each clip on its own.
+    """Random resized crop, flip, colour jitter, greyscale and blur, drawn for each clip.
 
     Draws come from Python's and NumPy's global generators, which :class:`ClusterAwareDataset`
-    seeds for each sample. Clips that are not RGB get the crop and the flip only: their values
-    are no colours. A flow clip holds horizontal motion as a grey level around 127.5, which a
-    flip negates.
+    seeds for each sample. Clips that are not RGB are only cropped and flipped, because their
+    values are not colours. A flow clip has horizontal motion as a grey level around 127.5, which
+    a flip negates.
 
     Required Keys: imgs (list of (H, W, 3) uint8 frames, clip after clip), clip_len,
     modalities (optional: one of ``'rgb'``, ``'flow'``, ``'difference'`` for each clip).
@@ -58,14 +58,20 @@ class ClipAugment(ShownTransform):
 
     Args:
         size: Side of the result in pixels.
-        area_range: Share of the frame's area in the crop.
-        on_device: Crop only, and leave the rest of what was drawn to
-            :class:`SLICDataPreprocessor`, to which ``PackActionInputs(meta_keys=('modalities',
-            'clip_draws'))`` passes it on.
-        **appearance: Fields of :class:`Appearance`; not if on_device.
+        area_range: Smallest and largest share of the frame's area in the crop.
+        on_device: Whether to crop only. :class:`SLICDataPreprocessor` then applies the other
+            draws, which ``PackActionInputs(meta_keys=('modalities', 'clip_draws'))`` keeps.
+        **appearance: Fields of :class:`Appearance`; not with on_device.
 
     Raises:
-        ValueError: If a value is out of its range, or appearance is given here and on_device.
+        ValueError: If a value is out of range, or appearance is given with on_device.
+
+    Examples:
+        >>> from mmaction.registry import TRANSFORMS
+        >>> augment = TRANSFORMS.build(dict(type="ClipAugment", size=112, blur_prob=0.5))
+        >>> frames = list(np.zeros((32, 128, 171, 3), np.uint8))  # two clips of 16 frames
+        >>> augment(dict(imgs=frames, clip_len=16))["imgs"].shape
+        (32, 112, 112, 3)
     """
 
     def __init__(
@@ -91,7 +97,7 @@ class ClipAugment(ShownTransform):
         self.appearance = Appearance(**appearance)
 
     def transform(self, results: dict) -> dict:
-        """Augment every clip with draws of its own."""
+        """Augment every clip with its own draws."""
         imgs, clip_len = results["imgs"], results["clip_len"]
         begins = range(0, len(imgs), clip_len)
         modalities = np.array(results.get("modalities", [RGB] * len(begins)))
@@ -126,13 +132,13 @@ def crop(frames: Sequence[np.ndarray], box: tuple[int, int, int, int], out: np.n
 def change_appearance(
     clip: np.ndarray, draws: ClipDraws, number: int, appearance: Appearance, is_flow: bool
 ) -> np.ndarray:
-    """Apply what was drawn for one clip (T, H, W, 3) after its crop.
+    """Apply the draws of one clip (T, H, W, 3) uint8 after its crop.
 
     Args:
-        clip: uint8.
+        clip: The clip.
         draws: Draws of several clips.
-        number: Which of them is this clip's.
-        appearance: For the blur's kernel.
+        number: Index of this clip's draws.
+        appearance: Settings, of which the blur's kernel is used.
         is_flow: Whether a flip negates the values.
     """
     if draws.flip[number]:
@@ -144,7 +150,7 @@ def change_appearance(
         if draws.changes[number, operation]:
             clip = ADJUST[operation](clip, float(draws.factors[number, operation]))
     if draws.gray[number]:
-        # One channel is blurred in a third of the time.
+        # Blurring one channel takes a third of the time.
         clip = to_gray(clip)
     if draws.blur[number]:
         clip = gaussian_blur(clip, appearance.blur_kernel, appearance.blur_sigma)
@@ -157,18 +163,18 @@ def _tall(clip: np.ndarray) -> np.ndarray:
 
 
 def to_gray(clip: np.ndarray) -> np.ndarray:
-    """Luma (ITU-R 601) of a clip: (T, H, W)."""
+    """Compute the luma (ITU-R 601) of a clip: (T, H, W)."""
     return cv2.cvtColor(_tall(clip), cv2.COLOR_RGB2GRAY).reshape(clip.shape[:3])
 
 
 def in_three_channels(gray: np.ndarray) -> np.ndarray:
-    """Show a grey clip (T, H, W) as (T, H, W, 3)."""
+    """Repeat a grey clip (T, H, W) in three channels (T, H, W, 3)."""
     tall = gray.reshape(-1, gray.shape[-1])
     return cv2.cvtColor(tall, cv2.COLOR_GRAY2RGB).reshape(*gray.shape, 3)
 
 
 def adjust_brightness(clip: np.ndarray, factor: float) -> np.ndarray:
-    """Scale all values: ``factor * x``, with ``factor`` not negative."""
+    """Scale all values by ``factor``, which is not negative."""
     return cv2.convertScaleAbs(_tall(clip), alpha=factor).reshape(clip.shape)
 
 
@@ -182,7 +188,7 @@ def adjust_contrast(clip: np.ndarray, factor: float) -> np.ndarray:
 
 
 def adjust_saturation(clip: np.ndarray, factor: float) -> np.ndarray:
-    """Blend each pixel with its luma, not rounded before: ``gray + factor * (x - gray)``."""
+    """Blend each pixel with its unrounded luma: ``gray + factor * (x - gray)``."""
     matrix = factor * np.eye(3) + (1 - factor) * np.array(LUMA)
     return cv2.transform(_tall(clip), matrix).reshape(clip.shape)
 
@@ -190,8 +196,8 @@ def adjust_saturation(clip: np.ndarray, factor: float) -> np.ndarray:
 def adjust_hue(clip: np.ndarray, shift: float) -> np.ndarray:
     """Rotate the hue by ``shift`` turns of the colour circle (-0.5..0.5)."""
     hsv = cv2.cvtColor(_tall(clip), cv2.COLOR_RGB2HSV_FULL)
-    # 256 steps make a full turn, so the wrap-around of uint8 is the circle's own. Adding whole
-    # rows, zeros for saturation and value, is faster than adding to every third byte.
+    # A full turn has 256 steps, so uint8 wraps around as the circle does. Adding whole rows, with
+    # zeros for saturation and value, is faster than adding to every third byte.
     row = np.zeros(hsv.shape[1:], np.uint8)
     row[:, 0] = round(shift * 256) % 256
     hsv += row
@@ -209,10 +215,10 @@ ADJUST = {
 def gaussian_blur(clip: np.ndarray, kernel_size: int, sigma: float) -> np.ndarray:
     """Blur each frame with a square Gaussian kernel of odd ``kernel_size``.
 
-    Frames are mirrored at their borders, the outermost pixel not repeated. A grey clip
-    (T, H, W) is also taken.
+    Frames are mirrored at their borders without repeating the outermost pixel. A clip may also be
+    grey (T, H, W).
     """
-    # Faster than cv2.GaussianBlur on 8-bit frames, and nearer to the exact blur.
+    # Faster than cv2.GaussianBlur on 8-bit frames, and more exact.
     kernel = cv2.getGaussianKernel(kernel_size, sigma)
     out = np.empty_like(clip)
     for frame, target in zip(clip, out):

@@ -1,7 +1,7 @@
-"""What is drawn for a clip's flip, colours and blur: once, for the worker and the device alike.
+"""The random parameters of a clip's flip, colours and blur, for the worker and the device.
 
-:class:`ClipAugment` draws uniform numbers for each clip. Either it turns them into parameters
-here and applies them, or it hands the numbers to :class:`SLICDataPreprocessor`, which does.
+:class:`ClipAugment` draws uniform numbers for each clip. These functions convert them into
+parameters, either for :class:`ClipAugment` itself or later for :class:`SLICDataPreprocessor`.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ import numpy as np
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 NEUTRAL = np.array([1.0, 1.0, 1.0, 0.0])
-"""Factors that leave a clip as it is, by operation."""
+"""Factors that do not change a clip, by operation."""
 
 RGB, FLOW = "rgb", "flow"
-"""Modalities of a clip that the augmentation treats in its own way."""
+"""Modalities of a clip with special rules in the augmentation."""
 
 UNIFORMS = 12
-"""Uniform numbers that the draws of one clip are made from."""
+"""Number of uniform numbers for the draws of one clip."""
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """Probabilities and strengths of all changes after the crop; the paper's by default.
+    """Probabilities and strengths of the augmentation after the crop; by default the paper's.
 
     Args:
-        flip_prob: Probability to mirror the clip left to right.
-        brightness: Factor uniform in ``[1 - b, 1 + b]``.
-        contrast: Likewise.
-        saturation: Likewise.
-        hue: Shift uniform in ``[-hue, hue]`` turns, at most 0.5.
+        flip_prob: Probability of a horizontal flip.
+        brightness: Strength b of the factor, which is uniform in ``[1 - b, 1 + b]``.
+        contrast: Strength of the contrast, as for the brightness.
+        saturation: Strength of the saturation, as for the brightness.
+        hue: Largest shift h, at most 0.5. The shift is uniform in ``[-h, h]`` turns.
         jitter_prob: Probability to change the four above, in random order.
-        gray_prob: Probability to drop the colours.
-        blur_prob: Probability to blur.
+        gray_prob: Probability of greyscale.
+        blur_prob: Probability of a blur.
         blur_kernel: Odd side of the Gaussian kernel in pixels.
-        blur_sigma: Its standard deviation in pixels.
+        blur_sigma: Standard deviation of the Gaussian kernel in pixels.
 
     Raises:
-        ValueError: If a value is out of its range.
+        ValueError: If a value is out of range.
     """
 
     flip_prob: float = 0.5
@@ -69,10 +69,9 @@ class ClipDraws:
 
     Args:
         flip: (M,) bool.
-        order: (M, 4) int64, the numbers of the jitter operations in the order in which the clip
-            undergoes them.
-        factors: (M, 4) float64, by number of the operation, not by place. An operation whose
-            factor is :data:`NEUTRAL` is left out.
+        order: (M, 4) int64, the numbers of the jitter operations in the order of application.
+        factors: (M, 4) float64, by the number of the operation, not by its place. An operation
+            with the factor :data:`NEUTRAL` is skipped.
         gray: (M,) bool.
         blur: (M,) bool.
     """
@@ -85,11 +84,11 @@ class ClipDraws:
 
     @property
     def changes(self) -> np.ndarray:
-        """(M, 4) bool: whether a clip undergoes an operation, by its number."""
+        """Whether an operation, by its number, changes a clip: (M, 4) bool."""
         return self.factors != NEUTRAL
 
     def colors_only_on(self, is_rgb: np.ndarray) -> ClipDraws:
-        """Leave out all but the flip for clips whose values are not colours, given (M,) bool."""
+        """Keep only the flip for clips that are not RGB, given (M,) bool."""
         return replace(
             self,
             factors=np.where(is_rgb[:, None], self.factors, NEUTRAL),
@@ -99,14 +98,14 @@ class ClipDraws:
 
 
 def draw_clips(uniforms: np.ndarray, appearance: Appearance) -> ClipDraws:
-    """Turn uniform numbers into the parameters of clips.
+    """Convert uniform numbers into the parameters of clips.
 
-    Every clip uses all its numbers whatever they decide, so that one probability can be
-    changed without changing the other draws of a run.
+    Every clip uses the same number of draws, so that changing one probability does not change the
+    other draws of a run.
 
     Args:
         uniforms: (M, :data:`UNIFORMS`) float64 in [0, 1).
-        appearance: The distribution.
+        appearance: Probabilities and strengths.
     """
     a = appearance
     probabilities = np.array([a.flip_prob, a.jitter_prob, a.gray_prob, a.blur_prob])

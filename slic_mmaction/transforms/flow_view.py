@@ -1,4 +1,4 @@
-"""Second modalities: some views of a sample shown as optical flow or as frame difference."""
+"""Second modalities: replacing some views of a sample by optical flow or frame differences."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ SOURCES = ("files", "rawframes", *ON_THE_FLY)
 
 
 class SecondModality(ShownTransform):
-    """Replaces a clip by other images of the same frames, drawn for each clip.
+    """Base class of transforms that replace random clips by another modality.
 
-    The first anchor always stays RGB: it is what the other views are compared with.
+    The first anchor always stays RGB, because the other views are compared with it.
 
     Required Keys:
 
     - imgs (Sequence of (H, W, 3) uint8 frames, clip after clip)
     - clip_len
     - frame_inds
-    - views (Sequence[str], optional): One for each clip, of :class:`ClusterAwareDataset`.
-      Absent, as in pipelines for embedding and evaluation, every clip may be replaced.
-    - modalities (Sequence[str], optional): One for each clip; absent means all
-      ``'rgb'``. A clip that is not RGB is left alone.
+    - views (Sequence[str], optional): One for each clip, from :class:`ClusterAwareDataset`.
+      Without it, as in pipelines for embedding and evaluation, every clip may be replaced.
+    - modalities (Sequence[str], optional): One for each clip; by default all ``'rgb'``. A clip
+      that is not RGB is not replaced.
 
-    Modified Keys: imgs, modalities. Augmentations read the latter: values that are not
-    colours get the crop and the flip, but no change of colours.
+    Modified Keys: imgs, modalities. Augmentations use the latter: clips that are not RGB are
+    cropped and flipped, but their colours are not changed.
 
     Args:
-        prob: Probability for each clip; the paper's by default.
-        views: Which clips: ``'positive'`` and ``'second_anchor'``.
+        prob: Probability to replace a clip; by default the paper's.
+        views: Views that may be replaced: ``'positive'`` and ``'second_anchor'``.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -74,13 +74,13 @@ class SecondModality(ShownTransform):
 
     @abstractmethod
     def images(self, results: dict, clip: slice) -> Sequence[np.ndarray]:
-        """One (h, w) uint8 image for each frame of ``clip``, of any size."""
+        """Make an (h, w) uint8 image of any size for each frame of ``clip``."""
 
     def transform(self, results: dict) -> dict:
-        """Draw for each clip that may be replaced, and replace it."""
+        """Replace each allowed clip with probability ``prob``."""
         frames, clip_len = list(results["imgs"]), results["clip_len"]
         views = list(results.get("views", [self.views[0]] * (len(frames) // clip_len)))
-        if views.count(ANCHOR) > 1:  # the second one must not be taken for the first
+        if views.count(ANCHOR) > 1:  # give the second anchor its own name
             views[views.index(ANCHOR, views.index(ANCHOR) + 1)] = SECOND_ANCHOR
         modalities = list(results.get("modalities", [RGB] * len(views)))
         for number, view in enumerate(views):
@@ -109,21 +109,32 @@ def _as_rgb(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 @TRANSFORMS.register_module()
 class FrameDifference(SecondModality):
-    """Show some views as the signed difference of consecutive grey frames.
+    """Replace some views by the signed difference of consecutive grey frames.
 
-    The cheap stand-in for :class:`FlowView`: what moves shows, but not whereto, and a
-    flip does not negate it. A difference d of luma is shown as ``round((d + 255) / 2)``.
-    Frames that nothing follows repeat the last difference.
+    This is a cheap substitute for :class:`FlowView`. It shows motion without its direction, so a
+    flip does not negate it. A difference d of luma becomes the level ``round((d + 255) / 2)``. The
+    last frame of a clip repeats the previous difference.
 
     Args:
-        prob: Probability for each clip.
-        views: Which clips, see :class:`SecondModality`.
+        prob: Probability to replace a clip.
+        views: Views that may be replaced, ``'positive'`` and ``'second_anchor'``.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Examples:
+        >>> from mmaction.registry import TRANSFORMS
+        >>> difference = TRANSFORMS.build(dict(type="FrameDifference", prob=1))
+        >>> frames = list(np.zeros((4, 32, 40, 3), np.uint8))
+        >>> results = difference(dict(imgs=frames, clip_len=4, frame_inds=np.arange(4)))
+        >>> results["modalities"], results["imgs"][0][0, 0]  # 128 is no change
+        (['difference'], array([128, 128, 128], dtype=uint8))
     """
 
     modality = "difference"
 
     def images(self, results: dict, clip: slice) -> list[np.ndarray]:
-        """Differences within the clip."""
+        """Compute the differences within the clip."""
         gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in results["imgs"][clip]]
         return forward_images(
             gray,
@@ -134,32 +145,39 @@ class FrameDifference(SecondModality):
 
 @TRANSFORMS.register_module()
 class FlowView(SecondModality):
-    """Show some views as the horizontal component of optical flow.
+    """Replace some views by the horizontal component of optical flow (SLIC, section 3).
 
-    It comes right after decoding, so flow goes through the same crop and flip as RGB. The
-    image of frame i is the motion from frame i to i + 1, whatever the clip's
-    ``frame_interval``; 128 is no motion, brighter is to the right (docs/flow.md).
+    The transform follows decoding, so that flow gets the same crop and flip as RGB. The image of
+    frame i is the motion from frame i to i + 1, whatever the clip's ``frame_interval``. The level
+    128 is no motion, and brighter levels are motion to the right (docs/flow.md).
 
-    Computed on the fly (``'dis'``, ``'farneback'``), of frames whose short side is at most 128,
-    flow is what leads to the clip's next frame: with a ``frame_interval`` of k it is about k
-    times as large. The clip's last image is repeated.
+    Flow on the fly (``'dis'``, ``'farneback'``) is computed on frames with a short side of at most
+    128 pixels. It is the motion to the clip's next frame, so with a ``frame_interval`` of k it is
+    about k times as large. The clip's last image is repeated.
 
     Args:
-        source: ``'files'`` of ``tools/data/extract_flow.py``; ``'rawframes'`` of
-            MMAction2 (``flow_x_00001.jpg``); or, without preparation, ``'dis'`` or
-            ``'farneback'``.
-        prob: Probability for each clip; the paper's by default.
-        views: Which clips, see :class:`SecondModality`.
-        root: Folder of flow files, or of the videos' folders of flow
-            frames. Without it flow frames are looked for in ``frame_dir``.
-        video_root: Folder that the videos' names in ``root`` are relative to: the
-            dataset's ``data_prefix``.
-        filename_tmpl: Name of a raw flow frame.
+        source: ``'files'`` of ``tools/data/extract_flow.py``, ``'rawframes'`` of MMAction2
+            (``flow_x_00001.jpg``), or ``'dis'`` or ``'farneback'`` to compute flow on the fly.
+        prob: Probability to replace a clip; by default the paper's.
+        views: Views that may be replaced, ``'positive'`` and ``'second_anchor'``.
+        root: Folder of the flow files, or of the folders of raw flow frames. By default raw flow
+            frames are in ``frame_dir``.
+        video_root: Folder to which the videos' names in ``root`` are relative, the dataset's
+            ``data_prefix``.
+        filename_tmpl: Template for the name of a raw flow frame.
 
     Raises:
-        ValueError: If an argument is out of range; for a sample, if there is no folder
-            ``root`` or the video is not in ``video_root``.
+        ValueError: If an argument is out of range or, for a sample, the folder ``root`` does not
+            exist or the video is not in ``video_root``.
         OSError: For a sample, if its flow was not extracted or is damaged.
+
+    Examples:
+        >>> from mmaction.registry import TRANSFORMS
+        >>> flow = TRANSFORMS.build(dict(type="FlowView", source="dis", prob=1))
+        >>> frames = list(np.zeros((4, 32, 40, 3), np.uint8))
+        >>> results = flow(dict(imgs=frames, clip_len=4, frame_inds=np.arange(4)))
+        >>> results["modalities"], results["imgs"][0][0, 0]  # 128 is no motion
+        (['flow'], array([128, 128, 128], dtype=uint8))
     """
 
     modality = FLOW
@@ -185,7 +203,7 @@ class FlowView(SecondModality):
         self.filename_tmpl = filename_tmpl
 
     def images(self, results: dict, clip: slice) -> list[np.ndarray]:
-        """The clip's flow, read or computed."""
+        """Read or compute the clip's flow."""
         if self.source in ON_THE_FLY:
             return self._computed(results["imgs"][clip], results["frame_inds"][clip])
         first = results.get("start_index", 0) - results.get("offset", 0)
@@ -205,10 +223,11 @@ class FlowView(SecondModality):
         try:
             return read_flow(path, frames)
         except FileNotFoundError as error:
-            # One missing file is one bad video to ClusterAwareDataset; all missing are not.
+            # For ClusterAwareDataset a missing file is an unreadable video, but a missing folder
+            # is an error.
             kind = FileNotFoundError if os.path.isdir(str(self.root)) else ValueError
             raise kind(
-                f"There is no flow file {path}: make it with `python tools/data/extract_flow.py "
+                f"There is no flow file {path}: extract it with `python tools/data/extract_flow.py "
                 f"{self.video_root or os.curdir} --out {self.root}`, or use "
                 "FlowView(source='dis'), which needs no files."
             ) from error

@@ -1,4 +1,4 @@
-"""Opening the video of a sample, and decoding its frames."""
+"""Transforms that open the video of a sample and decode its frames."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .view_frames import ShownTransform
 
 @TRANSFORMS.register_module()
 class OpenVideo(ShownTransform):
-    """Open a video, instead of ``DecordInit`` and its like; see docs/decoding.md.
+    """Open a video, as ``DecordInit`` and similar transforms do; see docs/decoding.md.
 
-    Any sampling transform may follow, and then :class:`DecodeFrames`.
+    A sampling transform and :class:`DecodeFrames` follow.
 
     Required Keys:
 
-    - filename, or of ``RawframeDataset``: frame_dir, total_frames, filename_tmpl, start_index
+    - filename, or from ``RawframeDataset``: frame_dir, total_frames, filename_tmpl, start_index
       and, optionally, offset
 
     Added Keys:
@@ -27,18 +27,23 @@ class OpenVideo(ShownTransform):
     - avg_fps (float)
 
     Args:
-        decoder: ``'pyav'``, ``'decord'``, ``'auto'`` (PyAV, or decord where that is too
-            old) or ``'rawframes'`` (images ``img_00001.jpg``... in a folder named as the video
-            without its suffix). Samples of a ``RawframeDataset`` are raw frames, whatever is
-            set.
-        num_threads: Decoding threads. More than one helps only where loader workers are fewer
-            than cores.
-        backend_args: Where files are, for ``mmengine.fileio``; None is a local disk.
+        decoder: ``'pyav'``, ``'decord'``, ``'auto'`` (PyAV, or decord if PyAV is too old) or
+            ``'rawframes'`` (images ``img_00001.jpg``... in a folder with the video's name without
+            its suffix). Samples of a ``RawframeDataset`` are always read as raw frames.
+        num_threads: Number of decoding threads. More than one helps only if there are fewer
+            loader workers than cores.
+        backend_args: Storage backend for ``mmengine.fileio``; None is a local disk.
 
     Raises:
-        ValueError: If there is no such decoder, or num_threads is below 1.
+        ValueError: If the decoder is unknown, or num_threads is below 1.
         ImportError: If the decoder is not installed.
         UnreadableVideoError: If a video is missing or has no frames.
+
+    Examples:
+        >>> from mmaction.registry import TRANSFORMS
+        >>> results = TRANSFORMS.build(dict(type="OpenVideo"))(dict(filename="videos/walk_1.mp4"))
+        >>> results["total_frames"], results["avg_fps"]
+        (50, 25.0)
     """
 
     def __init__(
@@ -52,7 +57,7 @@ class OpenVideo(ShownTransform):
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
-        """Open the sample's video; a sample that is an ``array`` of frames has none."""
+        """Open the sample's video, unless the sample is an ``array`` of frames."""
         if "array" in results:
             return results
         results["video_reader"] = reader = self.open(results)
@@ -61,12 +66,12 @@ class OpenVideo(ShownTransform):
         return results
 
     def open(self, results: dict) -> VideoReader:
-        """Open the video that a sample names."""
+        """Open a sample's video."""
         if "frame_dir" in results:
             if results.get("modality", "RGB") != "RGB":
                 raise ValueError(
                     f"OpenVideo reads RGB frames, but the dataset's modality is "
-                    f"{results['modality']!r}; use RawFrameDecode for that."
+                    f"{results['modality']!r}; use RawFrameDecode for it."
                 )
             return FrameFolder(
                 results["frame_dir"],
@@ -80,11 +85,11 @@ class OpenVideo(ShownTransform):
 
 @TRANSFORMS.register_module()
 class DecodeFrames(ShownTransform):
-    """Decode what a sampler chose, instead of ``DecordDecode`` and its like.
+    """Decode the sampled frames, as ``DecordDecode`` and similar transforms do.
 
-    Each frame is decoded once, in one forward pass, however many clips show it: clips that
-    overlap share the array. Frames are therefore read-only. (Of the stock transforms only
-    ``Flip`` writes into its input; it must come after a resize.)
+    Each frame is decoded once in one pass through the video, and overlapping clips share its
+    array. Frames are therefore read-only. (Of the stock transforms only ``Flip`` writes into its
+    input, so it must follow a resize.)
 
     Required Keys:
 
@@ -96,13 +101,22 @@ class DecodeFrames(ShownTransform):
 
     - imgs (list[np.ndarray]): (H, W, 3) uint8, RGB, in the order of ``frame_inds``.
     - original_shape, img_shape (tuple[int, int]): H and W.
-    - lost_frames (int): Frames that the file promises but does not hold, where there are
-      any; such a video is looped (see :meth:`VideoReader.frames`).
+    - lost_frames (int): Number of frames that the header promises but the file does not have, if
+      any. Such a video is looped (see :meth:`VideoReader.frames`).
 
-    Modified Keys: video_reader (None), total_frames, frame_inds (made flat).
+    Modified Keys: video_reader (None), total_frames, frame_inds (flattened).
 
     Raises:
         UnreadableVideoError: If no frame can be decoded.
+
+    Examples:
+        >>> from mmengine.dataset import Compose
+        >>> pipeline = ["OpenVideo", "SampleViewFrames", "DecodeFrames"]
+        >>> pipeline = Compose([dict(type=transform) for transform in pipeline])
+        >>> video = dict(filename="videos/walk_1.mp4", start_index=0, views=["anchor", "positive"])
+        >>> imgs = pipeline(video)["imgs"]
+        >>> len(imgs), imgs[0].shape  # two clips of 16 frames
+        (32, (32, 40, 3))
     """
 
     def transform(self, results: dict) -> dict:

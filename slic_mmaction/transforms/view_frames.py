@@ -1,4 +1,4 @@
-"""Which frames the views of a SLIC training sample show."""
+"""Sampling the frames of the views of a SLIC training sample."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ FAST_POSITIVE = "fast_positive"
 SHUFFLED_ANCHOR = "shuffled_anchor"
 
 FAST = 2
-"""Speed of a fast positive: it skips every other frame of a clip."""
+"""Speed of a fast positive, which skips every other frame."""
 
 
 def positive_start_range(num_frames: int, span: int, speed: int = 1) -> tuple[int, int]:
-    """First and last 0-based frame at which a positive clip may start, both inclusive.
+    """Return the first and last 0-based frame at which a positive clip may start, inclusive.
 
-    A positive starts at least one clip after the beginning, so that it does not overlap the
-    anchor (the first ``span`` frames), wherever the video is long enough: uniform in
-    ``[min(L - span, span), L - span]``, as the authors run it. A video no longer than a clip
-    leaves one start, frame 0. A positive stretches over ``speed`` times as many frames.
+    If the video is long enough, a positive does not overlap the anchor (the first ``span``
+    frames): its start is uniform in ``[min(L - span, span), L - span]``, as in the authors' code.
+    A video no longer than a clip has only the start 0. A positive spans ``speed`` times as many
+    frames.
     """
     last = max(num_frames - speed * span, 0)
     return min(last, span), last
 
 
 def clip_frames(start: int, clip_len: int, frame_interval: int, num_frames: int) -> np.ndarray:
-    """0-based frame numbers (clip_len,) of one clip; a video shorter than the clip is looped."""
+    """Return the 0-based frame numbers (clip_len,) of a clip, looping a shorter video."""
     return (start + np.arange(clip_len) * frame_interval) % num_frames
 
 
 def frames_of(results: dict) -> int:
-    """Number of frames of a sample's video; a ValueError if it has none."""
+    """Return the number of frames of a sample's video; raise a ValueError if it has none."""
     if results["total_frames"] < 1:
         name = results.get("filename", results.get("frame_dir"))
-        raise ValueError(f"The video {name} has no frames; remove it from the annotation file.")
+        raise ValueError(f"The video {name} has no frames: remove it from the annotation file.")
     return results["total_frames"]
 
 
@@ -52,7 +52,7 @@ def with_clips(results: dict, clips: Sequence[np.ndarray], frame_interval: int) 
 
 
 class ShownTransform(BaseTransform):
-    """A transform that prints its settings."""
+    """Base class of transforms whose ``repr`` shows their settings."""
 
     def __repr__(self) -> str:
         public = {key: value for key, value in vars(self).items() if not key.startswith("_")}
@@ -61,12 +61,12 @@ class ShownTransform(BaseTransform):
 
 @TRANSFORMS.register_module()
 class SampleViewFrames(ShownTransform):
-    """Sample one clip for each view that :class:`ClusterAwareDataset` asks for.
+    """Sample one clip for each view of a :class:`ClusterAwareDataset` sample (SLIC, section 3).
 
-    An anchor is the beginning of the video, a positive starts at random (see
-    :func:`positive_start_range`). Two views are for further objectives (docs/ablations.md): a
-    fast positive shows a stretch of its own at double speed, a shuffled anchor the anchor's
-    frames in random order, which :class:`DecodeFrames` does not decode again.
+    An anchor is the beginning of the video. A positive has a random start (see
+    :func:`positive_start_range`). Two views are for further losses (docs/ablations.md): a fast
+    positive is another random clip at double speed, and a shuffled anchor has the anchor's frames
+    in random order, which :class:`DecodeFrames` does not decode again.
 
     Required Keys:
 
@@ -78,12 +78,19 @@ class SampleViewFrames(ShownTransform):
     Added Keys: frame_inds (V * clip_len,), clip_len, frame_interval, num_clips.
 
     Args:
-        clip_len: Frames in a clip; the paper's by default.
-        frame_interval: Distance between the frames.
+        clip_len: Number of frames of a clip; by default the paper's.
+        frame_interval: Distance between the frames of a clip.
 
     Raises:
-        ValueError: If an argument is less than 1, a video has no frame, or a view has an
-            unknown name.
+        ValueError: If an argument is less than 1, a video has no frame, or a view is unknown.
+
+    Examples:
+        >>> from mmaction.registry import TRANSFORMS
+        >>> sample = TRANSFORMS.build(dict(type="SampleViewFrames", clip_len=4))
+        >>> results = sample(dict(total_frames=8, start_index=0, views=["anchor", "positive"]))
+        >>> results["frame_inds"].reshape(2, 4)  # in 8 frames, the positive has one possible start
+        array([[0, 1, 2, 3],
+               [4, 5, 6, 7]], dtype=int32)
     """
 
     def __init__(self, clip_len: int = 16, frame_interval: int = 1) -> None:
@@ -102,7 +109,7 @@ class SampleViewFrames(ShownTransform):
         return with_clips(results, clips, self.frame_interval)
 
     def _frames(self, view: str, num_frames: int) -> np.ndarray:
-        """0-based frame numbers of one view."""
+        """Sample the 0-based frame numbers of one view."""
         if view in (ANCHOR, SHUFFLED_ANCHOR):
             frames = clip_frames(0, self.clip_len, self.frame_interval, num_frames)
             return frames if view == ANCHOR else np.random.permutation(frames)
@@ -112,6 +119,6 @@ class SampleViewFrames(ShownTransform):
             start = int(np.random.randint(low, high + 1))
             return clip_frames(start, self.clip_len, self.frame_interval * speed, num_frames)
         raise ValueError(
-            f"Unknown view {view!r}: views are {ANCHOR!r}, {POSITIVE!r}, {FAST_POSITIVE!r} and "
+            f"Unknown view {view!r}: choose from {ANCHOR!r}, {POSITIVE!r}, {FAST_POSITIVE!r} and "
             f"{SHUFFLED_ANCHOR!r}."
         )

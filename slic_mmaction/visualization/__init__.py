@@ -1,6 +1,6 @@
-"""Pictures and pages of what was learned and found; importing this loads matplotlib.
+"""Pictures and pages of trainings and collections; importing this loads matplotlib.
 
-The page of a training, :func:`.training_report.training_report`, needs MMAction2 as well.
+The page of a training, :func:`.training_report.training_report`, also needs MMAction2.
 """
 
 from .collection_pages import cluster_page, search_page

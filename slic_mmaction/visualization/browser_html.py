@@ -24,16 +24,16 @@ from .collection_pages import (
 from .page import render, section, visible
 from .thumbnails import PLAYABLE, Moment, Strip, card, cards, span_text, strips
 
-ALL = -1  # instead of a cluster
-VIDEOS = 1000  # to choose from at once
-_CLUSTERS, _MEMBERS, _GROUPS = 40, 120, 60  # shown at once
+ALL = -1  # all clusters
+VIDEOS = 1000  # largest number of videos in a list
+_CLUSTERS, _MEMBERS, _GROUPS = 40, 120, 60  # largest numbers shown
 
 
 class CollectionHtml:
-    """What the page shows of a collection, as HTML that names its rows but no file.
+    """HTML of a collection for the page, with numbers of rows instead of file names.
 
     Args:
-        collection: Read once: what another process changes in it shows after a new start.
+        collection: Collection to show. It is read once; later changes need a new start.
     """
 
     def __init__(self, collection: Collection) -> None:
@@ -63,7 +63,7 @@ class CollectionHtml:
         return _shown(render('<section class="note">{{ text }}</section>', text=text))
 
     def videos(self, part: str = "") -> list[tuple[str, int]]:
-        """Names and first rows: of all videos or, of many, of those whose path has this part."""
+        """List names and first rows of videos; of many, those whose path has this part."""
         names = list(self.first)
         if len(names) > VIDEOS:
             names = [name for name in names if part.lower() in name.lower()]
@@ -85,7 +85,7 @@ class CollectionHtml:
         end: str | None,
         top: int,
     ) -> str:
-        """The moments most like an uploaded clip or, without one, the video of a row."""
+        """Show the moments most similar to an uploaded clip or, without one, to a row's video."""
         if clip is not None:
             from .. import register
 
@@ -119,7 +119,7 @@ class CollectionHtml:
         )
 
     def cluster(self, number: int) -> str:
-        """All windows of a cluster, or the surest of the largest clusters."""
+        """Show all windows of a cluster, or the surest ones of the largest clusters."""
         if not self.by_number:
             return self.hint("There are no clusters yet: `slic clusters` makes them.")
         if number != ALL:
@@ -148,7 +148,7 @@ class CollectionHtml:
         return _shown(*parts, render('<p class="note">{{ note }}</p>', note=note))
 
     def duplicates(self) -> str:
-        """What `slic duplicates` has written into the index, if it has."""
+        """Show the duplicates that `slic duplicates` has written to the index, if any."""
         file = self.collection.path / "duplicates.csv"
         try:
             with open(file, encoding="utf-8", newline="") as rows:
@@ -243,7 +243,7 @@ def _button(does: str, number: int, text: str) -> Markup:
 
 
 def _shown(*parts: Markup) -> str:
-    """HTML that gradio shows as it is: it fills in `${}` and `{{}}`, which names may hold."""
+    """Escape `${}` and `{{}}` in HTML, which gradio would replace; names may contain them."""
     text = render(
         '<div class="slic">{% for part in parts %}{{ part }}{% endfor %}</div>', parts=parts
     )

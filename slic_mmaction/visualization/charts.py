@@ -1,4 +1,4 @@
-"""Small line charts of one run inside a page, in the colours of its theme."""
+"""Small line charts of a run within a page, in the colours of its theme."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from matplotlib.ticker import MaxNLocator
 from .page import COLOURS, render
 from .scalars import Series
 
-# Stand in the picture for the colours of the page.
+# Placeholders in the picture for the colours of the page.
 _TEXT, _GRID = "#010203", "#030201"
-_FEW = 25  # points, each with a mark of its own
+_FEW = 25  # largest number of points with marks
 _PANELS = {
     "Spread of embeddings": "0: all alike; about 1: they point everywhere",
     "Learning rate": "",
@@ -46,7 +46,7 @@ _CHART = """<figure class="chart"><figcaption><b>{{ title }}</b>
 
 
 class Line(NamedTuple):
-    """Values by epoch, and the level that chance alone would give."""
+    """A line of a chart: its values by epoch, and the chance level."""
 
     label: str
     values: Mapping[float, float]
@@ -54,11 +54,11 @@ class Line(NamedTuple):
 
 
 def charts_of(series: Series, chance: Mapping[str, float]) -> list[Markup]:
-    """A chart for each kind of scalars that a run has logged more than once.
+    """Draw a chart for each kind of scalars that a run has logged more than once.
 
     Args:
         series: Scalars by name and epoch.
-        chance: Level of chance by the name of a scalar.
+        chance: Chance level by the name of a scalar.
     """
     panels: dict[str, list[Line]] = {}
 
@@ -116,7 +116,7 @@ def _chart(title: str, lines: list[Line], note: str) -> Markup:
 
 
 def _svg(figure: Figure) -> Markup:
-    """A figure as part of a page, as wide as there is room and with its colours."""
+    """Convert a figure to SVG with the width and the colours of the page."""
     file = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "slic"}):

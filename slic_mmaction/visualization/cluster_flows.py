@@ -1,4 +1,4 @@
-"""How clusters split and merge from one clustering of the same videos to the next."""
+"""Splits and merges of clusters from one clustering of the same videos to the next."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from markupsafe import Markup
 from ..clustering.quality import NOISE
 from .page import COLOURS, count_of, render
 
-OTHERS = -2  # all clusters that are not drawn by themselves
+OTHERS = -2  # all clusters that are drawn together
 _COLUMNS, _LARGEST = 6, 15
 _HEIGHT, _TOP, _GAP, _BAR = 440.0, 44.0, 4.0, 12.0
 _WIDTH, _LAST_NAMES, _WIDEST = 1080.0, 130.0, 380.0
-_GREY = 50.0  # height of what is in none of the clusters drawn, at most
+_GREY = 50.0  # largest height of the videos outside of the drawn clusters
 _SMALLEST_WITH_NAME = 9.0  # pixels
 _SVG = """<div class="wide"><svg class="flows" style="max-width: {{ width }}px" role="img"
 viewBox="0 0 {{ width }} {{ height }}" aria-label="Which videos go from which cluster to which">
@@ -30,7 +30,7 @@ fill="{{ n.colour }}"><title>{{ n.title }}</title></rect>
 
 
 class Clustering(NamedTuple):
-    """Labels (N,) int64 of videos (N,), by their paths, before an epoch (0-based)."""
+    """A clustering before an epoch (0-based): labels (N,) int64 and paths of videos (N,)."""
 
     epoch: int
     labels: np.ndarray
@@ -38,7 +38,7 @@ class Clustering(NamedTuple):
 
 
 def matched(before: Clustering, after: Clustering) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (M,) in either clustering of the videos that both have."""
+    """Return the labels (M,) in both clusterings of their common videos."""
     if np.array_equal(before.videos, after.videos):
         return before.labels, after.labels
     _, first, second = np.intersect1d(before.videos, after.videos, return_indices=True)
@@ -46,7 +46,7 @@ def matched(before: Clustering, after: Clustering) -> tuple[np.ndarray, np.ndarr
 
 
 def flows(before: np.ndarray, after: np.ndarray) -> dict[tuple[int, int], int]:
-    """How many videos, with labels (M,) before and after, go from which cluster to which."""
+    """Count the videos that go from one cluster to another, from labels (M,) before and after."""
     if not len(before):
         return {}
     pairs, counts = np.unique(np.stack([before, after]), axis=1, return_counts=True)
@@ -54,7 +54,7 @@ def flows(before: np.ndarray, after: np.ndarray) -> dict[tuple[int, int], int]:
 
 
 def flow_rows(before: Clustering, after: Clustering, most: int = 12) -> list[dict[str, object]]:
-    """Where the videos of the largest clusters have gone, a row of a table for each."""
+    """Make the rows of a table of the next clusters of the videos of the largest clusters."""
     targets: dict[int, list[tuple[int, int]]] = {}
     for (source, target), count in flows(*matched(before, after)).items():
         targets.setdefault(source, []).append((-count, target))
@@ -90,7 +90,7 @@ class _Node(NamedTuple):
 def flow_picture(clusterings: Sequence[Clustering]) -> Markup:
     """Draw evenly chosen clusterings as columns, and the videos that go from one to the next.
 
-    Two clusters have one colour where each is the other's largest partner.
+    Two clusters have the same colour if each is the other's largest partner.
     """
     chosen = np.unique(np.linspace(0, len(clusterings) - 1, _COLUMNS).round().astype(int))
     shown = [clusterings[i] for i in chosen]
@@ -131,20 +131,20 @@ def flow_picture(clusterings: Sequence[Clustering]) -> Markup:
 
 
 def _drawn(labels: np.ndarray) -> np.ndarray:
-    """Labels, those of all clusters but the largest replaced."""
+    """Replace the labels of all but the largest clusters by OTHERS."""
     found, counts = np.unique(labels[labels >= 0], return_counts=True)
     largest = found[np.lexsort((found, -counts))[:_LARGEST]]
     return np.where(np.isin(labels, largest) | (labels < 0), np.maximum(labels, NOISE), OTHERS)
 
 
 def _height(cluster: int, before: dict[tuple[int, int], int], parents: dict[int, _Node]) -> float:
-    """Where the videos of a cluster come from, on average."""
+    """Return the mean height of the previous clusters of a cluster's videos."""
     coming = [(parents[a].y, count) for (a, b), count in before.items() if b == cluster]
     return sum(y * count for y, count in coming) / max(1, sum(count for _, count in coming))
 
 
 def _partner(cluster: int, before: dict[tuple[int, int], int]) -> int | None:
-    """The cluster before that this one goes on, or None."""
+    """Return the previous cluster that this one continues, or None."""
     coming = {a: count for (a, b), count in before.items() if b == cluster}
     if not coming:
         return None

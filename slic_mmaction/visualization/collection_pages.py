@@ -1,4 +1,4 @@
-"""Pages of a collection: what a search has found, and what its clusters hold."""
+"""Pages of a collection's search results and clusters."""
 
 from __future__ import annotations
 
@@ -28,15 +28,26 @@ def search_page(
     start: float | None = None,
     end: float | None = None,
 ) -> Path:
-    """Write a page of a query and the moments that are most similar to it.
+    """Write a page of a query and the most similar moments.
 
     Args:
-        collection: That was searched.
-        query: As given to :meth:`~slic_mmaction.collection.Collection.search`.
-        hits: What that has returned.
-        path: The HTML file, which is returned.
-        start: As given to the search, in seconds.
-        end: As ``start``.
+        collection: The searched collection.
+        query: Query of :meth:`~slic_mmaction.collection.Collection.search`.
+        hits: Result of the search.
+        path: Path of the HTML file.
+        start: ``start`` of the search, in seconds.
+        end: ``end`` of the search, in seconds.
+
+    Returns:
+        The path.
+
+    Examples:
+        >>> from slic_mmaction.collection import Collection
+        >>> from slic_mmaction.visualization import search_page
+        >>> collection = Collection("index")
+        >>> hits = collection.search("walk_1.mp4")
+        >>> search_page(collection, "walk_1.mp4", hits, "search.html").name
+        'search.html'
     """
     path = Path(path)
     own = collection.windows_of(query)
@@ -86,13 +97,24 @@ def search_page(
 
 
 def cluster_page(collection: Collection, path: str | Path) -> Path:
-    """Write a page of a collection's clusters: the surest and the least sure windows of each.
+    """Write a page of a collection's clusters, with the surest and least sure windows of each.
 
-    Clusters of most videos come first, among equals the tighter one.
+    Clusters are ordered by their number of videos, and then by their spread.
 
     Args:
-        collection: With clusters.
-        path: The HTML file, which is returned.
+        collection: Collection with clusters.
+        path: Path of the HTML file.
+
+    Returns:
+        The path.
+
+    Examples:
+        >>> from slic_mmaction.collection import Collection
+        >>> from slic_mmaction.visualization import cluster_page
+        >>> collection = Collection("index")
+        >>> clusters = collection.cluster(dict(type="KMeans", num_clusters=2))
+        >>> cluster_page(collection, "clusters.html").name
+        'clusters.html'
     """
     path = Path(path)
     cluster, distance = collection.column("cluster"), collection.column("distance")
@@ -152,7 +174,7 @@ class Cluster(NamedTuple):
 def ordered_clusters(
     cluster: np.ndarray, distance: np.ndarray, videos: np.ndarray
 ) -> list[Cluster]:
-    """Clusters of most videos first, among equals the tighter one; all arguments are (N,)."""
+    """Order clusters by their number of videos, and then by spread; all arguments are (N,)."""
     found = []
     by_cluster = np.argsort(cluster, kind="stable")
     numbers, first = np.unique(cluster[by_cluster], return_index=True)
@@ -166,11 +188,11 @@ def ordered_clusters(
 def members(
     rows: np.ndarray, distance: np.ndarray, videos: np.ndarray
 ) -> tuple[list[int], list[int]]:
-    """The surest and the least sure windows of a cluster, of different videos if it has several.
+    """Choose the surest and least sure windows of a cluster, of different videos if possible.
 
     Args:
-        rows: Of the cluster.
-        distance: (N,) of each row to the mean of its cluster.
+        rows: Rows of the cluster.
+        distance: (N,) distance of each row to the mean of its cluster.
         videos: (N,) number of each row's video.
 
     Returns:
@@ -193,7 +215,7 @@ def members(
 
 
 def folders_text(paths: Sequence[str]) -> str:
-    """The folders that most of some videos lie in, and how many each."""
+    """List the folders with the most of some videos, with their numbers."""
     counts = Counter(path.rpartition("/")[0] for path in paths)
     if list(counts) == [""]:
         return ""
@@ -205,5 +227,5 @@ def folders_text(paths: Sequence[str]) -> str:
 
 
 def size_text(one: Cluster) -> str:
-    """How many windows of how many videos a cluster has."""
+    """Format a cluster's numbers of windows and videos."""
     return f"{count_of(len(one.rows), 'window')} of {count_of(len(one.videos), 'video')}"

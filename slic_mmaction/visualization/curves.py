@@ -1,4 +1,4 @@
-"""Curves of one or several training runs."""
+"""Curves of one or several trainings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from .figure_file import save_figure
 from .scalars import Series, read_scalars
 
-# Title of each panel, and the scalars in it with their labels, the main one first.
+# Title of each panel, with its scalars and their labels, the main one first.
 PANELS = {
     "Loss": {"loss": "sum", "loss_triplet": "triplet", "loss_temporal": "temporal"},
     "Clusters": {
@@ -33,14 +33,22 @@ _STYLES = ("-", "--", ":")
 
 
 def training_curves(runs: Mapping[str, str | Path], out_path: str | Path) -> Path:
-    """Draw loss, clusters, their quality and R@1 over epochs, runs on top of each other.
+    """Draw loss, clusters, their quality and R@1 over epochs, for several runs.
 
     Args:
-        runs: For each run's name its ``scalars.json`` or work directory.
-        out_path: The PNG, which is returned.
+        runs: ``scalars.json`` or work directory of each run, by its name.
+        out_path: Path of the PNG file.
+
+    Returns:
+        The path.
 
     Raises:
-        ValueError: If no run is given or none logged any of these scalars.
+        ValueError: If there is no run, or no run has logged any of these scalars.
+
+    Examples:
+        >>> from slic_mmaction.visualization import training_curves
+        >>> training_curves({"UCF101": "work_dirs/slic_r3d_ucf101"}, "curves.png").name
+        'curves.png'
     """
     logged = {name: read_scalars(path) for name, path in runs.items()}
     names = {scalar for series in logged.values() for scalar in series}
@@ -48,7 +56,7 @@ def training_curves(runs: Mapping[str, str | Path], out_path: str | Path) -> Pat
     if not panels:
         known = ", ".join(key for keys in PANELS.values() for key in keys)
         raise ValueError(
-            f"Nothing to draw: none of the runs {', '.join(runs) or '(none given)'} logged any "
+            f"Nothing to draw: none of the runs {', '.join(runs) or '(none given)'} has logged any "
             f"of {known}."
         )
     columns = min(2, len(panels))

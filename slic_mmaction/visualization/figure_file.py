@@ -11,7 +11,7 @@ from ..durable_file import durable_file
 
 
 def save_figure(figure: Figure, path: str | Path) -> Path:
-    """Write a figure, made without pyplot, as PNG without a display; whole or not at all."""
+    """Write a figure, made without pyplot, as a PNG file atomically, without a display."""
     FigureCanvasAgg(figure)
     with durable_file(path) as file:
         figure.savefig(file, format="png", dpi=120)

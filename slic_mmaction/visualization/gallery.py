@@ -1,4 +1,4 @@
-"""A picture of queries and the gallery videos found for them."""
+"""A picture of queries and their nearest gallery videos."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from ..decoding import open_reader
 from .figure_file import save_figure
 
-# Okabe and Ito's green and vermilion, which colour-blind readers tell apart.
+# Okabe and Ito's green and vermilion, which colour-blind readers can distinguish.
 _HIT, _MISS, _QUERY = "#009E73", "#D55E00", "#333333"
-_FRAMES = 3  # of a video, since a motion does not show in one
+_FRAMES = 3  # frames of a video, because one does not show its motion
 
 
 def retrieval_gallery(
@@ -30,22 +30,33 @@ def retrieval_gallery(
     title: str,
     out_path: str | Path,
 ) -> Path:
-    """Draw each query and, to its right, its nearest gallery videos.
+    """Draw each query and, to its right, its nearest neighbours in the gallery.
 
-    The frame around a neighbour, and the sign below, say whether it is of the query's class.
+    The border of a neighbour and the sign below it show whether it has the query's class.
 
     Args:
-        query_paths: Q >= 1 video files or frame folders.
-        neighbor_paths: Q rows of k, nearest first.
-        hits: (Q, k) bool, whether of the same class.
+        query_paths: Q >= 1 video files or folders of frames.
+        neighbor_paths: Q rows of k paths, nearest first.
+        hits: (Q, k) bool, whether a neighbour has the query's class.
         similarities: (Q, k) float, written below each neighbour.
         query_names: Q class names.
         neighbor_names: Q rows of k class names.
-        title: Above the picture.
-        out_path: The PNG, which is returned.
+        title: Title of the picture.
+        out_path: Path of the PNG file.
+
+    Returns:
+        The path.
 
     Raises:
         UnreadableVideoError: If a video cannot be read.
+
+    Examples:
+        >>> from slic_mmaction.visualization import retrieval_gallery
+        >>> neighbors = [["videos/walk_2.mp4", "videos/run_1.mp4"]]
+        >>> retrieval_gallery(["videos/walk_1.mp4"], neighbors, hits=[[True, False]],
+        ...     similarities=[[0.9, 0.6]], query_names=["walk"], neighbor_names=[["walk", "run"]],
+        ...     title="Nearest neighbours", out_path="gallery.png").name
+        'gallery.png'
     """
     rows, columns = len(query_paths), len(neighbor_paths[0]) + 1
     figure = Figure(figsize=(0.75 * _FRAMES * columns + 0.3, 1.0 * rows + 0.7))
@@ -77,26 +88,31 @@ def _draw(axis: Axes, path: str, colour: str, name: str, note: str = "") -> None
 def video_strip(
     path: str | Path, start: float = 0.0, end: float = math.inf, height: int = 84, fill: int = 255
 ) -> np.ndarray:
-    """Evenly spaced frames of a video side by side, for a glimpse of its motion.
+    """Show three evenly spaced frames of a video side by side.
 
     Args:
-        path: A video file, or a folder of its frames as images.
-        start: Only what the video shows from here on, in seconds.
-        end: Only until here.
-        height: Of the strip, in pixels.
+        path: A video file, or a folder of frames as images.
+        start: Start of the part to show, in seconds.
+        end: End of the part to show, in seconds.
+        height: Height of the strip in pixels.
         fill: Grey value beside frames that are not 4:3.
 
     Returns:
-        (height, 4 * height, 3) uint8, RGB; frames are fitted in with their aspect ratio.
+        (height, 4 * height, 3) uint8, RGB. Frames keep their aspect ratio.
 
     Raises:
         UnreadableVideoError: If no frame can be read.
+
+    Examples:
+        >>> from slic_mmaction.visualization import video_strip
+        >>> video_strip("videos/walk_1.mp4", start=0.5, end=1.5, height=60).shape
+        (60, 240, 3)
     """
     with closing(open_reader(str(path))) as reader:
         first, last = 0.0, float(reader.num_frames)
         if reader.avg_fps and start * reader.avg_fps < last:
             first, last = start * reader.avg_fps, min(end * reader.avg_fps, last)
-        # Middles of equal parts: first and last frames are often black.
+        # Use the middles of equal parts, because first and last frames are often black.
         frames = reader.frames(first + (np.arange(_FRAMES) + 0.5) * (last - first) / _FRAMES)
     wide = height * 4 // 3
     strip = np.full((height, _FRAMES * wide, 3), fill, dtype=np.uint8)

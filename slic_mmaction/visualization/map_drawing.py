@@ -1,4 +1,4 @@
-"""How a map is drawn: colours of groups, the interactive page, the picture."""
+"""Drawing a map: colours of groups, the interactive page and the picture."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ plot.on("plotly_click", event => {
 
 
 class Layer(NamedTuple):
-    """Points of one colour."""
+    """Points of the same colour."""
 
     name: str
     colour: str
@@ -76,7 +76,7 @@ class Layer(NamedTuple):
     rank: int  # in the legend
 
     def trace(self, points: np.ndarray) -> dict[str, Any]:
-        """In plotly's words, which reads names as HTML."""
+        """Convert the layer to a trace of plotly, which reads names as HTML."""
         name = self.name if len(self.name) <= 32 else f"{self.name[:31]}\u2026"
         return dict(
             type="scatter",
@@ -92,7 +92,7 @@ class Layer(NamedTuple):
 
 
 def layers(groups: Sequence[str], color: str) -> list[Layer]:
-    """The largest groups in colours of their own, above the others in grey."""
+    """Give the largest groups their own colours, above the others in grey."""
     rows_of: dict[str, list[int]] = {}
     for row, group in enumerate(groups):
         rows_of.setdefault(group, []).append(row)
@@ -114,7 +114,7 @@ def layers(groups: Sequence[str], color: str) -> list[Layer]:
 
 
 def map_picture(points: np.ndarray, drawn: Sequence[Layer], title: str, path: Path) -> Path:
-    """Draw points (N, 2) as a PNG, which is returned."""
+    """Draw points (N, 2) in a PNG file, and return its path."""
     figure = Figure(figsize=(11, 8))
     axis = figure.add_subplot()
     size = 22 if len(points) <= 1500 else 8
@@ -134,6 +134,6 @@ def map_picture(points: np.ndarray, drawn: Sequence[Layer], title: str, path: Pa
     axis.set_title(title, fontsize=11).set_parse_math(False)
     axis.set_axis_off()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a name in letters that the font lacks
+        warnings.simplefilter("ignore")  # characters that the font lacks
         figure.tight_layout()
         return save_figure(figure, path)

@@ -1,4 +1,4 @@
-"""Self-contained HTML pages: one style, nothing fetched from outside, names always harmless."""
+"""Self-contained HTML pages with one style, no external resources and escaped names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from ..durable_file import write_text
 
-# No script but those of the page, and nothing from another place, whatever a name says.
+# Only the page's own scripts, and no external resources, even if a name contains HTML.
 _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "media-src 'self' file:; form-action 'none'"
@@ -107,7 +107,7 @@ internet.</footer>
 
 
 def visible(value: Any) -> Any:
-    """A text with its line ends and control characters written out; anything else as it is."""
+    """Escape line ends and control characters of a text; return other values unchanged."""
     if isinstance(value, str) and not isinstance(value, Markup) and not value.isprintable():
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
     return value
@@ -117,20 +117,20 @@ _environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=
 
 
 def render(template: str, **values: Any) -> Markup:
-    """Fill a Jinja template; every value that is not markup itself is escaped."""
+    """Fill a Jinja template, escaping every value except markup."""
     return Markup(_environment.from_string(template).render(values))
 
 
 def write_page(
     path: str | Path, title: str, notes: Iterable[str | Markup], parts: Iterable[Markup]
 ) -> Path:
-    """Write a page, whole or not at all.
+    """Write a page atomically, and return its path.
 
     Args:
-        path: The HTML file, which is returned.
-        title: Of the page.
+        path: Path of the HTML file.
+        title: Title of the page.
         notes: Lines below the title.
-        parts: What :func:`section`, :func:`facts` and the like return, from top to bottom.
+        parts: Parts from :func:`section`, :func:`facts` and similar functions, in order.
     """
     style = Markup(STYLE)
     values = dict(title=title, notes=list(notes), parts=list(parts), style=style, policy=_POLICY)
@@ -139,7 +139,7 @@ def write_page(
 
 
 def section(title: str, *body: Markup, note: str | Markup = "") -> Markup:
-    """A part of a page in a frame of its own, below a heading and an explanation."""
+    """Make a framed part of a page with a heading and a note."""
     return render(
         '<section><h2>{{ title }}</h2>{% if note %}<p class="note">{{ note }}</p>{% endif %}'
         "{% for part in body %}{{ part }}{% endfor %}</section>",
@@ -150,7 +150,7 @@ def section(title: str, *body: Markup, note: str | Markup = "") -> Markup:
 
 
 def facts(values: Mapping[str, Any]) -> Markup:
-    """A few figures in large type, by what they are."""
+    """Make a list of figures in large type, with their names."""
     values = {
         name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()
     }
@@ -162,7 +162,7 @@ def facts(values: Mapping[str, Any]) -> Markup:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Markup:
-    """Rows with the same keys, which head the columns; numbers stand to the right."""
+    """Make a table of rows with the same keys, the headings; numbers are right-aligned."""
     numeric = {
         name: all(isinstance(row[name], (int, float)) or row[name] is None for row in rows)
         for name in (rows[0] if rows else ())
@@ -180,7 +180,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Markup:
 
 
 def picture(figure: Figure, description: str) -> Markup:
-    """A matplotlib figure, made without pyplot, inside the page."""
+    """Embed a matplotlib figure, made without pyplot, in the page."""
     FigureCanvasAgg(figure)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=120)
@@ -192,10 +192,10 @@ def picture(figure: Figure, description: str) -> Markup:
 
 
 def count_of(number: int, what: str) -> str:
-    """A number of things: ``1 video``, ``2 videos``."""
+    """Format a number of things: ``1 video``, ``2 videos``."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """A file of a MIME type as the address of itself."""
+    """Encode the content of a file of a MIME type as a data URI."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,4 +1,4 @@
-"""Figures of validations and tests beside what chance alone would give."""
+"""Figures of validations and tests, with their chance levels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .run_folder import Run
 
 
 def results(run: Run) -> Iterator[Markup]:
-    """A heading and a table for each evaluation of a run."""
+    """Yield a heading and a table for each evaluation of a run."""
     for record in run.evaluations:
         if record.get("part") == "val":
             what = f"validation after epoch {record.get('epoch')}"

@@ -1,4 +1,4 @@
-"""What a training has left in its folder: config, log, scalars, clusterings, evaluations."""
+"""Reading the folder of a training: config, log, scalars, clusterings and evaluations."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class Run(NamedTuple):
     """A training, finished or not.
 
     Attributes:
-        folder: Of ``slic pretrain``, or the same as ``work_dir``.
-        work_dir: Of MMEngine.
-        config: That was run; empty if the folder has none.
-        config_file: With which it can be run again.
-        config_text: The whole config as MMEngine has dumped it.
+        folder: Folder of ``slic pretrain``, or the same as ``work_dir``.
+        work_dir: Work directory of MMEngine.
+        config: Config of the run; empty if the folder has none.
+        config_file: Config file to run it again; None if there is none.
+        config_text: Text of the whole config, as dumped by MMEngine.
         series: Scalars by name and epoch, those of clusterings also from their files.
-        clusterings: In the order of epochs.
+        clusterings: Clusterings in the order of epochs.
         evaluations: ``evaluation.json`` of every start that was validated or tested.
-        environment: Versions, devices, seed and code, as recorded.
-        begun: When it was started; None without a log.
-        seconds: That all starts took.
-        last_sign: When the log was last written to; None without a log.
-        process: ``'alive'``, ``'gone'``, or ``''`` if that is not known on this machine.
+        environment: Recorded versions, devices, seed and code.
+        begun: Time of the first start; None without a log.
+        seconds: Total time of all starts.
+        last_sign: Time of the last line of the log; None without a log.
+        process: ``'alive'``, ``'gone'``, or ``''`` if that is unknown on this machine.
     """
 
     folder: Path
@@ -62,17 +62,17 @@ class Run(NamedTuple):
 
     @property
     def epoch(self) -> int:
-        """The epoch that was trained last, perhaps not to its end."""
+        """The last epoch, which may be unfinished."""
         return int(max(self.series.get("loss") or self.series.get("lr") or {0: 0}))
 
     @property
     def max_epochs(self) -> int | None:
-        """Epochs that were planned."""
+        """Planned number of epochs."""
         return (self.config.get("train_cfg") or {}).get("max_epochs")
 
     @property
     def finished(self) -> bool:
-        """Whether all planned epochs were trained to their end."""
+        """Whether all planned epochs are finished."""
         last = self.work_dir / "last_checkpoint"
         saved = (
             re.search(r"epoch_(\d+)\.pth$", last.read_text().strip()) if last.is_file() else None
@@ -82,7 +82,7 @@ class Run(NamedTuple):
 
     @property
     def dataset(self) -> Mapping[str, Any]:
-        """Config of the list of training videos."""
+        """Config of the dataset that lists the training videos."""
         dataset = (self.config.get("train_dataloader") or {}).get("dataset") or {}
         while isinstance(dataset.get("dataset"), dict):
             dataset = dataset["dataset"]
@@ -90,12 +90,12 @@ class Run(NamedTuple):
 
     @property
     def videos_folder(self) -> str:
-        """Where the training videos lie, as the config says; empty if it does not."""
+        """Folder of the training videos in the config; empty if there is none."""
         prefixes = (self.dataset.get("data_prefix") or {}).values()
         return next((str(prefix) for prefix in prefixes if prefix), "")
 
     def find(self, path: str) -> Path:
-        """A path of the config, which may be relative to where the training was started."""
+        """Find a path of the config, which may be relative to the folder of the start."""
         for start in (Path(), *self.work_dir.resolve().parents):
             if (start / path).exists():
                 return start / path
@@ -106,8 +106,8 @@ def read_run(folder: str | Path) -> Run:
     """Read the folder of ``slic pretrain``, or a work directory of ``tools/train.py``.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If it holds no training, or a file in it is damaged.
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If it has no training, or a file in it is damaged.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -119,7 +119,7 @@ def read_run(folder: str | Path) -> Run:
             f"{folder} holds no training: give the folder of `slic pretrain`, or a work directory "
             "of tools/train.py."
         )
-    # Tests in the same folder leave logs, too.
+    # Tests in the same folder also write logs.
     trained = [start for start in starts if _has_trained(start)] or starts[-1:]
     logs = [next(start.glob("*.log")).read_text(errors="replace") for start in trained]
     stamps = [[_moment(text) for text in _STAMP.findall(log)] for log in logs]
@@ -127,7 +127,7 @@ def read_run(folder: str | Path) -> Run:
     own = list(filter(Path.is_file, own))
     dumped = next(filter(Path.is_file, [trained[-1] / "vis_data" / "config.py", *own]), None)
     text = dumped.read_text(errors="replace") if dumped else ""
-    # A test with another config leaves that one in the folder as well.
+    # A test with another config also writes its config to the folder.
     same = [path for path in own if path.read_text(errors="replace") == text]
     config_file = next(iter([*same, *own]), None)
     clusterings = list(_clusterings(work_dir))
@@ -201,7 +201,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _process(lock: Path) -> str:
-    """DurableCheckpointHook leaves there which process trains."""
+    """Return the state of the training's process, which DurableCheckpointHook writes to a file."""
     found = re.fullmatch(r"process (\d+) on (.+)", lock.read_text()) if lock.is_file() else None
     if found is None or found[2] != socket.gethostname():
         return ""

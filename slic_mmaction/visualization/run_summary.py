@@ -1,4 +1,4 @@
-"""A training in words: what was trained on what, how it went, and how to go on."""
+"""A summary of a training in sentences, and commands to continue it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .run_folder import Run
 
 
 def sentences(run: Run) -> Iterator[str]:
-    """What was trained on what, how far it has come, and how it went."""
+    """Describe the network, the videos, the state and the results of a training."""
     videos = f"{len(run.clusterings[-1].labels)} videos" if run.clusterings else "videos"
     folder = run.videos_folder or run.dataset.get("ann_file") or "a folder that is not recorded"
     yield f"{_network(run.config)} on {videos} of {folder}."
@@ -28,7 +28,7 @@ def sentences(run: Run) -> Iterator[str]:
         yield "No loss has been logged yet."
         return
     words = [_went("loss", losses)]
-    # A triplet loss is a mean over violating negatives only: of all, fewer and fewer are.
+    # The triplet loss is a mean over violating negatives only, whose share falls.
     shares = list(run.series.get("violating_share", {}).values()) or [1.0] * len(losses)
     still = standstill([a * b for a, b in zip(losses, shares)], run.max_epochs or len(losses))
     if still:
@@ -92,7 +92,7 @@ def _network(config: Mapping[str, Any]) -> str:
 
 
 def commands(run: Run) -> Iterator[str]:
-    """Lines for a shell, each below a comment."""
+    """Yield shell commands, each after a comment."""
 
     def command(*words: object) -> str:
         return shlex.join(map(str, words))
@@ -101,10 +101,10 @@ def commands(run: Run) -> Iterator[str]:
     config = run.config_file.resolve() if run.config_file else "CONFIG"
     pretrained = run.folder != run.work_dir
     videos = run.videos_folder or "FOLDER"
-    yield "# the same again, elsewhere"
+    yield "# run it again in another folder"
     yield command("python", "tools/train.py", config, "--work-dir", "NEW")
     if not run.finished:
-        yield "# go on where it stopped"
+        yield "# continue where it stopped"
         if pretrained:
             yield command("slic", "pretrain", videos, "--out", folder, "--resume")
         else:

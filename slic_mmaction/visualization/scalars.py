@@ -1,4 +1,4 @@
-"""Reading what MMEngine's ``LocalVisBackend`` logged."""
+"""Reading the scalars that MMEngine's ``LocalVisBackend`` has logged."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ Series = dict[str, dict[float, float]]
 
 
 def read_scalars(path: str | Path) -> Series:
-    """Logged scalars: for each name its value by epoch.
+    """Read the logged scalars of a run: for each name, values by epoch.
 
-    Records of training have an ``epoch``, over which their mean is taken; those of clustering and
+    Records of training have an ``epoch`` and are averaged over it. Those of clustering and
     validation have the number of finished epochs as ``step``. An incomplete last line is ignored.
 
     Args:
-        path: A ``scalars.json``, or a work directory, in which each start of a run left one. If
-            two starts logged the same epoch, the later one counts.
+        path: A ``scalars.json``, or a work directory with one for each start of a run. If two
+            starts have the same epoch, the later one counts.
 
     Raises:
         ValueError: If there is no such file.
+
+    Examples:
+        >>> from slic_mmaction.visualization import read_scalars
+        >>> read_scalars("work_dirs/slic_r3d_ucf101")["loss"]
+        {1: 2.0, 2: 1.0}
     """
     path = Path(path)
     files = [path] if path.is_file() else sorted(path.glob("*/vis_data/scalars.json"))
@@ -39,7 +44,7 @@ def _read_file(file: Path) -> Series:
     collected: dict[str, dict[float, list[float]]] = {}
     lines = file.read_text().splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
-        lines.pop()  # being written just now, or cut off by a kill
+        lines.pop()  # a line that is being written, or was cut off by a kill
     for line in lines:
         record = json.loads(line)
         epoch = record["epoch"] if "epoch" in record else record["step"]

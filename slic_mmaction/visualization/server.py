@@ -1,4 +1,4 @@
-"""A local web server to search, play and look through a collection."""
+"""A local web server to search, play and browse a collection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 import av
 import cv2
 
-# Read by gradio when it is imported: nothing is reported, nothing asked of the internet.
+# Read by gradio at its import: no analytics and no requests to the internet.
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
 try:
     import gradio as gr
@@ -39,14 +39,14 @@ from .gallery import video_strip
 from .thumbnails import PLAYABLE
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_HEIGHT, _RATE = 480, 30  # of converted videos, at most: pixels and frames per second
-# What gradio's page asks for. Everything else that gradio could answer, files above all, is shut.
+_HEIGHT, _RATE = 480, 30  # largest height and frame rate of converted videos
+# Paths that gradio's page needs. All others, such as those of files, are refused.
 _OPEN = ("/assets/", "/static/", "/theme.css", "/config", "/favicon.ico", "/manifest.json",
          "/video/", "/moment/", "/thumbnail/", "/gradio_api/queue/", "/gradio_api/upload",
          "/gradio_api/heartbeat/", "/gradio_api/startup-events", "/gradio_api/info",
          "/gradio_api/cancel", "/gradio_api/reset")  # fmt: skip
 _HEADERS = {
-    # Gradio compiles its handlers and templates in the page, which needs 'unsafe-eval'.
+    # Gradio compiles its handlers and templates in the page, which requires 'unsafe-eval'.
     b"content-security-policy": b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
     b"object-src 'none'; frame-ancestors 'self'; form-action 'self'",
     b"cross-origin-resource-policy": b"same-origin",
@@ -59,9 +59,9 @@ def serve(collection: Collection, host: str = "127.0.0.1", port: int = 7860) -> 
     """Serve a page of a collection until the process is interrupted.
 
     Args:
-        collection: To be looked at.
-        host: Address to listen at; any but loopback lets others see the videos.
-        port: 0 takes a free one.
+        collection: Collection to serve.
+        host: Address to listen at. With any other than loopback, others can see the videos.
+        port: Port to listen at; 0 chooses a free one.
 
     Raises:
         OSError: If the port is in use.
@@ -92,21 +92,21 @@ def _listen(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: Any) -> None:
         super().handle_exit(sig, frame)
-        # Open pages hold connections for ever; those are cut off, which need not be said.
+        # Open pages keep their connections; cutting them off is not an error.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
 
 def build_app(collection: Collection, temporary: Path, host: str = "127.0.0.1") -> FastAPI:
-    """The web application of :func:`serve`.
+    """Build the web application of :func:`serve`.
 
-    Videos and pictures are asked for by the number of a row, so that no path ever comes from a
-    URL. A file is only served while it has the size and date that it had when it was indexed.
+    URLs of videos and pictures have the number of a row, never a path. A file is only served if
+    its size and date are those at the time of indexing.
 
     Args:
-        collection: To be looked at; what is read of it once is kept.
+        collection: Collection to serve. It is read once.
         temporary: Folder of uploaded and converted clips.
-        host: On loopback, requests that name another host are refused, as a page of another site
-            could send them.
+        host: Address of the server. On loopback, requests for another host are refused, because
+            a page of another site could send them.
     """
     files = _Files(collection, temporary)
     app = FastAPI(openapi_url=None)
@@ -138,7 +138,7 @@ def build_app(collection: Collection, temporary: Path, host: str = "127.0.0.1") 
 
 
 class _Guard:
-    """Shuts what the page does not need, and lets browsers fetch nothing from elsewhere."""
+    """Refuse paths that the page does not need, and forbid external resources."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -172,7 +172,7 @@ class _Files:
         self._one_at_a_time = threading.Lock()
 
     def video(self, row: int) -> Path:
-        """The file of a row, if it is still the one that was indexed."""
+        """Return the file of a row, if it has not changed since it was indexed."""
         if row >= len(self._states):
             raise HTTPException(404, "The index has no such row.")
         path = self.collection.folder / self.collection.paths[row]
@@ -185,7 +185,7 @@ class _Files:
         return path
 
     def moment(self, row: int) -> Path:
-        """The moment of a row as an MP4 file without sound, for what browsers cannot play."""
+        """Convert the moment of a row to an MP4 file without sound, for browsers."""
         source, target = self.video(row), self.temporary / f"{row}.mp4"
         with self._one_at_a_time:
             if not target.exists():
@@ -205,7 +205,7 @@ class _Files:
 
 
 def _convert(source: Path, start: float, end: float, target: Path) -> None:
-    """Write a moment of a video as H.264, small enough to be converted while somebody waits."""
+    """Write a moment of a video as small H.264, which is fast to convert."""
     part = target.with_suffix(".part")
     with closing(open_reader(str(source))) as reader:
         rate = reader.avg_fps or 25.0

@@ -1,4 +1,4 @@
-"""Glimpses of moments of videos for HTML pages, and links by which a browser plays them."""
+"""Thumbnails of moments of videos for HTML pages, and links to play them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..progress import progress_bar
 from .gallery import video_strip
 from .page import data_uri, render
 
-# Files that browsers play, and their MIME types.
+# MIME types of the files that browsers play.
 PLAYABLE = {
     ".mp4": "video/mp4",
     ".m4v": "video/mp4",
@@ -47,14 +47,14 @@ class Moment(NamedTuple):
 
 
 class Strip(NamedTuple):
-    """Frames of a moment as a data URI, or a word that says why there are none."""
+    """Frames of a moment as a data URI, or the reason why there are none."""
 
     source: str
     problem: str = ""
 
 
 def strips(moments: Sequence[Moment], height: int = 84) -> list[Strip]:
-    """Decode three frames of each moment as a JPEG, 4 times as wide as high."""
+    """Make a JPEG of three frames of each moment, 4 times as wide as high."""
 
     def strip(moment: Moment) -> Strip:
         try:
@@ -65,7 +65,7 @@ def strips(moments: Sequence[Moment], height: int = 84) -> list[Strip]:
         content = cv2.imencode(".jpg", image[..., ::-1], quality)[1].tobytes()
         return Strip(data_uri("image/jpeg", content))
 
-    # Threads, as decoding and scaling run outside of Python's lock.
+    # Threads suffice, because decoding and scaling release Python's lock.
     pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
     try:
         found = []
@@ -86,7 +86,7 @@ def card(
     player: bool = False,
     badge: str = "",
 ) -> Markup:
-    """A strip with its path and lines of what is known of it, linked or played if it has a URL."""
+    """Make a card of a strip with its path and details, and a link or a player for its URL."""
     folder, slash, file = name.rpartition("/")
     template = '{% if folder %}<span class="folder">{{ folder }}</span><wbr>{% endif %}{{ file }}'
     label = render(template, folder=folder + slash, file=file)
@@ -96,19 +96,19 @@ def card(
 
 
 def cards(shown: Sequence[Markup], large: bool = False) -> Markup:
-    """Several cards, as many in a row as there is room for."""
+    """Arrange cards in rows that fill the width of the page."""
     kind = "moments large" if large else "moments"
     template = '<div class="{{ kind }}">{% for one in shown %}{{ one }}{% endfor %}</div>'
     return render(template, kind=kind, shown=shown)
 
 
 def span_text(start: float, end: float) -> str:
-    """From when to when, in seconds."""
+    """Format a span in seconds."""
     return f"{start:.1f} to {end:.1f} s"
 
 
 def video_url(moment: Moment, page: Path) -> str:
-    """Where a page finds a moment of a video file; empty if a browser cannot play such a file."""
+    """Return the URL of a moment, relative to a page; empty if browsers cannot play the video."""
     if moment.path.suffix.lower() not in PLAYABLE:
         return ""
     url = quote(Path(os.path.relpath(moment.path, page.parent.resolve())).as_posix())

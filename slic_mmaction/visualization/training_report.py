@@ -1,4 +1,4 @@
-"""One page for a training: how it went, what it has grouped, and how to do it again."""
+"""The page of a training, with its curves, clusters, results and commands."""
 
 from __future__ import annotations
 
@@ -52,13 +52,16 @@ def training_report(run: str | Path, path: str | Path) -> Path:
     """Write a page of a training: curves, clusters over time, results, config and commands.
 
     Args:
-        run: Folder of ``slic pretrain``, or any work directory of a SLIC config; it may be
-            unfinished.
-        path: The HTML file, which is returned.
+        run: Folder of ``slic pretrain``, or any work directory of a SLIC config. The training may
+            be unfinished.
+        path: Path of the HTML file.
+
+    Returns:
+        The path.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If it holds no training.
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If it has no training.
     """
     path, found = Path(path), read_run(run)
     # `slic pretrain` calls every config by the same name, and every folder by its own.
@@ -81,8 +84,8 @@ def _sections(run: Run, page: Path) -> Iterator[Markup]:
         yield section(
             "Results",
             *results(run),
-            note="Figures of different protocols must not be compared. Chance is what a random "
-            "order of the gallery, or guessing a class, gives.",
+            note="Figures of different protocols must not be compared. Chance is the result of a "
+            "random order of the gallery, or of guessing a class.",
         )
     if run.clusterings:
         yield from _cluster_sections(run, page)
@@ -92,8 +95,8 @@ def _sections(run: Run, page: Path) -> Iterator[Markup]:
             "<div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>",
             pairs=run.environment,
         )
-        yield section("Environment", pairs, note="As the last start has recorded it.")
-    yield section("Commands", _code("\n".join(commands(run))), note="To go on from here.")
+        yield section("Environment", pairs, note="Of the last start.")
+    yield section("Commands", _code("\n".join(commands(run))), note="To continue from here.")
     if run.config_text:
         text = render(
             "<details><summary>Show the config</summary>{{ text }}</details>",
@@ -115,9 +118,9 @@ def _cluster_sections(run: Run, page: Path) -> Iterator[Markup]:
                 b=last.epoch + 1,
             ),
             render('<div class="went">{{ rows }}</div>', rows=table(flow_rows(before, last))),
-            note="The 15 largest clusters of each clustering: number \u00b7 videos. Two have one "
-            "colour where each is the other's largest partner. All others are grey, and drawn "
-            "smaller than they are.",
+            note="The 15 largest clusters of each clustering: number \u00b7 videos. Two have the "
+            "same colour if each is the other's largest partner. All others are grey and not to "
+            "scale.",
         )
     bins = {name: count for name, count in size_bins(last.labels).items() if count}
     if bins:
@@ -188,6 +191,6 @@ def _bars(bins: Mapping[str, int]) -> Markup:
 
 
 def _code(text: str) -> Markup:
-    """Lines as they are, other control characters written out."""
+    """Format text with its lines, escaping other control characters."""
     lines = Markup("\n").join(visible(line.expandtabs()) for line in text.split("\n"))
     return render("<pre>{{ lines }}</pre>", lines=lines)

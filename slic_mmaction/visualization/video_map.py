@@ -1,4 +1,4 @@
-"""A map of a collection: every video a point in the plane, near what is like it."""
+"""A map of a collection: every video is a point in the plane, near similar videos."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .thumbnails import Moment, strips, video_url
 if TYPE_CHECKING:
     from ..collection import Collection
 
-_POINTS, _THUMBNAILS = 5000, 1500  # more would make the page slow, and larger than 25 MB
+_POINTS, _THUMBNAILS = 5000, 1500  # more would make the page slow and larger than 25 MB
 _FEWEST_FOR_UMAP = 10
 _NEIGHBORS = 15
 
 
 class Map(NamedTuple):
-    """What a map was written to.
+    """Files of a map.
 
     Attributes:
-        page: The HTML file.
-        picture: The PNG file.
-        note: What was drawn, and how.
+        page: Path of the HTML file.
+        picture: Path of the PNG file.
+        note: Description of the map.
     """
 
     page: Path
@@ -38,17 +38,26 @@ class Map(NamedTuple):
 
 
 def map_page(collection: Collection, path: str | Path, color: str | None = None) -> Map:
-    """Draw the videos of a collection, each at the mean of its windows' vectors, in the plane.
+    """Draw a map of the videos of a collection, by the means of their windows' vectors.
 
     Args:
-        collection: Any.
-        path: The HTML file; a PNG file is written beside it.
-        color: ``"cluster"``, the one of most of a video's windows, or ``"folder"``, the topmost;
-            clusters by default if there are any.
+        collection: The collection.
+        path: Path of the HTML file. A PNG file is written beside it.
+        color: ``"cluster"`` (the cluster of most of a video's windows) or ``"folder"`` (the
+            top-level folder). By default clusters if there are any.
+
+    Returns:
+        The files of the map.
 
     Raises:
-        ValueError: If ``color`` is another one, there are no clusters, or ``path`` is a PNG.
+        ValueError: If ``color`` is unknown, there are no clusters, or ``path`` is a PNG.
         ImportError: If plotly is not installed.
+
+    Examples:
+        >>> from slic_mmaction.collection import Collection
+        >>> from slic_mmaction.visualization import map_page
+        >>> map_page(Collection("index"), "map.html", color="folder").picture.name
+        'map.png'
     """
     try:
         from plotly.offline import get_plotlyjs
@@ -58,7 +67,9 @@ def map_page(collection: Collection, path: str | Path, color: str | None = None)
         ) from error
     path, cluster = Path(path), collection.column("cluster")
     if path.suffix.lower() == ".png":
-        raise ValueError(f"{path} must be the name of the page, as map.html; a PNG lies beside it.")
+        raise ValueError(
+            f"{path} must be the name of the page, such as map.html: the PNG is written beside it."
+        )
     if color is None:
         color = "cluster" if (cluster != NOISE).any() else "folder"
     if color not in ("cluster", "folder"):
@@ -108,10 +119,10 @@ def map_page(collection: Collection, path: str | Path, color: str | None = None)
 
 
 def place(vectors: np.ndarray) -> tuple[np.ndarray, str]:
-    """Place vectors (N, D) of length 1 in the plane, like ones together; the same every time.
+    """Place vectors (N, D) of length 1 in the plane, similar ones together, deterministically.
 
     Returns:
-        (N, 2) float64, and by which method: UMAP, or PCA if that is not installed or N is small.
+        (N, 2) float64, and the method: UMAP, or PCA if UMAP is not installed or N is small.
     """
     if len(vectors) >= _FEWEST_FOR_UMAP:
         try:
@@ -120,14 +131,14 @@ def place(vectors: np.ndarray) -> tuple[np.ndarray, str]:
             how = "PCA (pip install 'slic-mmaction[view]' brings UMAP, which shows groups better)"
         else:
             neighbors = min(_NEIGHBORS, len(vectors) - 1)
-            # Several threads would make every run another map.
+            # With several threads, every run would give another map.
             umap = UMAP(n_neighbors=neighbors, metric="cosine", random_state=0, n_jobs=1)
             doing = f"placing {len(vectors)} videos by UMAP"
             with progress_bar(doing, None), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # as on how small or split the graph is
+                warnings.simplefilter("ignore")  # such as on small or disconnected graphs
                 return umap.fit_transform(vectors).astype(float), "UMAP"
     else:
-        how = "PCA, as so few are too few for UMAP"
+        how = "PCA, because UMAP needs more videos"
     left, scale, _ = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
     plane = np.zeros((len(vectors), 2))
     plane[:, : len(scale)] = (left * scale)[:, :2]
@@ -135,7 +146,7 @@ def place(vectors: np.ndarray) -> tuple[np.ndarray, str]:
 
 
 def _clusters(cluster: np.ndarray, videos: np.ndarray) -> list[str]:
-    """By video: the cluster that most of its windows are in, the lower number among equals."""
+    """Find the cluster of most windows of each video, the lower number among equals."""
     pairs, counts = np.unique(np.stack([videos, cluster]), axis=1, return_counts=True)
     counts = np.where(pairs[1] == NOISE, 0, counts)
     best = np.lexsort((pairs[1], -counts, pairs[0]))

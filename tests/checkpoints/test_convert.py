@@ -228,9 +228,12 @@ def test_unknown_names_are_refused(authors) -> None:
 @pytest.mark.parametrize(
     ("checkpoint", "sentence"),
     [
-        ([1, 2], "holds no weights: a list"),
-        ({"state_dict": {}}, "holds no weights"),
-        ({"epoch": 1, "conv1.weight": torch.ones(1)}, "1 of 2 entries .* no tensors .first: epoch"),
+        ([1, 2], "has no weights: it is a list"),
+        ({"state_dict": {}}, "has no weights"),
+        (
+            {"epoch": 1, "conv1.weight": torch.ones(1)},
+            "1 of 2 entries .* not tensors .first: epoch",
+        ),
         ({"state_dict": {"encoder.weight": torch.ones(1)}}, "are neither MMAction2's"),
     ],
 )

@@ -57,7 +57,7 @@ def test_bad_input_is_named():
     for labels in (np.zeros((2, 2)), np.zeros(0, dtype=int)):
         with pytest.raises(ValueError, match=r"shape \(N,\) with N >= 1"):
             cluster_quality(labels)
-    with pytest.raises(ValueError, match="another shape"):
+    with pytest.raises(ValueError, match="one true label for each"):
         cluster_quality(np.zeros(3, dtype=int), np.zeros(2, dtype=int))
 
 

@@ -236,7 +236,7 @@ def test_a_config_in_a_checkpoint_is_not_run(trained, tmp_path: Path, monkeypatc
 @pytest.mark.parametrize("content", [[1], torch.ones(2), "text", None])
 def test_what_is_no_dict_is_named(content: Any, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "c.pth")
-    with pytest.raises(ValueError, match=rf"c\.pth holds a {type(content).__name__} where a dict"):
+    with pytest.raises(ValueError, match=rf"c\.pth is a {type(content).__name__}, but a dict"):
         CheckpointLoader.load_checkpoint(str(tmp_path / "c.pth"), "cpu")
 
 

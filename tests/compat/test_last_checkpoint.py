@@ -59,7 +59,7 @@ def test_a_damaged_checkpoint_is_named_with_the_newest_sound_one(work: Path) -> 
         load_from_local(str(work / "epoch_3.pth"), "cpu")
     for epoch in (1, 2):
         (work / f"epoch_{epoch}.pth").unlink()
-    with pytest.raises(ValueError, match="There is no sound checkpoint in"):
+    with pytest.raises(ValueError, match="There is no undamaged checkpoint in"):
         load_from_local(str(work / "epoch_3.pth"), "cpu")
 
 

@@ -48,16 +48,16 @@ def test_good_files_pass(tmp_path: Path, content: str, labels: list[int] | None)
         ("a.mp4 0\n\nb.mp4 1\n", r"list\.txt:2 is empty; remove it\.$"),
         ("a.mp4 0\nb.mp4\n", r"list\.txt:2 has no label, but line 1 has one; label all or none"),
         ("a.mp4\nb.mp4 1\n", r"list\.txt:2 has a label, but line 1 has none"),
-        ("a.mp4 0\nb.mp4 x\n", r"list\.txt:2 has 'x' as label, which is no integer"),
+        ("a.mp4 0\nb.mp4 x\n", r"list\.txt:2 has 'x' as label, which is not an integer"),
         ("a.mp4 0\nmy clip.mp4 1\n", r"list\.txt:2 has 3 fields separated by ' '.*delimiter="),
         ("a.mp4 0\nb.mp4 -2\n", r"list\.txt:2 has the label -2, but labels count from 0\."),
         (b"\xef\xbb\xbfa.mp4 0\n", r"list\.txt:1 begins with a byte order mark"),
         ("a.mp4 0\nä.mp4 1\n".encode("latin-1"), r"list\.txt:2 is not UTF-8"),
-        ("a.mp4 0\nb\0.mp4 1\n", r"list\.txt:2 holds a NUL character"),
-        ("a.mp4 0\rb.mp4 1\r", r"list\.txt:1 holds a carriage return that ends no line"),
+        ("a.mp4 0\nb\0.mp4 1\n", r"list\.txt:2 has a NUL character"),
+        ("a.mp4 0\rb.mp4 1\r", r"list\.txt:1 has a carriage return within a line"),
         ("a.mp4 0\nb.mp4 99999999999999999999\n", r"list\.txt:2 has '9+' as label, .* too large"),
         ("", r"list\.txt lists no video\.$"),
-        ("a.mp4,surfing\n", r"list\.txt:1 seems to .* by ',', .*; tell the dataset: delimiter=','"),
+        ("a.mp4,surfing\n", r"list\.txt:1 seems to .* by ',', .*; set delimiter=','"),
         (f"a.mp4 {'9' * 9999}\n", r"list\.txt:1 has '9{,20}\.\.\.9+' as label"),
     ],
 )
@@ -81,7 +81,7 @@ def test_another_separator_is_suspected(
     tmp_path: Path, line: str, delimiter: str | None, separator: str
 ) -> None:
     content, options = line.replace("{}", separator), dict(multi_class=True, num_classes=9)
-    message = rf"list\.txt:1 seems to separate .*; tell the dataset: delimiter={separator!r}"
+    message = rf"list\.txt:1 seems to separate .*; set delimiter={separator!r}"
     with pytest.raises(ValueError, match=message.replace("\\t", "\\\\t")):
         videos(tmp_path, content, delimiter=delimiter, **options)
     assert len(videos(tmp_path, content, delimiter=separator, **options)) == 1
@@ -107,7 +107,7 @@ def test_labels_must_fit_the_number_of_classes(tmp_path: Path) -> None:
     [
         ("a 9 0\nb 8\n", {}, r":2 has no label"),
         ("a 9 0\nb\n", {}, r":2 has 1 fields, but should be a folder .* number of frames, and a"),
-        ("a nine 0\n", {}, r":1 has 'nine' as number of frames, which is no integer"),
+        ("a nine 0\n", {}, r":1 has 'nine' as number of frames, which is not an integer"),
         ("a 0 0\n", {}, r":1 has 0 as number of frames"),
         ("a -1 9 0\n", dict(with_offset=True), r":1 has -1 as offset"),
     ],
@@ -130,8 +130,12 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     """Opening the pipe would wait for ever."""
     os.mkfifo(tmp_path / "pipe")
     os.symlink(tmp_path / "loop", tmp_path / "loop")
-    for name, what in (("pipe", "is no file"), (".", "is no file"), ("loop", "does not exist")):
-        with pytest.raises(FileNotFoundError, match=rf"annotation file .* {what}; make it"):
+    for name, what in (
+        ("pipe", "is not a file"),
+        (".", "is not a file"),
+        ("loop", "does not exist"),
+    ):
+        with pytest.raises(FileNotFoundError, match=rf"annotation file .* {what}: create it"):
             build_videos(dict(type="mmaction.VideoDataset", ann_file=str(tmp_path / name)))
     (tmp_path / "list.txt").write_text("a.mp4 0\n")
     os.symlink(tmp_path / "list.txt", tmp_path / "link")

@@ -67,7 +67,7 @@ def test_a_bad_video_is_replaced_by_the_next(folder: Path, log) -> None:
         dataset[i]
     for number, reason in ((2, "cannot be opened"), (5, "does not exist"), (6, "cannot be opened")):
         lines = [line for line in log() if f"train_{number}.mp4" in line]
-        assert len(lines) == 1 and "Bad video" in lines[0] and reason in lines[0]
+        assert len(lines) == 1 and "unreadable video" in lines[0] and reason in lines[0]
 
 
 def test_a_bad_positive_is_replaced_too(folder: Path) -> None:

@@ -196,7 +196,7 @@ def test_a_video_listed_again_is_the_same_video(
     assert dataset.videos.of_entry.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 2, 8, 2, 8]
     assert true_labels(dataset.videos).tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0]
     (line,) = said
-    assert line.startswith("3 of 12 entries of the training set list a video again: it has 9")
+    assert line.startswith("3 of 12 entries of the training set repeat a video: it has 9")
     dataset.store.update([0, 0, 1, 2, 2, 3, 3, 4, 4])
     indices = [dataset[entry]["data_samples"].video_indices.tolist() for entry in range(12)]
     partner = {0: 1, 1: 0, 2: 2, 3: 4, 4: 3, 5: 6, 6: 5, 7: 8, 8: 7}  # 2 is alone
@@ -225,7 +225,7 @@ def test_bad_settings_are_named(video_set) -> None:
 @pytest.mark.parametrize(
     ("pipeline", "message"),
     [
-        ([OPEN[1], DECODE, *END], r"needs the key 'total_frames', which none"),
+        ([OPEN[1], DECODE, *END], r"needs the key 'total_frames', which no earlier"),
         ([*OPEN, DECODE], "must end with PackActionInputs"),
         ([], "must end with PackActionInputs"),
         (

@@ -42,7 +42,7 @@ def test_pyav_unless_it_is_too_old(pretend) -> None:
 def test_names_are_checked(pretend) -> None:
     assert choose_decoder("rawframes") == "rawframes"
     for unknown in ("ffmpeg", "opencv"):
-        with pytest.raises(ValueError, match=f"no decoder '{unknown}'; there are 'auto'"):
+        with pytest.raises(ValueError, match=f"no decoder '{unknown}': choose from 'auto'"):
             choose_decoder(unknown)
     pretend(av="18.1.0")
     with pytest.raises(ImportError, match="'decord' is not installed"):

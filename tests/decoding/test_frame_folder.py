@@ -50,7 +50,9 @@ def test_what_is_missing_is_named(folder: Path, tmp_path: Path) -> None:
     (folder / "img_00002.jpg").write_bytes(b"")
     (folder / "img_00003.jpg").write_bytes(b"no image at all")
     for index in (1, 2):
-        with pytest.raises(UnreadableVideoError, match=rf"img_0000{index + 1}\.jpg is no readable"):
+        with pytest.raises(
+            UnreadableVideoError, match=rf"img_0000{index + 1}\.jpg cannot be decoded"
+        ):
             FrameFolder(str(folder)).frames([index])
     with pytest.raises(UnreadableVideoError, match=r"nowhere does not exist"):
         FrameFolder(str(tmp_path / "nowhere"))

@@ -105,7 +105,7 @@ def test_damaged_files_and_such_that_may_run_code_are_refused(stored) -> None:
     with pytest.raises(ValueError, match=rf"{shard.name} is damaged .* extract the features"):
         load_features(features.folder).means()
     shard.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(ValueError, match=rf"{shard.name} is damaged \(wrong check sum\)"):
+    with pytest.raises(ValueError, match=rf"{shard.name} is damaged \(wrong checksum\)"):
         load_features(features.folder).means()
     # Of other features, or of the same videos again.
     line = shard.with_suffix(".json")

@@ -39,7 +39,7 @@ def test_metric_names_protocol_k_and_temperature(videos, lines) -> None:
         f"knn/iic/k{k}_T{t}/top{n}" for k in (1, 5) for t in (0.07, 0.5) for n in (1, 5)
     ]
     assert got["knn/iic/k1_T0.07/top5"] == 100 and got["knn/iic/k5_T0.07/top1"] > 60
-    assert lines[0] == "k = 50 left out: the gallery has only 30 videos."
+    assert lines[0] == "k = 50 is left out: the gallery has only 30 videos."
     assert lines[1].startswith("kNN (protocol iic): 9 queries in 30 gallery videos: k1_T0.07 top1 ")
     other = dict(protocol="coclr", layer="projection")
     centred = metric.evaluate_features(videos(9, 0, **other), videos(30, 1, **other))
@@ -49,5 +49,5 @@ def test_metric_names_protocol_k_and_temperature(videos, lines) -> None:
     with pytest.raises(ValueError, match="'iic' and 'coclr, projection feature'"):
         metric.evaluate_features(videos(9, 0), videos(30, 1, **other))
     for name, wrong in (("ks", ()), ("ks", (0,)), ("temperatures", (0.0,))):
-        with pytest.raises(ValueError, match=f"{name} are positive"):
+        with pytest.raises(ValueError, match=f"needs positive {name}"):
             VideoKNNMetric(**{name: wrong})

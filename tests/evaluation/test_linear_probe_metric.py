@@ -61,7 +61,7 @@ def test_divergence_is_no_result_and_a_choice_at_the_edge_is_said(videos, monkey
         (dict(seed=-1), "seed=-1"),
         (dict(epochs=0), "epochs=0"),
         (dict(topk=(0,)), "topk="),
-        (dict(group_pattern="("), "no regular expression"),
+        (dict(group_pattern="("), "not a valid regular expression"),
     ],
 )
 def test_bad_settings_are_named(wrong: dict, message: str) -> None:

@@ -77,7 +77,10 @@ def test_names_say_what_departs_from_the_protocol() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(protocol="coc"), r"Unknown retrieval protocol 'coc'; known are center, coclr, iic"),
+        (
+            dict(protocol="coc"),
+            r".coc.: choose one of center, coclr, iic",
+        ),
         (dict(num_clips=0), "at least 1"),
         (dict(frame_interval=0), "at least 1"),
         (dict(protocol="center", num_clips=3), "has one clip, in the centre"),

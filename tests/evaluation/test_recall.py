@@ -58,7 +58,7 @@ def test_every_query_counts_and_labels_are_a_list_an_array_or_a_tensor(kind) -> 
         (dict(ks=[]), "at least one k"),
         (dict(ks=[0]), r"within 1\.\.3"),
         (dict(ks=[4]), r"within 1\.\.3"),
-        (dict(query_labels=np.array([0])), r"labels must have the shape \(2,\)"),
+        (dict(query_labels=np.array([0])), r"labels need the shape \(2,\)"),
         (dict(query=np.zeros((2, 5))), "have 5 dimensions and gallery embeddings 3"),
         (dict(query=np.full((2, 3), np.nan)), "2 of 2 query embeddings have NaN"),
         (dict(query=np.zeros((2, 4, 3))), "average the clips"),

@@ -50,7 +50,7 @@ def test_recalls_are_percentages_and_the_line_says_what_was_measured(lines) -> N
 
 def test_ks_beyond_the_gallery_are_left_out_loudly(lines) -> None:
     assert set(evaluate(videos())) == {"retrieval/R@1"}
-    assert "k = 5, 10, 20, 50 left out: the gallery has only 3 videos" in lines[0]
+    assert "k = 5, 10, 20, 50 is left out: the gallery has only 3 videos" in lines[0]
     with pytest.raises(ValueError, match="fewer than every k"):
         evaluate(videos(), ks=(5,))
     with pytest.raises(ValueError, match="positive integers"):

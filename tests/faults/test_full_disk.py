@@ -79,7 +79,7 @@ def test_training_stops_and_goes_on_when_there_is_room(
     (sentence,) = [line for line in output.splitlines() if "was not written" in line]
     assert f"/{file} was not written (No space left on device, " in sentence
     assert " bytes are free in " in sentence
-    assert sentence.endswith("what had that name before is intact")
+    assert sentence.endswith("a previous file of that name is intact")
     assert Path((work_dir / "last_checkpoint").read_text()) == work_dir / "epoch_2.pth"
     assert not list(work_dir.rglob(f"*{file}*"))  # nor a part of it
     (work_dir / "filler").unlink()

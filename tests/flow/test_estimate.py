@@ -67,7 +67,7 @@ def test_flow_points_to_where_the_square_goes(method) -> None:
 
 
 def test_a_method_that_is_not_there_is_named(monkeypatch) -> None:
-    with pytest.raises(ValueError, match="Unknown flow method 'raft': use one of tvl1, dis"):
+    with pytest.raises(ValueError, match="Unknown flow method 'raft': choose one of tvl1, dis"):
         build_estimator("raft")
     monkeypatch.delattr(cv2, "optflow", raising=False)
     with pytest.raises(ImportError, match="opencv-contrib-python"):

@@ -62,7 +62,7 @@ def test_what_was_written_is_read(stored: Path, tmp_path: Path) -> None:
 def test_frames_a_little_beyond_the_end_repeat_the_last(stored: Path) -> None:
     last, beyond = read_flow(stored, [19, 27])
     np.testing.assert_array_equal(last, beyond)
-    with pytest.raises(ValueError, match="has the flow of 20 frames, but frame 29 is wanted"):
+    with pytest.raises(ValueError, match="has the flow of 20 frames, but frame 29 was requested"):
         read_flow(stored, [28])
 
 

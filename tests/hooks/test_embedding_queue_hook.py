@@ -43,7 +43,7 @@ def test_a_queue_lasts_until_the_labels_change(video_set: Path) -> None:
 
 def test_bad_use_is_named(video_set: Path) -> None:
     runner = fake_runner(video_set, PseudoLabelInfoNCELoss())
-    with pytest.raises(ValueError, match=r"found no embedding queue.*a queue_size"):
+    with pytest.raises(ValueError, match=r"found no embedding queue.*the queue_size"):
         EmbeddingQueueHook().before_train(runner)
     runner.train_dataloader.dataset = [1, 2]
     with pytest.raises(TypeError, match="ClusterAwareDataset, but it is list"):

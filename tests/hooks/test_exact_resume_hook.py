@@ -21,7 +21,10 @@ def test_the_batch_of_all_ranks_must_stay() -> None:
     assert BatchPlan.of(loader, 2) == BatchPlan(ranks=2, batch_size=3, epoch_length=4)
     assert check_batches(BatchPlan(2, 16, 9), BatchPlan(2, 16, 7)) is None
     warning = check_batches(BatchPlan(8, 13, 9), BatchPlan(4, 26, 9))
-    assert "with 8 ranks x batch_size 13, this run goes on with 4 ranks x batch_size 26" in warning
+    assert (
+        "with 8 ranks x batch_size 13, and this run continues with 4 ranks x batch_size 26"
+        in warning
+    )
     for now, help_ in (
         (BatchPlan(1, 16, 9), "set train_dataloader.batch_size=32 to resume"),
         (BatchPlan(2, 8, 9), "set train_dataloader.batch_size=16 to resume"),

@@ -81,7 +81,7 @@ def test_the_sentence_names_moment_term_and_videos(run, value: float) -> None:
     assert str(error.value) == (
         f"The loss of epoch 1, iteration 2 is {value} (loss_line) for the videos 2.mp4, 3.mp4: "
         "there is no checkpoint yet, so start again with optim_wrapper.clip_grad or a lower "
-        "learning rate, and look at these videos if it happens with them again."
+        "learning rate, and check these videos if it happens with them again."
     )
     assert runner.iter == 1  # the iteration is not over
 

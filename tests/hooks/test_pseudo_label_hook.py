@@ -139,7 +139,7 @@ def test_a_collapse_is_said_within_one_clustering(tiny_config, rest: float) -> N
     warnings = [line for line in lines if "WARNING - The embeddings have collapsed" in line]
     assert len(warnings) == sum(alike)
     # One cluster alone is no collapse.
-    assert "All videos fell into one cluster" in "\n".join(lines)
+    assert "All videos are in one cluster" in "\n".join(lines)
 
 
 def test_weights_that_are_not_finite_stop_the_run_and_noise_alone_does_not(tiny_config) -> None:

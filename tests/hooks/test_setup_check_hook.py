@@ -47,11 +47,11 @@ def test_what_could_not_end_well_is_refused_before_the_first_epoch(
 @pytest.mark.parametrize(
     ("options", "warning"),
     [
-        (dict(), "4 videos go into an update (1 ranks x batch_size 4), but the learning rate"),
+        (dict(), "An update uses 4 videos (1 ranks x batch_size 4), but the learning rate"),
         (
             dict(optim_wrapper__accumulative_counts=2),
-            "8 videos go into an update (1 ranks x batch_size 4 x 2 accumulated), but the learning "
-            "rate is meant for 32: set train_dataloader.batch_size=16",
+            "An update uses 8 videos (1 ranks x batch_size 4 x 2 accumulated), but the learning "
+            "rate is for 32: set train_dataloader.batch_size=16",
         ),
         (dict(train_dataloader__batch_size=32), None),
         (dict(auto_scale_lr__enable=True), None),
@@ -67,7 +67,7 @@ def test_a_batch_that_the_learning_rate_is_not_meant_for_is_said(
     said: list[str] = []
     monkeypatch.setattr(runner.logger, "warning", said.append)
     runner.train()
-    said = [line for line in said if "go into an update" in line]
+    said = [line for line in said if "An update uses" in line]
     assert len(said) == (warning is not None)
     assert warning is None or said[0].startswith(warning)
 

@@ -61,7 +61,7 @@ def test_resume_after_the_set_has_changed(config, tmp_path: Path, video_set: Pat
     runner = train(config(work, 3, resume=True))
     assert (work / "pseudo_labels" / "epoch_2.npz").is_file()
     log = log_of(runner)
-    assert "carries no pseudo-labels" in log and "Clustering before the first epoch" in log
+    assert "has no pseudo-labels" in log and "clustered before the first epoch" in log
 
 
 def test_joined_and_repeated_datasets_resume_exactly_and_are_evaluated(
@@ -78,7 +78,7 @@ def test_joined_and_repeated_datasets_resume_exactly_and_are_evaluated(
 
     whole = train(joined(tmp_path / "whole"))
     assert len(whole.train_dataloader) == 4 and len(labels_of(whole)) == 12
-    assert "4 of 16 entries of the training set list a video again" in log_of(whole)
+    assert "4 of 16 entries of the training set repeat a video" in log_of(whole)
     assert list(scalars_of(whole, "retrieval/R@1").values()) == [100], "queries find themselves"
     record = json.loads(Path(whole.log_dir, "evaluation.json").read_text())
     assert [Path(f).name for f in record["gallery"]["ann_file"].split(", ")] == [

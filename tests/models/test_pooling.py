@@ -114,7 +114,7 @@ def test_frames_of_a_2d_network_are_one_clip() -> None:
 
 
 def test_a_backbone_that_takes_nothing_gets_a_sentence() -> None:
-    with pytest.raises(ValueError, match=r"no clip that TakesNothing takes.*RuntimeError: no 5-d"):
+    with pytest.raises(ValueError, match=r"TakesNothing accepts.*RuntimeError: no 5-d"):
         recognizer("Recognizer3D", dict(type="TakesNothing"))
 
 

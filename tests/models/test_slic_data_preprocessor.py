@@ -105,7 +105,7 @@ def test_blending_still_works() -> None:
     ("change", "message"),
     [
         (lambda data: data["data_samples"][1].pop("clip_draws"), "has no clip_draws: use that"),
-        (lambda data: data["inputs"].__setitem__(0, data["inputs"][0][..., 1:]), "one size"),
+        (lambda data: data["inputs"].__setitem__(0, data["inputs"][0][..., 1:]), "the same size"),
         (lambda data: data["inputs"].__setitem__(0, data["inputs"][0].float()), "uint8"),
     ],
     ids=["no draws", "sizes", "dtype"],

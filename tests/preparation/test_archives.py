@@ -152,7 +152,7 @@ def test_bad_archives_are_named_and_leave_nothing(unpack, tmp_path: Path, monkey
 
 def test_places_without_archives_are_named(tmp_path: Path) -> None:
     (tmp_path / "x.iso").touch()
-    for place, message in ((tmp_path / "x.rar", "There is no archive"), (tmp_path, "holds no"),
-                           (tmp_path / "x.iso", "x.iso is or holds no archive")):  # fmt: skip
+    for place, message in ((tmp_path / "x.rar", "There is no archive"), (tmp_path, "of archives"),
+                           (tmp_path / "x.iso", "x.iso is not an archive")):  # fmt: skip
         with pytest.raises((ValueError, FileNotFoundError), match=message):
             find_archives([place])

@@ -37,6 +37,6 @@ def test_tools_end_with_a_sentence_and_a_code(monkeypatch, capsys) -> None:
 
     assert [run(0), run(1), run(KeyboardInterrupt())] == [0, 1, 130]
     assert run(ValueError("Bad line.")) == "x.py: Bad line."
-    assert capsys.readouterr().err == "Stopped. The same command goes on from here.\n"
+    assert capsys.readouterr().err == "Stopped. The same command continues from here.\n"
     with pytest.raises(KeyError):  # a mistake of ours keeps its traceback
         run_tool(Mock(side_effect=KeyError("x")))

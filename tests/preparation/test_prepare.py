@@ -94,7 +94,7 @@ def test_broken_videos_are_moved_if_asked_for(lists, videos, broken, tmp_path: P
     assert files_of(tmp_path / "out") == before
     lenient = prepare(lists, tmp_path / "out", settings._replace(min_frames=1))
     assert any("move it back" in reason for reason in lenient.faults.values())
-    with pytest.raises(ValueError, match=r"bad lies within .*videos"):
+    with pytest.raises(ValueError, match=r"bad is inside of .*videos"):
         prepare(lists, tmp_path / "out", Settings(1, quarantine=videos / "bad"))
     write_video(videos / "replacement" / "bad_half.avi")
     again = prepare(lists, tmp_path / "out", settings)

@@ -60,12 +60,12 @@ def test_rows_follow_the_videos_and_some_may_be_missing(path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
-        (dict(videos=["x"]), "is no descriptor file"),
+        (dict(videos=["x"]), "is not a descriptor file"),
         (dict(videos=["x"], descriptors=np.eye(2)), r"\(1,\) and \(2, 2\)"),
         (dict(videos=np.zeros(0, str), descriptors=np.zeros((0, 2))), "at least one video"),
         (dict(videos=["x", "x"], descriptors=np.eye(2)), "more than once"),
         (dict(videos=["x", "y"], descriptors=[[0, 1], [np.nan, 1]]), "first for the video y"),
-        (dict(videos=np.array([None]), descriptors=np.eye(1)), "is no descriptor file"),
+        (dict(videos=np.array([None]), descriptors=np.eye(1)), "is not a descriptor file"),
     ],
 )
 def test_a_wrong_file_is_one_sentence(tmp_path: Path, arrays: dict, sentence: str) -> None:
@@ -84,10 +84,10 @@ def test_damaged_files_and_none_at_all(tmp_path: Path) -> None:
     single = (tmp_path / "one.npy").read_bytes()
     for content in (b"", b"text", b"PK\x03\x04 broken off", single, packed):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match="is no descriptor file"):
+        with pytest.raises(ValueError, match="is not a descriptor file"):
             read_descriptors(path)
     np.savez(path, videos=["x"], descriptors=np.full((1, 2), 1e300))  # infinite in float32
-    with pytest.raises(ValueError, match="no finite numbers, first for the video x"):
+    with pytest.raises(ValueError, match="not finite, first for the video x"):
         read_descriptors(path)
-    with pytest.raises(FileNotFoundError, match=r"extract_motion\.py makes one"):
+    with pytest.raises(FileNotFoundError, match=r"create it with .*extract_motion\.py"):
         read_descriptors(tmp_path / "none.npz")

@@ -180,7 +180,7 @@ def test_a_video_without_a_descriptor_or_that_cannot_be_read_belongs_to_no_clust
     bad = runner.train_dataloader.dataset.bad_videos.unreadable
     assert bad.nonzero().flatten().tolist() == [3]
     log = log_of(runner)
-    assert log.count("train_3.mp4") == 1 and "Bad video, left out from now on" in log
+    assert log.count("train_3.mp4") == 1 and "Skipping an unreadable video" in log
     assert state(Path(config.work_dir) / "epoch_1.pth")["pseudo_labels"]["labels"][3] == -1
 
     dataset.max_bad_ratio = 0.0

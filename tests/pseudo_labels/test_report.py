@@ -103,8 +103,8 @@ def test_a_collapse_is_said_with_its_figures(caplog) -> None:
         ([-1, -1, -1], "Every video is noise"),
         ([0, 0, 1], None),
         ([0], "No two videos share a cluster"),
-        ([0] * 19 + [1], r"One of 2 clusters holds 95.0% of all videos"),
-        ([3] * 19 + [-1], r"One of 1 clusters holds 95.0% of all videos"),
+        ([0] * 19 + [1], r"One of 2 clusters has 95.0% of all videos"),
+        ([3] * 19 + [-1], r"One of 1 clusters has 95.0% of all videos"),
         ([0] * 18 + [1, 2], None),
     ],
 )

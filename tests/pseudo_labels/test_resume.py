@@ -86,7 +86,7 @@ def test_labels_of_another_clusterer_are_dropped() -> None:
 
 def test_checkpoints_without_labels_folder_or_clusterer() -> None:
     found = resumed_labels({}, ["a.mp4"], "", RECIPE, once=False)
-    assert found == (None, True, ["The checkpoint carries no pseudo-labels."])
+    assert found == (None, True, ["The checkpoint has no pseudo-labels."])
     old = {key: SAVED[key] for key in ("labels", "videos")}
     found = resumed_labels(old, old["videos"], "then", RECIPE, once=False)
     assert found.labels is not None and found.labels.tolist() == [4, 5, 4]

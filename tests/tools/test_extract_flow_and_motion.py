@@ -111,7 +111,7 @@ def test_crashed_and_stopped_workers(tool, video_set: Path, monkeypatch) -> None
     monkeypatch.setattr(tool.module, "run_isolated", stopped)
     code, _, said = tool.call(video_set)
     kept = len(tool.done())
-    assert code == 130 and "The same command goes on" in said and kept in (2, 3)
+    assert code == 130 and "The same command continues" in said and kept in (2, 3)
     monkeypatch.setattr(tool.module, "run_isolated", run_here)
     assert f"{12 - kept} videos done now, {kept} before" in tool.call(video_set)[1]
     assert len(tool.done()) == 12
@@ -129,14 +129,14 @@ def test_wrong_use_is_one_sentence(tool, video_set: Path, tmp_path: Path, monkey
         shutil.copy(video_set / "test_0.mp4", twins / name)
     for arguments, sentence in (
         ([video_set / "none.txt"], "There is no annotation file or folder"),
-        ([video_set / "test.txt"], "name the folder that its paths are relative to"),
+        ([video_set / "test.txt"], "give the folder to which its paths are relative"),
         (
             [video_set],
             "method dis instead of farneback: choose"
             if tool.is_flow
             else "was made with the settings",
         ),
-        ([twins], "would both have" if tool.is_flow else "differ in nothing but the suffix"),
+        ([twins], "would both have" if tool.is_flow else "differ only in their suffix"),
     ):
         code, _, said = tool.call(*arguments)
         assert code == 2 and sentence in said and said.count("\n") == 1

@@ -147,7 +147,7 @@ def main() -> int:
     try:
         broken = run(todo, settings, args.workers)
     except KeyboardInterrupt:
-        print("Stopped. The same command goes on where it was.", file=sys.stderr)
+        print("Stopped. The same command continues from here.", file=sys.stderr)
         return 130
     report = args.out / "broken_videos.txt"
     return conclude(broken, len(todo), len(jobs) - len(todo), report)

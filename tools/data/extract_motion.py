@@ -40,7 +40,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("Stopped. The same command goes on where it was.", file=sys.stderr)
+        print("Stopped. The same command continues from here.", file=sys.stderr)
         return 130
     report = args.out.with_suffix(".broken_videos.txt")
     return conclude(broken, len(videos) - before, before, report)
