@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 
 from slic_mmaction import cli, pretraining
+from slic_mmaction.cli import common
 from slic_mmaction.collection.network import Network
 
 from .conftest import write_video
@@ -40,8 +42,10 @@ def slic(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Calla
 
     def run(*arguments: object, code: int = 0) -> str:
         monkeypatch.setattr(sys, "argv", ["slic", *map(str, arguments)])
+        handler = signal.getsignal(signal.SIGINT)
         with pytest.raises(SystemExit) as stop:
             cli.main()
+        signal.signal(signal.SIGINT, handler)
         said = "".join(capfd.readouterr())
         assert stop.value.code == code, said
         return said
@@ -49,13 +53,14 @@ def slic(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Calla
     return run
 
 
-def slic_process(*arguments: object) -> tuple[int, str, str]:
+def slic_process(*arguments: object, prelude: str = "") -> tuple[int, str, str]:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+        [sys.executable, "-c", prelude + PROGRAM, *map(str, arguments)],
+        start_new_session=True,
         capture_output=True,
         text=True,
         timeout=600,
-        env=dict(os.environ, PYTHONPATH=str(Path(cli.__file__).parents[1])),
+        env=dict(os.environ, PYTHONPATH=str(Path(cli.__file__).parents[2])),
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -151,6 +156,35 @@ def test_a_time_budget(folder: Path, tmp_path: Path, slic: Callable[..., str]) -
     assert f"epoch {epochs} of {epochs}: loss" in said
 
 
+# Ctrl-C while a module is looked for: every process of the command gets it.
+INTERRUPTED = """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.killpg(0, signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "torch"])
+def test_ctrl_c_at_the_beginning_is_one_line(module: str, tmp_path: Path) -> None:
+    code, said, errors = slic_process(
+        "index", tmp_path, "--with", "run", prelude=INTERRUPTED.format(module=module)
+    )
+    line = f"\nStopped. To go on: slic index {tmp_path} --with run\n"
+    assert (code, said, errors.replace("imported torch: False\n", "")) == (130, "", line)
+
+
+def test_ctrl_c_at_work_is_one_line(folder: Path, slic: Callable, monkeypatch) -> None:
+    def interrupt(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(pretraining, "list_videos", interrupt)
+    said = slic("pretrain", folder, "--time", "1h", code=130)
+    assert said == f"\nStopped. To go on: slic pretrain '{folder}' --time 1h --resume\n"
+
+
 def test_help_is_quick_and_wrong_use_is_one_sentence(tmp_path: Path, slic: Callable) -> None:
     code, said, errors = slic_process("--help")
     assert code == 0 and "imported torch: False" in errors
@@ -173,18 +207,18 @@ def test_help_is_quick_and_wrong_use_is_one_sentence(tmp_path: Path, slic: Calla
     [("4s", 4), ("4", 4), ("1.5", 1.5), ("250ms", 0.25), ("30m", 1800), ("2h", 7200), ("0", 0)],
 )
 def test_durations(text: str, value: float) -> None:
-    assert cli.seconds(text) == pytest.approx(value)
+    assert common.seconds(text) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("text", ["", "s", "x", "4 s x", "-1s", "nan", "inf", "1d"])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="is no duration"):
-        cli.seconds(text)
+        common.seconds(text)
 
 
 def test_control_characters_do_not_reach_the_terminal() -> None:
-    assert cli.shown("a\nb\x1b[31mé") == "a\\nb\\x1b[31mé"
-    assert shlex.split(cli.quoted(Path("it's \n"))) == ["it's \n"]
+    assert common.shown("a\nb\x1b[31mé") == "a\\nb\\x1b[31mé"
+    assert shlex.split(common.quoted(Path("it's \n"))) == ["it's \n"]
 
 
 def test_the_folder_of_a_run_without_model_file(
@@ -217,4 +251,4 @@ def test_indexes_of_one_video_and_of_none(tmp_path: Path, tiny_config: Callable,
 
 
 def test_names_that_are_not_utf8_in_a_csv_file() -> None:
-    assert cli.csv_text([dict(path="bad\udcff é.mp4")]) == "path\nbad\\xff é.mp4\n"
+    assert common.csv_text([dict(path="bad\udcff é.mp4")]) == "path\nbad\\xff é.mp4\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from ..durable_file import durable_file
 from ..evaluation.extract import check_weights, clip_features
 from ..evaluation.fingerprint import weights_hash
 from ..models.evaluation_mode import evaluation_mode
+from ..preparation.workers import starting_workers, worker_context
 from .windows import Chunk, Sampling, WindowClips
 
 MODEL_FILE = "model.pth"
@@ -177,12 +177,15 @@ class Network:
             yield from self._embed(clips)
             return
         # LanceDB has threads, so that a forked process might wait for a lock for ever.
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([WindowClips.__module__])
         loader = DataLoader(
-            clips, batch_size=None, num_workers=num_workers, multiprocessing_context=context
+            clips,
+            batch_size=None,
+            num_workers=num_workers,
+            multiprocessing_context=worker_context(WindowClips.__module__),
         )
-        yield from self._embed(loader)
+        with starting_workers():
+            chunks = iter(loader)
+        yield from self._embed(chunks)
 
     def span(self, path: Path, start: float | None = None, end: float | None = None) -> np.ndarray:
         """Embed a video, or its part between two times in seconds, as a vector (D,) float32.

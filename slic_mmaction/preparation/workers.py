@@ -9,7 +9,9 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
+from multiprocessing import forkserver, resource_tracker
 from typing import Any, NamedTuple, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -42,9 +44,12 @@ def run_isolated(
         An item and its result or :class:`Failure`, in the order of completion.
     """
     pending = iter(items)
-    pool = ProcessPool(num_workers, initializer=_start_worker, context=_context(function))
+    context = worker_context(getattr(function, "func", function).__module__)
+    pool = ProcessPool(num_workers, initializer=_start_worker, context=context)
     running: dict[concurrent.futures.Future, Item] = {}
     try:
+        with starting_workers():
+            assert pool.active  # which starts it
         while True:
             # One more waits for each worker, so that none is ever idle.
             for item in islice(pending, 2 * num_workers - len(running)):
@@ -96,9 +101,36 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _context(function: Callable) -> Any:
-    """Fork from a server without threads, which has imported what all workers need, or spawn."""
-    server = "forkserver" in multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if server else "spawn")
-    context.set_forkserver_preload([__name__, getattr(function, "func", function).__module__])
+def worker_context(*modules: str) -> Any:
+    """Fork from a server without threads, which has imported what all workers need."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, *modules])
     return context
+
+
+@contextmanager
+def starting_workers() -> Iterator[None]:
+    """Hold Ctrl-C back while processes of :func:`worker_context` start, which never get it.
+
+    A terminal sends it to all processes of a command. This one stops the others, which would
+    print tracebacks: while they import modules, or look for queues that are gone.
+    """
+    resource_tracker.ensure_running()  # or the server would lift the block
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()  # all workers inherit the block from it
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # Wait until it has imported all modules; this may be interrupted.
+    multiprocessing.get_context("forkserver").Process(target=int, daemon=True).start()
+    held: list[int] = []
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread:
+        before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    try:
+        yield
+    finally:
+        if in_main_thread:
+            signal.signal(signal.SIGINT, before)
+    if held:
+        signal.raise_signal(signal.SIGINT)

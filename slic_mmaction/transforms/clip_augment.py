@@ -52,7 +52,7 @@ class ClipAugment(ShownTransform):
     Required Keys: imgs (list of (H, W, 3) uint8 frames, clip after clip), clip_len,
     modalities (optional: one of ``'rgb'``, ``'flow'``, ``'difference'`` for each clip).
 
-    Modified Keys: imgs ((num_clips * clip_len, size, size, 3) uint8), img_shape.
+    Modified Keys: imgs (list of (size, size, 3) uint8 frames), img_shape.
 
     Added Keys: clip_draws ((num_clips, 12) float64), if on_device.
 
@@ -103,7 +103,7 @@ class ClipAugment(ShownTransform):
         modalities = np.array(results.get("modalities", [RGB] * len(begins)))
         uniforms = np.random.random((len(begins), UNIFORMS))
         draws = draw_clips(uniforms, self.appearance).colors_only_on(modalities == RGB)
-        out = np.empty((len(imgs), self.size, self.size, 3), np.uint8)
+        frames: list[np.ndarray] = []
         for number, begin in enumerate(begins):
             box = RandomResizedCrop.get_crop_bbox(
                 imgs[begin].shape[:2], self.area_range, ASPECT_RATIOS
@@ -111,22 +111,25 @@ class ClipAugment(ShownTransform):
             is_flow = bool(modalities[number] == FLOW)
             end = begin + clip_len
             for first in range(begin, end, FRAMES_AT_ONCE):
-                few = slice(first, min(first + FRAMES_AT_ONCE, end))
-                crop(imgs[few], box, out[few])
+                few = crop(imgs[first : min(first + FRAMES_AT_ONCE, end)], box, self.size)
                 if not self.on_device:
-                    out[few] = change_appearance(out[few], draws, number, self.appearance, is_flow)
+                    few = change_appearance(few, draws, number, self.appearance, is_flow)
+                frames.extend(few)
         if self.on_device:
             results["clip_draws"] = uniforms
-        results["imgs"] = out
-        results["img_shape"] = out.shape[1:3]
+        # A list, as MMAction2's own transforms leave: its browse_dataset puts other frames into it.
+        results["imgs"] = frames
+        results["img_shape"] = (self.size, self.size)
         return results
 
 
-def crop(frames: Sequence[np.ndarray], box: tuple[int, int, int, int], out: np.ndarray) -> None:
-    """Resize the same box (left, top, right, bottom) of all frames into ``out``."""
+def crop(frames: Sequence[np.ndarray], box: tuple[int, int, int, int], size: int) -> np.ndarray:
+    """Resize the same box (left, top, right, bottom) of all frames: (T, size, size, 3)."""
     left, top, right, bottom = box
+    out = np.empty((len(frames), size, size, 3), np.uint8)
     for frame, target in zip(frames, out):
-        cv2.resize(frame[top:bottom, left:right], target.shape[:2], dst=target)
+        cv2.resize(frame[top:bottom, left:right], (size, size), dst=target)
+    return out
 
 
 def change_appearance(

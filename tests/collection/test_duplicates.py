@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from slic_mmaction import nearest
-from slic_mmaction.cli import app
+from slic_mmaction.cli.app import app
 from slic_mmaction.collection import Collection
 from slic_mmaction.collection.duplicates import best_of, nearest_videos
 from slic_mmaction.collection.footage import Footage

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
-from slic_mmaction.preparation.workers import Failure, run_isolated
+import pytest
+
+from slic_mmaction.preparation.workers import Failure, run_isolated, starting_workers
 
 CRASH = "__import__('signal').raise_signal(11)"
 KILLED = "__import__('signal').raise_signal(9)"
@@ -40,3 +48,54 @@ def test_many_none_and_stopping_early() -> None:
     assert next(outcomes) == ("1", 1)
     outcomes.close()
     assert multiprocessing.active_children() == []
+
+
+PROGRAM = """
+import sys
+sys.argv[0] = "slic"  # which imports quickly
+from slic_mmaction.preparation.workers import run_isolated
+try:
+    list(run_isolated(eval, sys.argv[1:], 2, 600.0))
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+def server_runs(process: int) -> bool:
+    """Whether a child's Python is the server's, and has come so far as to heed Ctrl-C."""
+    for number in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+        child = Path("/proc", number)
+        status = dict(line.split(":", 1) for line in (child / "status").read_text().splitlines())
+        if b"forkserver" in (child / "cmdline").read_bytes():
+            return int(status["SigCgt"], 16) >> (signal.SIGINT - 1) & 1 == 1
+    return False
+
+
+@pytest.mark.parametrize("moment", ["the server imports modules", "workers work"])
+def test_ctrl_c_reaches_the_main_process_alone(moment: str, tmp_path: Path) -> None:
+    """Else the others print tracebacks."""
+    begun = tmp_path / "begun"
+    items = [f"open({str(begun)!r}, 'w').close() or {HANG}", HANG]
+    root = Path(__file__).parents[2]
+    program = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *items],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=dict(os.environ, PYTHONPATH=str(root)),
+        start_new_session=True,
+        text=True,
+    )
+    while program.poll() is None and not (
+        begun.exists() if moment == "workers work" else server_runs(program.pid)
+    ):
+        time.sleep(0.01)
+    os.killpg(program.pid, signal.SIGINT)
+    assert program.communicate(timeout=600)[0] == "stopped\n"
+
+
+def test_ctrl_c_waits_until_workers_have_started() -> None:
+    steps = []
+    with pytest.raises(KeyboardInterrupt), starting_workers():
+        signal.raise_signal(signal.SIGINT)
+        steps.append("all of them")
+    assert steps and signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import itertools
 import random
+import runpy
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from mmaction.datasets.transforms import FormatShape, PackActionInputs, RandomResizedCrop
+from mmaction.visualization import ActionVisualizer
+from mmengine.config import Config
 from PIL import Image, ImageEnhance, ImageFilter
 from scipy.ndimage import correlate1d, map_coordinates
 
+from slic_mmaction.stock_tools import stock_tool
 from slic_mmaction.transforms import ClipAugment, clip_augment
 from slic_mmaction.transforms.clip_augment import change_appearance
 from slic_mmaction.transforms.clip_draws import UNIFORMS, Appearance, ClipDraws, draw_clips
@@ -137,7 +143,7 @@ def test_the_whole_transform(size: tuple[int, int], on_device: bool) -> None:
             plain = np.stack([plain_crop(frame, box, side) for frame in imgs[frames]])
             if not on_device:
                 plain = one_by_one(plain, draws, n, transform.appearance, modality)
-            difference = np.abs(results["imgs"][frames].astype(int) - plain)
+            difference = np.abs(np.stack(results["imgs"][frames]).astype(int) - plain)
             assert difference.mean() <= (0.5 if on_device else 2)
         assert results["img_shape"] == (side, side)
         np.testing.assert_array_equal(np.stack(imgs), before)
@@ -162,3 +168,23 @@ def test_bad_settings_are_named(options: dict, error: type[Exception], message: 
     with pytest.raises(error, match=message):
         ClipAugment(**options)
     assert "blur_prob=0.1" in repr(ClipAugment(blur_prob=0.1))
+
+
+def test_browse_dataset_shows_a_pretraining_config_in_every_mode(
+    tiny_config: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MMAction2's tool; what it would write by moviepy, an optional package, is kept instead."""
+    config, shown = tmp_path / "config.py", []
+    tiny_config().dump(config)
+    monkeypatch.setattr(
+        ActionVisualizer, "add_datasample", lambda _, __, video, *a, **k: shown.append(video)
+    )
+    for mode in ("original", "transformed", "concat", "pipeline"):
+        argv = ["browse_dataset.py", str(config), str(tmp_path), "-n", "1", "--mode", mode]
+        monkeypatch.setattr("sys.argv", argv)
+        runpy.run_path(str(stock_tool("visualizations/browse_dataset")), run_name="__main__")
+    original, transformed, *side_by_side = shown
+    assert {len(video) for video in shown} == {3 * 4}
+    assert original[0].shape == (32, 40, 3) and transformed[0].shape == (16, 16, 3)
+    # DecodeFrames and ClipAugment, beside each other.
+    assert all(video[0].shape[1] >= 40 + 16 for video in side_by_side)

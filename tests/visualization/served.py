@@ -103,7 +103,7 @@ def slic_serve(index: Path, temporary: Path, *options: str) -> Iterator[tuple[An
     with subprocess.Popen(
         [sys.executable, "-c", program, "serve", "--in", str(index), "--port", "0", *options],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env=dict(os.environ, PYTHONPATH=str(Path(cli.__file__).parents[1]), TMPDIR=str(temporary)),
+        env=dict(os.environ, PYTHONPATH=str(Path(cli.__file__).parents[2]), TMPDIR=str(temporary)),
     ) as process:  # fmt: skip
         said = []
         try:

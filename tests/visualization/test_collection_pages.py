@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from slic_mmaction.cli import app
+from slic_mmaction.cli.app import app
 from slic_mmaction.collection import Collection
 from slic_mmaction.collection.groups import distances_to_means
 from slic_mmaction.collection.store import WindowTable

@@ -1,0 +1,49 @@
+"""`slic pretrain` and `slic report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import quoted, register_components, say, say_next, seconds
+
+
+def pretrain(
+    folder: Annotated[Path, typer.Argument(help="Videos; subfolders count.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("run"),
+    backbone: Annotated[
+        str | None, typer.Option(help="Of configs/backbones, as slowonly; default: R3D-18.")
+    ] = None,
+    init: Annotated[str | None, typer.Option(help="Weights to begin with: path or URL.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs.")] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Train the epochs that fit into this time, as 2h.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with this run.")] = False,
+) -> None:
+    """Pretrain on a folder of videos, without labels."""
+    register_components()
+    from ..pretraining import pretrain
+
+    model = pretrain(
+        folder, out, backbone, init, epochs, None if time is None else seconds(time), resume
+    )
+    say(f"the network: {model}")
+    say_next(
+        f"slic index {quoted(folder)} --with {quoted(out)} --out {quoted(out / 'index')}",
+        f"slic report {quoted(out)}",
+    )
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of `slic pretrain`, or any work directory.")],
+    out: Annotated[Path, typer.Option(help="HTML.")] = Path("report.html"),
+) -> None:
+    """Write a page of a training: curves, clusters, results, config, commands."""
+    register_components()
+    from ..visualization.training_report import training_report
+
+    say(f"page: {training_report(run, out)}")
+    say_next(f"slic index FOLDER --with {quoted(run)}")
