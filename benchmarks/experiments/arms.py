@@ -86,31 +86,33 @@ def true_labels(cfg: Config) -> None:
 INSTANCE = (clustering(clusterer=None), positives(1.0))
 # Clusters once the network has learned something, and half of the positives by them.
 LATE = (losses(INFO_NCE, TEMPORAL), clustering(begin=10), positives(0.5))
-# 571 videos, 0.15 clusters for each; FINCH merges the closest first.
+# Below 1, num_clusters is the clusters for each video; FINCH merges the closest first.
 MERGED = (
-    clustering(clusterer=dict(type="FINCH", num_clusters=85), begin=10),
+    clustering(clusterer=dict(type="FINCH", num_clusters=0.149), begin=10),
     embed_clips(4),
     positives(0.5),
 )
 DIFFERENCE = second_view(dict(type="FrameDifference", prob=0.25))
 # With a config that has EMAHook.
 AVERAGED = clustering(averaged=True)
-# 0.2 clusters for each video, after ten epochs: docs/experiments.md has how many pairs are right.
-SUREST = clustering(clusterer=dict(type="FINCH", num_clusters=114), begin=10)
-# 0.125 for each video: what two views agree on is right more often.
-AGREED = clustering(clusterer=dict(type="FINCH", num_clusters=71), begin=10)
+# After ten epochs: docs/experiments.md has how many pairs are right.
+SUREST = clustering(clusterer=dict(type="FINCH", num_clusters=0.2), begin=10)
+# What two views agree on is right more often.
+AGREED = clustering(clusterer=dict(type="FINCH", num_clusters=0.125), begin=10)
 # What moves how, from tools/data/extract_motion.py, as the second view and from the start.
 MOTION = (
-    clustering(clusterer=dict(type="FINCH", num_clusters=71), descriptors="data/ucf101/motion.npz"),
+    clustering(
+        clusterer=dict(type="FINCH", num_clusters=0.125), descriptors="data/ucf101/motion.npz"
+    ),
     embed_clips(4),
 )
-# The same labels throughout: 0.0875 clusters for each video, which find pairs of more classes.
+# The same labels throughout, and fewer clusters, which find pairs of more classes.
 MOTION_ALONE = clustering(
-    clusterer=dict(type="FINCH", num_clusters=50),
+    clusterer=dict(type="FINCH", num_clusters=0.0875),
     descriptors="data/ucf101/motion.npz",
     pipeline=[],
 )
-SURE_NOW = clustering(clusterer=dict(type="FINCH", num_clusters=86), begin=0)
+SURE_NOW = clustering(clusterer=dict(type="FINCH", num_clusters=0.15), begin=0)
 SPEED, SHUFFLED = dict(type="RelativeSpeedLoss"), dict(type="IntraVideoNegativeLoss")
 
 ARMS: dict[str, tuple[Change, ...]] = {
@@ -124,6 +126,7 @@ ARMS: dict[str, tuple[Change, ...]] = {
     "info_nce": (losses(INFO_NCE, TEMPORAL),),
     "info_nce_instance": (losses(INFO_NCE, TEMPORAL), *INSTANCE),
     "info_nce_late": LATE,
+    "info_nce_late20": (*LATE, clustering(begin=20)),
     "SUPERVISED_info_nce": (losses(INFO_NCE, TEMPORAL), true_labels),
     "info_nce_queue": (
         losses(dict(INFO_NCE, queue_size=512, channels=128), TEMPORAL),
@@ -166,13 +169,13 @@ ARMS: dict[str, tuple[Change, ...]] = {
     "info_nce_motion": (losses(INFO_NCE, TEMPORAL), AVERAGED, *MOTION),
     "motion_alone": (MOTION_ALONE,),
     "info_nce_motion_alone": (losses(INFO_NCE, TEMPORAL), MOTION_ALONE),
-    # From weights that have learned already: second_stage_ucf101_6.py
+    # From weights that have learned already: second_stage_ucf101.py
     "second_stage_merged": (*LATE, AVERAGED, SURE_NOW, embed_clips(4)),
 }
 
 
-def apply_arm(cfg: Config, name: str) -> None:
-    """Make a config that of an arm.
+def apply_arm(cfg: Config, name: str, num_videos: int) -> None:
+    """Make a config that of an arm, for so many training videos.
 
     Raises:
         ValueError: If there is no such arm.
@@ -181,3 +184,6 @@ def apply_arm(cfg: Config, name: str) -> None:
         raise ValueError(f"There is no arm {name!r}: choose from {', '.join(ARMS)}.")
     for change in ARMS[name]:
         change(cfg)
+    clusterer = cfg.custom_hooks[0].clusterer
+    if clusterer and 0 < clusterer.get("num_clusters", 0) < 1:
+        clusterer.num_clusters = round(clusterer.num_clusters * num_videos)

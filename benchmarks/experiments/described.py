@@ -2,7 +2,7 @@
 
     python benchmarks/experiments/described.py data/ucf101/motion.npz
 
-Queries are the test videos of ``slim_ucf101_6.py``, the gallery its training videos; figures are
+Queries are the test videos of ``slim_ucf101.py``, the gallery its training videos; figures are
 those of ``evaluate.py``. Descriptors are centred with the gallery's mean, as clustering does it.
 """
 
@@ -22,7 +22,7 @@ from torch.nn.functional import normalize
 from slic_mmaction.datasets import RetrievalDataset
 from slic_mmaction.pseudo_labels.descriptors import descriptors_of
 
-CONFIG = Path(__file__).parent / "slim_ucf101_6.py"
+CONFIG = Path(__file__).parent / "slim_ucf101.py"
 
 
 def described(path: Path, dataset: RetrievalDataset) -> dict[str, float]:

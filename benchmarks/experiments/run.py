@@ -34,16 +34,16 @@ ROOT = HERE.parents[1]
 KEEP_MEMORY = dict(MALLOC_MMAP_MAX_="0", MALLOC_TRIM_THRESHOLD_=str(1 << 40))
 
 
-def write_cut(ann_file: Path, folder: Path) -> tuple[Path, Path]:
-    """Set a quarter of the source videos of each class aside, so that no test video chooses.
+def write_cut(ann_file: Path, share: float, folder: Path) -> tuple[Path, Path]:
+    """Set a share of the source videos of each class aside.
 
     Returns:
-        Annotation files in ``folder``: of the videos to train with and to validate with.
+        Annotation files in ``folder``: of the videos to train with, and of those set aside.
     """
     lines = ann_file.read_text(encoding="utf-8").splitlines()
     videos, labels = zip(*(line.rsplit(maxsplit=1) for line in lines))
     groups = video_groups(videos, GROUP)
-    held_out = validation_cut(np.array(labels, dtype=np.int64), groups, share=0.25, seed=0)
+    held_out = validation_cut(np.array(labels, dtype=np.int64), groups, share=share, seed=0)
     folder.mkdir(parents=True, exist_ok=True)
     paths = folder / "cut_train.txt", folder / "cut_val.txt"
     for path, wanted in zip(paths, (False, True)):
@@ -59,17 +59,21 @@ def prepare(args: argparse.Namespace, arm: str, seed: int) -> Path:
         ValueError: If the folder holds a run of another config.
     """
     cfg = Config.fromfile(args.config)
-    apply_arm(cfg, arm)
+    dataset = cfg.train_dataloader.dataset.dataset
+    if args.cut:
+        # No test video chooses a setting.
+        train, validation = write_cut(Path(dataset.ann_file), 0.25, args.out / "cut")
+        dataset.ann_file = cfg.evaluation_dataset.gallery.ann_file = str(train)
+        cfg.evaluation_dataset.query = dict(dataset, ann_file=str(validation))
+    if args.sources < 1:
+        train, _ = write_cut(Path(dataset.ann_file), 1 - args.sources, args.out / "sources")
+        dataset.ann_file = str(train)
+    apply_arm(cfg, arm, len(Path(dataset.ann_file).read_text("utf-8").splitlines()))
     cfg.randomness = dict(seed=seed)
     cfg.train_cfg.max_epochs = args.epochs
     cfg.train_dataloader.batch_size //= args.ranks
     if args.load_from:
         cfg.load_from = str(Path(args.load_from.format(seed=seed)).resolve(strict=True))
-    if args.cut:
-        dataset = cfg.train_dataloader.dataset.dataset
-        train, validation = write_cut(Path(dataset.ann_file), args.out / "cut")
-        dataset.ann_file = cfg.evaluation_dataset.gallery.ann_file = str(train)
-        cfg.evaluation_dataset.query = dict(dataset, ann_file=str(validation))
     cfg.merge_from_dict(args.cfg_options or {})
     folder = args.out / arm / f"seed{seed}"
     path = config_of(folder)
@@ -95,6 +99,8 @@ def train_and_evaluate(folder: Path, epochs: int, ranks: int) -> None:
     if ranks > 1:
         start = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={ranks}"]
         train = [*start, *train, "--launcher", "pytorch"]
+    # Modules that a config imports from here.
+    path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
     steps = [train, ["benchmarks/experiments/evaluate.py", str(folder)]]
     if (folder / f"epoch_{epochs}.pth").exists():
         del steps[0]
@@ -106,7 +112,7 @@ def train_and_evaluate(folder: Path, epochs: int, ranks: int) -> None:
                 cwd=ROOT,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **KEEP_MEMORY},
+                env={**os.environ, **KEEP_MEMORY, "PYTHONPATH": path},
             )
         if done.returncode:
             tail = log.read_text(encoding="utf-8")[-2000:]
@@ -117,12 +123,15 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", type=Path, default=HERE / "slim_ucf101_6.py")
+    parser.add_argument("--config", type=Path, default=HERE / "slim_ucf101.py")
     parser.add_argument("--arms", nargs="+", choices=tuple(ARMS), required=True, metavar="ARM")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cut", action="store_true", help="validate on a cut of training videos")
+    parser.add_argument(
+        "--sources", type=float, default=1.0, help="share of the source videos to train with"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--ranks", type=int, default=1, help="that share each batch of a run")
     parser.add_argument("--load-from", metavar="FILE", help="to begin with; may hold {seed}")

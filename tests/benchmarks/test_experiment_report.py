@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks" / "experiments"
 def test_report_has_mean_and_spread_of_the_seeds(
     load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = Config.fromfile(FOLDER / "slim_ucf101_6.py")
+    config = Config.fromfile(FOLDER / "slim_ucf101.py")
     lines = [f"Punch/v_Punch_g{g:02d}_c01.mp4 {g % 2}" for g in range(8, 14)]
     (tmp_path / "train.txt").write_text("\n".join(lines))
     config.evaluation_dataset.gallery.ann_file = str(tmp_path / "train.txt")
@@ -71,7 +71,7 @@ RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
 
 def test_descriptors_are_evaluated_without_a_network(load, tmp_path: Path, monkeypatch) -> None:
-    cfg = Config.fromfile(FOLDER / "slim_ucf101_6.py")
+    cfg = Config.fromfile(FOLDER / "slim_ucf101.py")
     rng = np.random.default_rng(0)
     kinds, rows = rng.normal(size=(2, 6)) + 3, {}
     for part, count in (("query", 4), ("gallery", 42)):

@@ -19,11 +19,11 @@ FOLDER = Path(__file__).parents[2] / "benchmarks" / "experiments"
 
 
 def test_every_arm_can_be_built_and_differs(load) -> None:
-    arms, config = load("arms"), Config.fromfile(FOLDER / "slim_ucf101_6.py")
+    arms, config = load("arms"), Config.fromfile(FOLDER / "slim_ucf101.py")
     texts = set()
     for name in arms.ARMS:
         cfg = copy.deepcopy(config)
-        arms.apply_arm(cfg, name)
+        arms.apply_arm(cfg, name, 571)
         importlib.import_module(cfg.custom_imports.imports[-1])
         MODELS.build(cfg.model)
         for hook in cfg.custom_hooks:
@@ -34,7 +34,7 @@ def test_every_arm_can_be_built_and_differs(load) -> None:
         assert ("TrueLabelsUpperBoundHook" in kinds) == name.startswith("SUPERVISED")
     assert len(texts) == len(arms.ARMS)
     with pytest.raises(ValueError, match="no arm 'none'"):
-        arms.apply_arm(config, "none")
+        arms.apply_arm(config, "none", 571)
 
 
 def test_a_run_goes_on_and_one_of_another_config_is_refused(
@@ -42,6 +42,10 @@ def test_a_run_goes_on_and_one_of_another_config_is_refused(
 ) -> None:
     run, config_of = load("run"), load("evaluate").config_of
     (tmp_path / "seed1.pth").touch()
+    monkeypatch.chdir(tmp_path)
+    ann_file = tmp_path / "data/ucf101/ucf101_train_split_1_videos.txt"
+    ann_file.parent.mkdir(parents=True)
+    ann_file.write_text("a.mp4 0\n" * 8)
     given = ["run.py", "--arms", "slic", "--out", str(tmp_path / "runs")]
     given += ["--load-from", str(tmp_path / "seed{seed}.pth"), "--epochs"]
 
@@ -88,7 +92,7 @@ def test_a_source_video_is_on_one_side_of_the_cut(load, tmp_path: Path) -> None:
     ]
     ann_file = tmp_path / "train.txt"
     ann_file.write_text("\n".join(lines) + "\n")
-    paths = load("run").write_cut(ann_file, tmp_path / "cut")
+    paths = load("run").write_cut(ann_file, 0.25, tmp_path / "cut")
     train, val = (path.read_text().splitlines() for path in paths)
     assert sorted(train + val) == sorted(lines) and len(val) == 8
     groups = [{line.split("_c")[0] for line in part} for part in (train, val)]

@@ -1,7 +1,7 @@
 # mypy: ignore-errors
 """InfoNCE with AdamW at 56 pixels, from weights that the paper's losses have trained."""
 
-_base_ = "slim_ucf101_6.py"
+_base_ = "slim_ucf101.py"
 
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type="AdamW", lr=1e-3, weight_decay=0.05),

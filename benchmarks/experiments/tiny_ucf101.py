@@ -1,7 +1,7 @@
 # mypy: ignore-errors
 """The experiments' clips at 32 pixels, for many arms: half the time of an epoch at 56."""
 
-_base_ = "slim_ucf101_6.py"
+_base_ = "slim_ucf101.py"
 
 smaller = dict(
     ClipAugment=dict(size=32, blur_kernel=5, blur_sigma=0.6),
