@@ -38,7 +38,7 @@ class QuietRunner(Runner):
     """Runner whose log goes to its file, with warnings only on the console."""
 
     def build_logger(self, *args: object, **kwargs: object) -> MMLogger:
-        """The logger of a Runner, with a silent console."""
+        """Build the logger of a Runner, with warnings only on the console."""
         logger = super().build_logger(*args, **kwargs)
         for handler in logger.handlers:
             if not isinstance(handler, logging.FileHandler):
