@@ -35,10 +35,10 @@ _WARM_UP, _MEASURED = 2, 6  # steps
 
 
 class QuietRunner(Runner):
-    """Runner whose log goes to its file, with warnings only on the console."""
+    """A Runner whose log goes to its file; the console has warnings only."""
 
     def build_logger(self, *args: object, **kwargs: object) -> MMLogger:
-        """Build the logger of a Runner, with warnings only on the console."""
+        """The logger of a Runner, with a silent console."""
         logger = super().build_logger(*args, **kwargs)
         for handler in logger.handlers:
             if not isinstance(handler, logging.FileHandler):

@@ -20,11 +20,11 @@ _shown: ContextVar[bool] = ContextVar("shown", default=False)
 
 @contextmanager
 def progress_bar(doing: str, total: int | None) -> Iterator[Callable[[], None]]:
-    """Show progress on standard error: a bar on a terminal, else a line every ten seconds.
+    """Show progress on the standard error stream: a bar, or a line now and then if it is piped.
 
     Args:
-        doing: Description of the work.
-        total: Number of steps; None if unknown. Nothing is shown for 0.
+        doing: What is being done.
+        total: Number of steps; None if nobody knows it. Nothing is shown for 0.
 
     Yields:
         A function to call after each step.

@@ -55,7 +55,7 @@ def video_streams(container: Any) -> list[Any]:
 
 
 def may_split_fields(stream: Any) -> bool:
-    """Return whether a packet may be half a frame, as in interlaced H.264 of camcorders."""
+    """Whether a packet may be half a frame: interlaced H.264, as camcorders write it."""
     context = stream.codec_context
     order = getattr(context, "field_order", PROGRESSIVE)  # new in PyAV 18
     return context.name == "h264" and order != PROGRESSIVE

@@ -78,7 +78,7 @@ class DecordReader(VideoReader):
             try:
                 frame = next(container.decode(stream), None)
             except av.FFmpegError:
-                frame = None  # damaged, but decord may still decode it
+                frame = None  # damaged: decord may still find something
             split = may_split_fields(stream)
         if several or kind == "mpegts":
             raise UnreadableVideoError(

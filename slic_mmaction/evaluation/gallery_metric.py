@@ -34,8 +34,8 @@ class GalleryMetric(BaseMetric):
         **options: ``collect_device`` and ``prefix`` of MMEngine's ``BaseMetric``.
 
     Attributes:
-        measured: Names of protocol and feature of the last evaluation.
-        details: Further results of the last evaluation, such as tables.
+        measured: Of the last evaluation, the names of protocol and feature.
+        details: Of the last evaluation, what is no single figure.
 
     Examples:
         >>> from slic_mmaction.evaluation import FeatureSet, GalleryMetric

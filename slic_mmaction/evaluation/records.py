@@ -43,9 +43,9 @@ _TRAINING = (
 
 
 def write_evaluation(runner: Runner, part: str, figures: dict[str, float]) -> None:
-    """Write ``evaluation.json`` with everything that decides whether two figures are comparable.
+    """Write ``evaluation.json`` with everything that tells whether two figures may be compared.
 
-    It is called after a ``'val'`` or ``'test'`` part. The last of several validations is kept.
+    Called after a ``'val'`` or ``'test'`` part; of several validations the last one stays.
     """
     loop = runner.val_loop if part == "val" else runner.test_loop
     metrics = [m for m in loop.evaluator.metrics if isinstance(m, GalleryMetric)]

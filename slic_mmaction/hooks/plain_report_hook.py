@@ -1,4 +1,4 @@
-"""A readable line on the console for each epoch and each clustering."""
+"""A line for each epoch and each clustering, for people."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _BETTER = 0.005  # of the loss, by which an epoch is better than those before
 
 @HOOKS.register_module()
 class PlainReportHook(Hook):
-    """Print a training's progress: clusters, loss, spread of the embeddings, and time left.
+    """Print how a training without labels is doing: clusters, loss, spread, and the time left.
 
     The spread is one minus the mean cosine between the embeddings of different videos of a batch:
-    0 if all are equal, about 1 if they point in all directions. If the loss has not fallen for a
-    fifth of all epochs, a sentence says that more epochs will hardly help.
+    0 if all are alike, about 1 if they point everywhere. When the loss has not fallen for a fifth
+    of all epochs, one sentence says so: more epochs will hardly help.
 
     Examples:
         >>> from mmaction.registry import HOOKS
@@ -39,7 +39,7 @@ class PlainReportHook(Hook):
     priority = "VERY_LOW"
 
     def before_train(self, runner: Runner) -> None:
-        """Start to measure time."""
+        """Begin to measure time."""
         self._store = require_cluster_aware(runner.train_dataloader, self).store
         self._labels: np.ndarray | None = None
         self._losses: list[float] = []
@@ -73,7 +73,7 @@ class PlainReportHook(Hook):
         data_batch: dict | None = None,
         outputs: dict | None = None,
     ) -> None:
-        """Collect the figures of an iteration."""
+        """Note the figures of a step."""
         if is_main_process():
             for name, values in self._sums.items():
                 if outputs and name in outputs:
@@ -93,7 +93,7 @@ class PlainReportHook(Hook):
             f"{spread}, {each:.0f} s an epoch, {_time(left)} left",
             flush=True,
         )
-        # The triplet loss is a mean over violating negatives only, whose share falls.
+        # A triplet loss is a mean over violating negatives only: of all, fewer and fewer are.
         self._losses.append(means.get("loss", float("inf")) * means.get("violating_share", 1.0))
         patience = standstill(self._losses, runner.max_epochs)
         if patience and not self._said:
@@ -106,7 +106,7 @@ class PlainReportHook(Hook):
 
 
 def standstill(losses: Sequence[float], max_epochs: int) -> int:
-    """Return for how many epochs the losses have not fallen, or 0 if they still fall.
+    """For how many epochs the losses of all epochs so far have not fallen; 0 if they still fall.
 
     The number is a fifth of all epochs, at least five.
     """

@@ -51,7 +51,7 @@ def read_descriptors(path: Path) -> Descriptors:
             vector for each video.
     """
     try:
-        # NumPy does not close a file that it cannot read.
+        # NumPy leaves a file open that it cannot read.
         with open(path, "rb") as opened, np.load(opened) as file:
             videos, matrix = file["videos"], file["descriptors"]
             settings = json.loads(str(file["settings"])) if "settings" in file else {}

@@ -119,8 +119,8 @@ def degenerate_clustering(labels: np.ndarray) -> str | None:
         return "Every video is noise: each video is its own only positive."
     # This does not show whether embeddings have collapsed; their spread does.
     causes = (
-        "the mean cosine and effective rank above show whether the embeddings have collapsed or "
-        "the clusterer's settings merge too much."
+        "the mean cosine and effective rank above tell whether the embeddings have collapsed or "
+        "the clusterer's settings join too much."
     )
     if sizes[0] == len(labels) > 1:
         return (

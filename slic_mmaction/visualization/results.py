@@ -1,4 +1,4 @@
-"""Figures of validations and tests, with their chance levels."""
+"""Figures of validations and tests beside what chance alone would give."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _SETTINGS = ("lr", "weight_decay", "val_top1")  # of a linear probe, chosen by i
 
 
 def chance_level(metric: str, query: Counter[int], gallery: Counter[int]) -> float | None:
-    """Compute the expected value of a metric, in percent, for a random order of the gallery.
+    """What a metric is on average, in percent, if the gallery is ranked at random.
 
     Args:
-        metric: ``R@5``, ``mAP`` or ``top1``. Other metrics have no chance level.
+        metric: ``R@5``, ``mAP`` or ``top1``; others have no such level.
         query: Number of queries of each class.
         gallery: Number of gallery videos of each class.
 
     Returns:
-        The chance level, or None. For ``topK`` it is that of guessing each class equally often.
+        None if there is no such level. For ``topK`` that of guessing classes evenly.
     """
     total, kind, number = sum(gallery.values()), metric[:2], metric[metric.find("@") + 1 :]
     if not total or not query:
@@ -49,7 +49,7 @@ def chance_level(metric: str, query: Counter[int], gallery: Counter[int]) -> flo
 
 
 def chance_levels(run: Run, record: Mapping[str, Any]) -> dict[str, float]:
-    """Compute the chance levels by the name of a figure; empty if the lists of videos are gone."""
+    """Chance by the name of a figure; empty if the lists of videos are gone."""
     dataset = (run.config.get("val_dataloader") or {}).get("dataset") or {}
     classes = [
         _classes(run, record.get(role) or {}, (dataset.get(role) or {}).get("delimiter", " "))
@@ -69,7 +69,7 @@ def _classes(run: Run, part: Mapping[str, Any], delimiter: str | None) -> Counte
 
 
 def results(run: Run) -> Iterator[Markup]:
-    """Yield a heading and a table for each evaluation of a run."""
+    """A heading and a table for each evaluation of a run."""
     for record in run.evaluations:
         chance = chance_levels(run, record)
         if record.get("part") == "val":

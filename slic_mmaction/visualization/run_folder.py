@@ -39,10 +39,10 @@ class Run(NamedTuple):
         series: Scalars by name and epoch, those of clusterings also from their files.
         clusterings: Clusterings in the order of epochs.
         evaluations: ``evaluation.json`` of every start that was validated or tested.
-        environment: Recorded versions, devices, seed and code.
-        seconds: Total time of all starts.
-        last_sign: Time of the last line of the log; None without a log.
-        process: ``'alive'``, ``'gone'``, or ``''`` if that is unknown on this machine.
+        environment: Versions, devices, seed and code, as recorded.
+        seconds: That all starts took.
+        last_sign: When the log was last written to; None without a log.
+        process: ``'alive'``, ``'gone'``, or ``''`` if that is not known on this machine.
     """
 
     folder: Path

@@ -123,7 +123,7 @@ def commands(run: Run) -> Iterator[str]:
 
 
 def duration(seconds: float) -> str:
-    """Format a duration in seconds."""
+    """Seconds for people."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -79,8 +79,8 @@ def _sections(run: Run, page: Path) -> Iterator[Markup]:
         yield section(
             "Results",
             *results(run),
-            note="Figures of different protocols must not be compared. Chance is the result of a "
-            "random order of the gallery; it is missing if the lists of videos are gone.",
+            note="Figures of different protocols must not be compared. Chance is what a random "
+            "order of the gallery gives; it is missing where the lists of videos are gone.",
         )
     if run.clusterings:
         yield from _cluster_sections(run, page)
