@@ -234,7 +234,7 @@ def _group(
 
 
 def best_of(group: Sequence[str], footage: Mapping[str, Footage], sizes: Mapping[str, int]) -> str:
-    """The video to keep: of most pixels inside of bars, the longest, without bars, the largest.
+    """Choose the video to keep, by pixels inside of bars, length, absence of bars, and file size.
 
     Each counts among videos that are about equal in those before it.
     """

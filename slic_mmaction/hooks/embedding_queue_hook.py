@@ -24,8 +24,8 @@ class EmbeddingQueueHook(Hook):
     Examples:
         >>> from mmaction.registry import HOOKS
         >>> custom_hooks = [dict(type="EmbeddingQueueHook")]  # in a config
-        >>> HOOKS.build(custom_hooks[0]).priority  # after PseudoLabelHook
-        'BELOW_NORMAL'
+        >>> sorted(HOOKS.build(custom_hooks[0]).get_triggered_stages())
+        ['before_train', 'before_train_epoch']
     """
 
     # After PseudoLabelHook, which clusters before an epoch.

@@ -45,8 +45,9 @@ class ExactResumeHook(Hook):
     Examples:
         >>> from mmaction.registry import HOOKS
         >>> default_hooks = dict(exact_resume=dict(type="ExactResumeHook"))  # in a config
-        >>> HOOKS.build(default_hooks["exact_resume"]).priority
-        'VERY_HIGH'
+        >>> sorted(HOOKS.build(default_hooks["exact_resume"]).get_triggered_stages())
+        ['after_load_checkpoint', 'before_save_checkpoint', 'before_train',
+         'before_train_epoch', 'before_train_iter']
     """
 
     # Before the hooks that prepare for training.

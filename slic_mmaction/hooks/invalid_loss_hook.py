@@ -35,8 +35,8 @@ class InvalidLossHook(Hook):
     Examples:
         >>> from mmaction.registry import HOOKS
         >>> default_hooks = dict(invalid_loss=dict(type="InvalidLossHook"))  # in a config
-        >>> HOOKS.build(default_hooks["invalid_loss"]).priority  # before checkpoints are saved
-        'LOW'
+        >>> sorted(HOOKS.build(default_hooks["invalid_loss"]).get_triggered_stages())
+        ['after_train_epoch', 'after_train_iter', 'before_save_checkpoint']
     """
 
     # After buffers are averaged over ranks, before checkpoints are saved.

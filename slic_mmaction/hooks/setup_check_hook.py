@@ -35,8 +35,8 @@ class SetupCheckHook(Hook):
     Examples:
         >>> from mmaction.registry import HOOKS
         >>> default_hooks = dict(setup_check=dict(type="SetupCheckHook"))  # in a config
-        >>> HOOKS.build(default_hooks["setup_check"]).priority
-        'HIGH'
+        >>> sorted(HOOKS.build(default_hooks["setup_check"]).get_triggered_stages())
+        ['before_train']
     """
 
     priority = "HIGH"

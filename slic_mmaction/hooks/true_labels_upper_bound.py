@@ -26,8 +26,8 @@ class TrueLabelsUpperBoundHook(Hook):
     Examples:
         >>> from mmaction.registry import HOOKS
         >>> import slic_mmaction.hooks.true_labels_upper_bound  # custom_imports in a config
-        >>> HOOKS.build(dict(type="TrueLabelsUpperBoundHook")).priority
-        'LOW'
+        >>> sorted(HOOKS.build(dict(type="TrueLabelsUpperBoundHook")).get_triggered_stages())
+        ['before_train']
     """
 
     # After PseudoLabelHook, which restores the labels of a resumed run.

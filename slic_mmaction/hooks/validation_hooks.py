@@ -20,8 +20,8 @@ class InitialValidationHook(Hook):
     Examples:
         >>> from mmaction.registry import HOOKS
         >>> custom_hooks = [dict(type="InitialValidationHook")]  # in a config
-        >>> HOOKS.build(custom_hooks[0]).priority
-        'VERY_LOW'
+        >>> sorted(HOOKS.build(custom_hooks[0]).get_triggered_stages())
+        ['before_train']
     """
 
     # After the hooks that prepare for training.
@@ -45,8 +45,8 @@ class MissedValidationHook(Hook):
     Examples:
         >>> from mmaction.registry import HOOKS
         >>> default_hooks = dict(missed_validation=dict(type="MissedValidationHook"))  # in a config
-        >>> HOOKS.build(default_hooks["missed_validation"]).priority
-        'LOWEST'
+        >>> sorted(HOOKS.build(default_hooks["missed_validation"]).get_triggered_stages())
+        ['after_load_checkpoint', 'before_save_checkpoint', 'before_train', 'before_val_epoch']
     """
 
     # After CheckpointHook, which must be ready to save the best checkpoint.

@@ -94,7 +94,7 @@ def _start_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    """A killed main process cannot stop a worker, and one that hangs would not notice."""
+    """End a worker whose main process was killed, even if the worker hangs."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -70,7 +70,7 @@ class ClipAugment(ShownTransform):
         >>> from mmaction.registry import TRANSFORMS
         >>> augment = TRANSFORMS.build(dict(type="ClipAugment", size=112, blur_prob=0.5))
         >>> frames = list(np.zeros((32, 128, 171, 3), np.uint8))  # two clips of 16 frames
-        >>> augment(dict(imgs=frames, clip_len=16))["imgs"].shape
+        >>> np.shape(augment(dict(imgs=frames, clip_len=16))["imgs"])
         (32, 112, 112, 3)
     """
 

@@ -1,4 +1,4 @@
-"""The page of a collection in the browser: search, clusters and duplicates, made with gradio."""
+"""The page of a collection in the browser: search, clusters and duplicates, with gradio."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ THEME = gr.themes.Default(
     font=["system-ui", "sans-serif"],
     font_mono=["ui-monospace", "monospace"],
 )
-# A click on a card plays it; gradio hears of the buttons only.
+# A click on a card plays it; gradio handles the buttons only.
 _SCRIPT = """
 function play(link) {
   const box = document.createElement('dialog'), video = document.createElement('video');
@@ -87,10 +87,10 @@ HEAD = f"<style>.slic {{ {STYLE} }}\n{_LOOK}</style><script>{_SCRIPT}</script>"
 
 
 def browser_page(collection: Collection) -> gr.Blocks:
-    """The page, whose videos and thumbnails are asked for by the number of a row.
+    """Build the page, whose URLs of videos and thumbnails have the number of a row.
 
     Args:
-        collection: Read once: what another process changes in it shows after a new start.
+        collection: Collection to show. It is read once; later changes need a new start.
     """
     html = CollectionHtml(collection)
     with gr.Blocks(title=f"{collection.folder.name} - slic", analytics_enabled=False) as page:
