@@ -51,6 +51,13 @@ def test_a_table_for_people() -> None:
         "       this network   chance",
         "top1         51.3 %",
     ]
+    two = dict(of, figures=figures | {"knn/iic_8-frames/k1_T0.07/top1": 1.0})
+    assert results_table(two).splitlines() == [
+        "results (protocol iic, 8 frames): 3 queries in 5 gallery videos",
+        "                    this network   chance",
+        "linear top1               51.3 %",
+        "knn k1_T0.07 top1          1.0 %",
+    ]
     figures = {"finetune/center/top1": 0.5, "finetune/center/mean1": 0.25}
     record = dict(videos=dict(videos=9), figures=figures, chance={"finetune/center/top1": 0.01})
     assert results_table(record).splitlines() == [
