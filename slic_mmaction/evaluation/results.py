@@ -80,7 +80,7 @@ def results_of(record: Mapping[str, Any]) -> Iterator[Result]:
     protocol = f"{name_in_keys(record['name'])}/" if "name" in record else ""
     for key, value in record["figures"].items():
         if key.rpartition("/")[2] not in _SETTINGS:
-            name = key.removeprefix(f"{kind}/").removeprefix(protocol).replace("/", " ")
+            name = key.removeprefix(f"{kind}/").replace(protocol, "").replace("/", " ")
             level = chance.get(key)
             yield Result(name, scale * value, None if level is None else scale * level)
 
@@ -110,5 +110,5 @@ def results_table(record: Mapping[str, Any]) -> str:
         table.add_row(name, f"{value:.1f} %", "" if chance is None else f"{chance:.1f} %")
     text = StringIO()
     Console(file=text, width=200).print(table)
-    title = f"{kind_of(record)}{protocol}: {measured_on(record)}"
+    title = f"{kind_of(record) or 'results'}{protocol}: {measured_on(record)}"
     return "\n".join([title, *map(str.rstrip, text.getvalue().splitlines())])

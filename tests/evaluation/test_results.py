@@ -43,19 +43,26 @@ def test_a_table_for_people() -> None:
     assert results_table(dict(of, figures=figures, chance=chance)).splitlines() == [
         "knn (protocol iic, 8 frames): 3 queries in 5 gallery videos",
         "                 this network   chance",
-        "k1 T0.07 top1          1.0 %   25.0 %",
-        "k20 T0.07 top1        20.0 %   25.0 %",
+        "k1_T0.07 top1           1.0 %   25.0 %",
+        "k20_T0.07 top1         20.0 %   25.0 %",
     ]
     figures = {"linear/iic_8-frames/top1": 51.26, "linear/iic_8-frames/lr": 3.0}
     assert results_table(dict(of, figures=figures)).splitlines()[1:] == [
-        "      this network    chance",
-        "top1        51.3 %",
+        "       this network   chance",
+        "top1         51.3 %",
+    ]
+    two = dict(of, figures=figures | {"knn/iic_8-frames/k1_T0.07/top1": 1.0})
+    assert results_table(two).splitlines() == [
+        "results (protocol iic, 8 frames): 3 queries in 5 gallery videos",
+        "                    this network   chance",
+        "linear top1               51.3 %",
+        "knn k1_T0.07 top1          1.0 %",
     ]
     figures = {"finetune/center/top1": 0.5, "finetune/center/mean1": 0.25}
     record = dict(videos=dict(videos=9), figures=figures, chance={"finetune/center/top1": 0.01})
     assert results_table(record).splitlines() == [
         "finetune/center: 9 videos",
-        "        this network    chance",
-        "top1          50.0 %     1.0 %",
+        "        this network   chance",
+        "top1          50.0 %    1.0 %",
         "mean1         25.0 %",
     ]
