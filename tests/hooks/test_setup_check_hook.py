@@ -47,10 +47,10 @@ def test_what_could_not_end_well_is_refused_before_the_first_epoch(
 @pytest.mark.parametrize(
     ("options", "warning"),
     [
-        (dict(), "An update uses 4 videos (1 ranks x batch_size 4), but the learning rate"),
+        (dict(), "An update uses 4 videos (1 rank x batch_size 4), but the learning rate"),
         (
             dict(optim_wrapper__accumulative_counts=2),
-            "An update uses 8 videos (1 ranks x batch_size 4 x 2 accumulated), but the learning "
+            "An update uses 8 videos (1 rank x batch_size 4 x 2 accumulated), but the learning "
             "rate is for 32: set train_dataloader.batch_size=16",
         ),
         (dict(train_dataloader__batch_size=32), None),
