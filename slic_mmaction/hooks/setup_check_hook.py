@@ -102,8 +102,8 @@ def _check_learning_rate(runner: Runner) -> None:
         fitting = max(1, base // (ranks * updates))
         accumulated = f" x {updates} accumulated" if updates > 1 else ""
         runner.logger.warning(
-            f"An update uses {size * ranks * updates} videos ({ranks} rank{'s' * (ranks > 1)} x batch_size {size}"
-            f"{accumulated}), but the learning rate is for {base}: set "
+            f"An update uses {size * ranks * updates} videos ({ranks} rank{'s' * (ranks > 1)} x "
+            f"batch_size {size}{accumulated}), but the learning rate is for {base}: set "
             f"train_dataloader.batch_size={fitting}, or scale the learning rate with "
             "--auto-scale-lr."
         )
