@@ -1,4 +1,4 @@
-# The commands of .ci/run on a CPU, in an environment of their own. This file was not built yet.
+# The commands of .ci/run on a CPU. Not built with docker yet; its commands were run one by one on Debian bookworm.
 #
 #   docker build -t slic-mmaction .
 #   docker run --rm --shm-size=2g slic-mmaction                     # make demo

@@ -13,7 +13,7 @@ help:
 	@echo "make demo   the whole method on small made-up videos, a few minutes on two CPU cores"
 	@echo "make test   the tests, a few injected faults among them"
 	@echo "make test-faults   all of the fault suite: kills, changes, bad days"
-	@echo "make check  format, lint, types and the quick tests: before a pull request"
+	@echo "make check  format, lint, types, docs and the quick tests: before a pull request"
 	@echo "make lint   ruff and mypy"
 	@echo "make docs   the pages of docs/ as a site in site/; a broken link is an error"
 	@echo "VENV=$(VENV) is made when missing; EXTRAS=$(EXTRAS) (gpu,all,dev on a machine with CUDA)"
@@ -27,7 +27,7 @@ test: $(STAMP)
 test-faults: $(STAMP)
 	SLIC_FAULTS=full $(BIN)/python -m pytest -m faults -n 0 tests/faults
 
-check: lint
+check: lint docs
 	$(BIN)/python -m pytest -m "not slow and not faults"
 
 lint: $(STAMP)
