@@ -213,7 +213,7 @@ class Collection:
                 FINCH's finest level with at most one cluster per five videos, or its coarsest.
 
         Returns:
-            Clusters (N,) int64 of :attr:`rows`, -1 for noise.
+            Clusters (N,) int64 of the rows, -1 for noise.
 
         Raises:
             ValueError: If the clusterer cannot be built, or there are too few windows for it.

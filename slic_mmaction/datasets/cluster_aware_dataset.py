@@ -128,9 +128,10 @@ class ClusterAwareDataset(Dataset):
         """Draw the sample of entry ``index`` of the list of videos in the current epoch.
 
         Returns:
-            ``inputs`` (V, C, T, H, W), or (V * T, C, H, W) with ``FormatShape('NCHW')``: the
-            views anchor, positive, second anchor and then the extra ones. ``data_samples`` with
-            ``pseudo_label`` (1,), ``video_indices`` (V,) and the metainfo ``draw_seed``.
+            ``inputs`` (V, C, T, H, W), or (V * T, C, H, W) with ``FormatShape('NCHW')``, in which
+            the views are anchor, positive, second anchor and then the extra ones; and
+            ``data_samples`` with ``pseudo_label`` (1,), ``video_indices`` (V,) and the metainfo
+            ``draw_seed``.
 
         Raises:
             TooManyBadVideosError: If more videos than allowed cannot be read.

@@ -76,8 +76,8 @@ def display_matrix(frame: Any) -> tuple[int, int, int, int]:
     """Read the display matrix of a decoded ``av.VideoFrame`` (or None).
 
     Returns:
-        (a, b, c, d): the stored pixel (x, y) is shown at (a x + c y, b x + d y), up to a shift
-        (ISO/IEC 14496-12, track header). The default is (1, 0, 0, 1).
+        (a, b, c, d), with which the stored pixel (x, y) is shown at (a x + c y, b x + d y), up to
+        a shift (ISO/IEC 14496-12, track header). The default is (1, 0, 0, 1).
     """
     stored = frame and frame.side_data.get("DISPLAYMATRIX")
     if not stored:

@@ -76,7 +76,7 @@ def extract_features(
         half_precision: Whether the network runs under autocast.
 
     Returns:
-        Features by the name of the part: ``'query'`` and ``'gallery'``, or ``''``.
+        Features by the name of the part, ``'query'`` and ``'gallery'``, or ``''``.
 
     Raises:
         ValueError: If a folder has other features, or the network does not have the layer.

@@ -27,7 +27,7 @@ def build_estimator(method: str) -> FlowEstimator:
             each with OpenCV's default parameters.
 
     Returns:
-        A function of two (H, W) uint8 frames that returns (H, W, 2) float32: the displacement
+        A function of two (H, W) uint8 frames that returns (H, W, 2) float32, the displacement
         to the right (u) and down (v) in pixels. It keeps buffers between calls, so each thread
         needs its own.
 

@@ -159,10 +159,10 @@ class PseudoLabelInfoNCELoss(nn.Module):
             generator: Not used, as this loss draws nothing. The head passes it to every loss.
 
         Returns:
-            ``loss_info_nce`` (weighted) and detached float32 scalars: ``positives`` (mean number
-            of positives of an embedding), ``positive_first`` (share of embeddings whose nearest
-            neighbour in the batch is a positive) and, with a queue, ``queue_negatives`` (mean
-            number of an embedding's negatives in the queue).
+            ``loss_info_nce`` (weighted) and the detached float32 scalars ``positives`` (mean
+            number of positives of an embedding), ``positive_first`` (share of embeddings whose
+            nearest neighbour in the batch is a positive) and, with a queue, ``queue_negatives``
+            (mean number of an embedding's negatives in the queue).
 
         Raises:
             ValueError: If there are fewer than two views, or not one label per video.

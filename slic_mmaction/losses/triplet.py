@@ -160,7 +160,7 @@ class PseudoLabelTripletLoss(nn.Module):
                 ``gather`` it is set to the state of rank 0's generator.
 
         Returns:
-            ``loss_triplet`` (weighted) and detached float32 scalars: ``triplets`` (count),
+            ``loss_triplet`` (weighted) and the detached float32 scalars ``triplets`` (count),
             ``violating_share`` (mean over pairs of the share of negatives that violate the
             margin), ``positive_distance`` and ``negative_distance`` (means over the triplets).
 

@@ -124,7 +124,7 @@ class SLICHead(BaseModule):
             **kwargs: Not used. Recognizers pass them to every head.
 
         Returns:
-            Scalars by name: those of the losses, and ``mean_cosine`` of the videos of the batch.
+            Scalars of the losses by name, and ``mean_cosine`` of the videos of the batch.
 
         Raises:
             ValueError: If the number of embeddings is not N * V.

@@ -68,7 +68,7 @@ def conclude(
         val: Name of the annotation file for validation; None to train without validation.
 
     Returns:
-        Exit code: 0, or 1 if no video is usable or some must be tried again.
+        Exit code 0, or 1 if no video is usable or some must be tried again.
     """
     written = True
     if train:

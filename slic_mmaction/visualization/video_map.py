@@ -122,7 +122,7 @@ def place(vectors: np.ndarray) -> tuple[np.ndarray, str]:
     """Place vectors (N, D) of length 1 in the plane, similar ones together, deterministically.
 
     Returns:
-        (N, 2) float64, and the method: UMAP, or PCA if UMAP is not installed or N is small.
+        (N, 2) float64, and the method, UMAP, or PCA if UMAP is not installed or N is small.
     """
     if len(vectors) >= _FEWEST_FOR_UMAP:
         try:
