@@ -269,16 +269,21 @@ class Collection:
     def duplicates(self, neighbors: int = 10, num_workers: int = 0) -> Duplicates:
         """Find groups of near-duplicate videos, such as re-encoded, trimmed or mirrored copies.
 
-        Every video is decoded once and compared with those near it. No file is changed.
+        Every video is decoded once and compared with those near it; what is compared of it is kept
+        in the index for the next call. No file is changed.
 
         Args:
             neighbors: How many nearest videos each is compared with, by vectors and by looks.
             num_workers: As for :meth:`index`.
         """
         from .duplicates import find_duplicates
+        from .footage_table import FootageTable
 
         sizes = dict(zip(self.paths, self.column("size").tolist()))
-        return find_duplicates(self.folder, sizes, self.paths, self.vectors, neighbors, num_workers)
+        table = FootageTable(self.path)
+        return find_duplicates(
+            self.folder, sizes, self.paths, self.vectors, table, neighbors, num_workers
+        )
 
     # Writing elsewhere
 
