@@ -65,10 +65,11 @@ class Network:
         """A network from a config for pretraining, evaluation or recognition, and its weights.
 
         Raises:
-            ValueError: If the config has no pipeline to evaluate with, or the checkpoint lacks
-                weights of the network.
+            FileNotFoundError: If there is no config or checkpoint.
+            ValueError: If the config is none or has no pipeline to evaluate with, or the checkpoint
+                lacks weights of the network.
         """
-        cfg = config if isinstance(config, Config) else Config.fromfile(str(config))
+        cfg = config if isinstance(config, Config) else _read_config(Path(config))
         sampling, transforms = _read_pipeline(cfg)
         model = cfg.model.to_dict()
         head = model.get("cls_head") or {}
@@ -235,6 +236,19 @@ class Network:
                     f"The vector of {chunk.path} is not finite: the network has diverged."
                 )
             yield chunk.path, [w[:2] for w in chunk.windows], vectors.numpy(), chunk
+
+
+def _read_config(path: Path) -> Config:
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no config at {path}.")
+    if path.suffix != ".py":
+        raise ValueError(f"{path} is no config: with a checkpoint, give one of MMAction2 (.py).")
+    try:
+        return Config.fromfile(str(path))
+    except SyntaxError as error:
+        raise ValueError(
+            f"The config {path} cannot be read: {error.msg} (line {error.lineno})."
+        ) from error
 
 
 def _without_pretraining(model: Mapping) -> dict[str, Any]:
