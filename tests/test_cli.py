@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -190,7 +191,16 @@ def test_help_is_quick_and_wrong_use_is_one_sentence(tmp_path: Path, slic: Calla
     assert code == 0 and "imported torch: False" in errors
     for command in ("pretrain", "index", "search", "clusters", "assign", "report", "export"):
         assert f"  {command} " in said
+    (tmp_path / "x.csv").touch()
+    (tmp_path / "x.py").write_text("model = dict(")
+    index = ("index", tmp_path, "--out", tmp_path / "i", "--with")
     for arguments, sentence in (
+        ((*index, tmp_path / "x.csv", "x.pth"), "x.csv is no config: with a checkpoint, give one"),
+        ((*index, tmp_path / "no.py", "x.pth"), f"There is no config at {tmp_path / 'no.py'}."),
+        (
+            (*index, tmp_path / "x.py", "x.pth"),
+            "x.py cannot be read: '(' was never closed (line 1)",
+        ),
         (("search", "x.mp4", "--in", tmp_path), "is no index of videos: `slic index` makes one"),
         (("index", tmp_path, "--out", tmp_path / "i"), "is a new index: say by which network"),
         (("pretrain", tmp_path / "no", "--out", tmp_path / "r"), "no folder of videos at"),
@@ -219,6 +229,20 @@ def test_what_is_no_duration(text: str) -> None:
 def test_control_characters_do_not_reach_the_terminal() -> None:
     assert common.shown("a\nb\x1b[31mé") == "a\\nb\\x1b[31mé"
     assert shlex.split(common.quoted(Path("it's \n"))) == ["it's \n"]
+
+
+def test_tables_fit_the_terminal(monkeypatch, capsys: pytest.CaptureFixture) -> None:
+    """No short value is ever folded; where columns find no room, a row is a paragraph."""
+    rows = [{"rank": str(i), "video": f"{'long name ' * 5}{i}\n", "to": "2.0 s"} for i in range(3)]
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for columns in (30, 45, 200):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        common.print_table("what", rows)
+        said = capsys.readouterr().out
+        assert said.count("2.0 s") == 3
+        assert ("rank 0, video long name" in said) == (columns == 30)
+        if columns > 30:
+            assert max(len(re.sub(r"\x1b\[\d+m", "", line)) for line in said.split("\n")) <= columns
 
 
 def test_the_folder_of_a_run_without_model_file(

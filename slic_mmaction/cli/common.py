@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..collection import Collection
 
 Index = Annotated[Path, typer.Option("--in", help="An index made by `slic index`.")]
+_FOLDED = 24  # characters, beyond which a table's column may be folded
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -77,17 +78,23 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     return printable(text.getvalue())
 
 
-def print_table(title: str, rows: Iterable[Mapping[str, str]]) -> None:
-    """Print a table as wide as it must be."""
+def print_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """Print a table, or a paragraph for each row where a terminal is too narrow for columns."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    rows = list(rows)
-    table = Table(title=Text(shown(title)), box=None, pad_edge=False, title_justify="left")
-    for name in rows[0] if rows else ():
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(shown(value)) for value in row.values()))
     console = Console()
-    Console(width=None if console.is_terminal else 200).print(table)
+    width = console.width if console.is_terminal else 200
+    cells = [{name: shown(value) for name, value in row.items()} for row in rows]
+    widths = {name: max(len(name), *(len(row[name]) for row in cells)) for name in cells[0]}
+    if sum(min(each, _FOLDED) + 2 for each in widths.values()) > width:
+        paragraphs = [", ".join(f"{n} {v}".strip() for n, v in row.items() if v) for row in cells]
+        print("\n\n".join([shown(title), *paragraphs]))
+        return
+    table = Table(title=Text(shown(title)), box=None, pad_edge=False, title_justify="left")
+    for name, each in widths.items():
+        table.add_column(name, overflow="fold", no_wrap=each <= _FOLDED)
+    for row in cells:
+        table.add_row(*map(Text, row.values()))
+    Console(width=width).print(table)

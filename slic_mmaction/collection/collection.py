@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from functools import cached_property
@@ -11,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..durable_file import durable_file, write_text
 from ..preparation.video_files import count_others, scan_folder
 from ..progress import progress_bar
-from .groups import Assignment, ClusterJudge, distances_to_means
-from .search import Hit, Searcher
+from .export import export_windows
+from .groups import Assignment, ClusterJudge, cluster_windows, distances_to_means
+from .search import Hit, Searcher, windows_between
 from .store import WindowTable
 from .update import NETWORK, Changes, alone, read_settings, update_index
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
     from .duplicates import Duplicates
     from .network import Network
-
-_VIDEOS_IN_A_CLUSTER = 5
 
 
 class Collection:
@@ -179,17 +176,11 @@ class Collection:
             if not Path(query).is_file():
                 raise FileNotFoundError(f"There is no video {query}, neither in the index.")
             return self.searcher.search(self.network.span(Path(query), start, end), top)
-        if start is None and end is None:
-            chosen = own
-        else:
-            middles = (self.column("start") + self.column("end"))[own] / 2
+        within = windows_between(self.column("start")[own], self.column("end")[own], low, high)
+        if not within.any():
             length = self.column("end")[own].max()
-            if low >= length:
-                raise ValueError(f"{query} has no moment after {low:g} s: it ends at {length:g} s.")
-            within = (middles >= low) & (middles <= high)
-            if not within.any():
-                within = abs(middles - (low + min(high, middles.max())) / 2).argmin()[None]
-            chosen = own[within]
+            raise ValueError(f"{query} has no moment after {low:g} s: it ends at {length:g} s.")
+        chosen = own[within]
         left_out = np.zeros(len(self.paths), dtype=bool)
         left_out[own] = True
         return self.searcher.search(self.vectors[chosen].mean(axis=0), top, left_out)
@@ -218,25 +209,7 @@ class Collection:
         Raises:
             ValueError: If the clusterer cannot be built, or there are too few windows for it.
         """
-        if clusterer is None:
-            from ..clustering import finch
-
-            result, videos = finch(self.vectors), len(set(self.paths))
-            few = np.flatnonzero(result.num_clusters <= videos / _VIDEOS_IN_A_CLUSTER)
-            cluster = result.labels[:, few[0] if len(few) else -1]
-        else:
-            from mmaction.registry import TASK_UTILS
-
-            try:
-                build = TASK_UTILS.build(dict(clusterer))
-            except KeyError as error:
-                raise ValueError(
-                    f"There is no clusterer {clusterer['type']}: there are FINCH, KMeans, "
-                    "SphericalKMeans, DBSCAN, OPTICS and AgglomerativeClustering."
-                ) from error
-            except TypeError as error:
-                raise ValueError(f"{clusterer['type']} has no such option ({error}).") from error
-            cluster = build(self.vectors)
+        cluster = cluster_windows(self.vectors, len(set(self.paths)), clusterer)
         distance = distances_to_means(self.vectors, cluster)
         with alone(self.path):
             self._table.write_clusters(self.rows, cluster, distance)
@@ -273,7 +246,8 @@ class Collection:
     def duplicates(self, neighbors: int = 10, num_workers: int = 0) -> Duplicates:
         """Find groups of near-duplicate videos, such as re-encoded, trimmed or mirrored copies.
 
-        Every video is decoded once and compared with its nearest neighbours. No file is changed.
+        Every video is decoded once and compared with its nearest neighbours. What is compared is
+        stored in the index for the next call. No file is changed.
 
         Args:
             neighbors: Number of nearest neighbours to compare each video with, by vectors and by
@@ -281,9 +255,13 @@ class Collection:
             num_workers: Number of decoding processes; 0 decodes in this one.
         """
         from .duplicates import find_duplicates
+        from .footage_table import FootageTable
 
         sizes = dict(zip(self.paths, self.column("size").tolist()))
-        return find_duplicates(self.folder, sizes, self.paths, self.vectors, neighbors, num_workers)
+        table = FootageTable(self.path)
+        return find_duplicates(
+            self.folder, sizes, self.paths, self.vectors, table, neighbors, num_workers
+        )
 
     # Writing elsewhere
 
@@ -298,25 +276,4 @@ class Collection:
         Raises:
             ValueError: If the suffix is unknown.
         """
-        path, rows = Path(path), self.rows
-        if path.suffix == ".parquet":
-            import pyarrow.parquet
-
-            with durable_file(path) as file:
-                pyarrow.parquet.write_table(rows, file)
-            return [path]
-        table = rows.drop_columns("vector")
-        if path.suffix == ".csv":
-            from pyarrow import csv
-
-            with durable_file(path) as file:
-                csv.write_csv(table, file)
-            return [path]
-        if path.suffix != ".npy":
-            raise ValueError(f"{path} ends in none of .parquet, .csv and .npy.")
-        with durable_file(path) as file:
-            np.save(file, self.vectors)
-        names = path.with_suffix(".txt")
-        lines = zip(self.paths, self.column("start"), self.column("end"))
-        write_text(names, "".join(f"{json.dumps(p)[1:-1]}\t{s:g}\t{e:g}\n" for p, s, e in lines))
-        return [path, names]
+        return export_windows(self.rows, self.vectors, Path(path))

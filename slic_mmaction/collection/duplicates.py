@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -17,11 +20,13 @@ from ..nearest import similarity_blocks, top_k_lowest_index_first
 from ..preparation.workers import Failure, run_isolated
 from ..progress import progress_bar
 from .footage import Footage, Match, compare, read_footage, summary
+from .footage_table import FootageTable, State
 
 _SAME_LENGTH = 0.2  # seconds
 _SAME_PIXELS = 0.95  # share: bars are found to a 64th of the picture
 _TIMEOUT = 3600.0  # seconds for one video
 _FEW = 8  # videos
+_SECONDS_BETWEEN_WRITES = 20.0
 
 
 class Member(NamedTuple):
@@ -88,25 +93,27 @@ def find_duplicates(
     sizes: Mapping[str, int],
     paths: Sequence[str],
     vectors: np.ndarray,
+    table: FootageTable,
     neighbors: int = 10,
     num_workers: int = 0,
 ) -> Duplicates:
     """Find near-duplicates among videos.
 
-    Every video is decoded once and compared with its nearest neighbours by vectors and by overall
-    appearance. Both are needed: vectors of a weak network may differ after a change of colours,
-    and the appearance of a long video does not show a short common part.
+    Every video is decoded once, over all calls, and compared with its nearest neighbours by vectors
+    and by overall appearance. Both are needed: vectors of a weak network may differ after a change
+    of colours, and the appearance of a long video does not show a short common part.
 
     Args:
         folder: Folder of the videos.
         sizes: Size of each file in bytes, by path relative to ``folder``.
         paths: Video of each window; windows of the same video are consecutive.
         vectors: (N, D) vectors of the windows.
+        table: Footage of earlier calls, to which that of new videos is added.
         neighbors: Number of nearest neighbours of each kind.
         num_workers: Number of decoding processes; 0 decodes in this one.
     """
     names = list(dict.fromkeys(paths))
-    footage, unreadable = _read_all(folder, names, num_workers)
+    footage, unreadable = _read_all(folder, names, num_workers, table)
     readable = [name for name in names for _ in range(2) if name in footage]
     pairs = set(nearest_videos(paths, vectors, neighbors))
     if footage:
@@ -164,22 +171,36 @@ def nearest_videos(
 
 
 def _read_all(
-    folder: Path, paths: Sequence[str], num_workers: int
+    folder: Path, paths: Sequence[str], num_workers: int, table: FootageTable
 ) -> tuple[dict[str, Footage], dict[str, str]]:
-    """Read the footage of videos, each once, and the reasons of failures."""
-    footage: dict[str, Footage] = {}
+    """Read the footage of videos and the reasons of failures; decode what the table lacks."""
+    states: dict[str, State] = {}
+    for path in paths:
+        with suppress(OSError):  # reading the video reports it
+            status = os.stat(folder / path)
+            states[path] = status.st_size, status.st_mtime_ns
+    footage = table.read(states)
+    todo = [path for path in paths if path not in footage]
     unreadable: dict[str, str] = {}
+    new: dict[str, Footage] = {}
+    written = time.monotonic()
     read = partial(_read, folder)
-    with progress_bar("decoding videos", len(paths)) as advance:
-        # A few are done before worker processes have started.
-        few = num_workers == 0 or len(paths) < _FEW
-        done = map(lambda path: (path, read(path)), paths) if few else None
-        for path, result in done or run_isolated(read, paths, num_workers, _TIMEOUT):
-            if isinstance(result, Failure):
-                unreadable[path] = result.reason
-            else:
-                footage[path] = result
-            advance()
+    # A few are done before worker processes have started.
+    few = num_workers == 0 or len(todo) < _FEW
+    done = map(lambda path: (path, read(path)), todo) if few else None
+    try:
+        with progress_bar("decoding videos", len(todo)) as advance:
+            for path, result in done or run_isolated(read, todo, num_workers, _TIMEOUT):
+                if isinstance(result, Failure):
+                    unreadable[path] = result.reason
+                else:
+                    footage[path] = new[path] = result
+                if time.monotonic() - written >= _SECONDS_BETWEEN_WRITES:
+                    table.add(new, states)
+                    new, written = {}, time.monotonic()
+                advance()
+    finally:
+        table.add(new, states)
     return footage, unreadable
 
 

@@ -1,13 +1,14 @@
-"""Distances of windows to the means of clusters, and the cluster of a new video."""
+"""Clusters of windows, the distances to their means, and the cluster of a new video."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 NOISE = -1
+_VIDEOS_IN_A_CLUSTER = 5
 _SAMPLE = 2000  # windows whose nearest neighbours define what is far in a collection
 _FAR = 0.99  # share of them with a nearer neighbour
 
@@ -103,3 +104,27 @@ class ClusterJudge:
 def _units(rows: np.ndarray) -> np.ndarray:
     rows = rows.astype(np.float32)
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
+
+
+def cluster_windows(
+    vectors: np.ndarray, num_videos: int, clusterer: Mapping[str, Any] | None
+) -> np.ndarray:
+    """Clusters (N,) of vectors (N, D); see :meth:`Collection.cluster`."""
+    if clusterer is None:
+        from ..clustering import finch
+
+        result = finch(vectors)
+        few = np.flatnonzero(result.num_clusters <= num_videos / _VIDEOS_IN_A_CLUSTER)
+        return result.labels[:, few[0] if len(few) else -1]
+    from mmaction.registry import TASK_UTILS
+
+    try:
+        build = TASK_UTILS.build(dict(clusterer))
+    except KeyError as error:
+        raise ValueError(
+            f"There is no clusterer {clusterer['type']}: there are FINCH, KMeans, "
+            "SphericalKMeans, DBSCAN, OPTICS and AgglomerativeClustering."
+        ) from error
+    except TypeError as error:
+        raise ValueError(f"{clusterer['type']} has no such option ({error}).") from error
+    return build(vectors)

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,14 +21,10 @@ from ..evaluation.extract import check_weights, clip_features
 from ..evaluation.fingerprint import weights_hash
 from ..models.evaluation_mode import evaluation_mode
 from ..preparation.workers import starting_workers, worker_context
+from .network_config import read_config, read_pipeline, without_pretraining
 from .windows import Chunk, Sampling, WindowClips
 
 MODEL_FILE = "model.pth"
-_SPREAD = ("UniformSample", "UniformSampleFrames")
-_DECODERS = (
-    "DecodeFrames", "DecordDecode", "PyAVDecode", "OpenCVDecode", "RawFrameDecode",
-)  # fmt: skip
-_CROPS = ("ThreeCrop", "TenCrop")
 _CLIPS_PER_PASS = 32
 _FEW = 8  # videos
 
@@ -64,7 +59,7 @@ class Network:
         self.transforms = [dict(step) for step in transforms]
         self.layer = layer
         with DefaultScope.overwrite_default_scope("mmaction"):
-            self.model = MODELS.build(_without_pretraining(model)).eval()
+            self.model = MODELS.build(without_pretraining(model)).eval()
         self.digest = ""
 
     @classmethod
@@ -72,11 +67,12 @@ class Network:
         """Load a network from a config for pretraining, evaluation or recognition, and its weights.
 
         Raises:
-            ValueError: If the config has no pipeline to evaluate with, or the checkpoint lacks
-                weights of the network.
+            FileNotFoundError: If there is no config or checkpoint.
+            ValueError: If the config is none or has no pipeline to evaluate with, or the checkpoint
+                lacks weights of the network.
         """
-        cfg = config if isinstance(config, Config) else Config.fromfile(str(config))
-        sampling, transforms = _read_pipeline(cfg)
+        cfg = config if isinstance(config, Config) else read_config(Path(config))
+        sampling, transforms = read_pipeline(cfg)
         model = cfg.model.to_dict()
         head = model.get("cls_head") or {}
         is_slic = str(head.get("type", "")).rsplit(".", 1)[-1] == "SLICHead"
@@ -242,44 +238,3 @@ class Network:
                     f"The vector of {chunk.path} is not finite: the network has diverged."
                 )
             yield chunk.path, [w[:2] for w in chunk.windows], vectors.numpy(), chunk
-
-
-def _without_pretraining(model: Mapping) -> dict[str, Any]:
-    """Remove pretrained weights from a model's config, because a checkpoint is loaded."""
-    backbone = {k: v for k, v in model["backbone"].items() if k != "init_cfg"}
-    backbone |= {"pretrained": None} if "pretrained" in backbone else {}
-    backbone |= {"pretrained2d": False} if "pretrained2d" in backbone else {}
-    return dict(model, backbone=backbone)
-
-
-def _read_pipeline(cfg: Config) -> tuple[Sampling, list[dict]]:
-    """Find the sampling and the transforms of the evaluation pipeline of a config."""
-    hooks = cfg.get("custom_hooks") or []
-    candidates = [hook.get("pipeline") for hook in hooks if hook.get("type") == "PseudoLabelHook"]
-    for loader in ("test_dataloader", "val_dataloader"):
-        candidates.append(((cfg.get(loader) or {}).get("dataset") or {}).get("pipeline"))
-    candidates.append(cfg.get("embed_pipeline"))
-    for pipeline in filter(None, candidates):
-        steps = [step.to_dict() if hasattr(step, "to_dict") else dict(step) for step in pipeline]
-        names = [str(step["type"]).rsplit(".", 1)[-1] for step in steps]
-        sampler = next((s for s, n in zip(steps, names) if "Sample" in n), None)
-        decoding = [i for i, name in enumerate(names) if name in _DECODERS]
-        if sampler is not None and decoding:
-            after = steps[decoding[-1] + 1 :]
-            for step in after:
-                if step["type"] in _CROPS:
-                    step["type"] = "CenterCrop"
-            return _sampling(sampler), after
-    raise ValueError(
-        f"{cfg.filename or 'The config'} has no pipeline to evaluate with that samples frames and "
-        "decodes them: give one with a test_dataloader."
-    )
-
-
-def _sampling(sampler: Mapping) -> Sampling:
-    frames, clips = sampler.get("clip_len", 16), sampler.get("num_clips") or 1
-    if str(sampler["type"]).rsplit(".", 1)[-1] in _SPREAD:
-        return Sampling(frames, None)
-    if frames == 1:
-        return Sampling(clips, None, separate=True)
-    return Sampling(frames, sampler.get("frame_interval", 1))

@@ -119,3 +119,15 @@ class Searcher:
             return np.empty(0)
         a, b = np.transpose(pairs)
         return np.sort((self._units[a] * self._units[b]).sum(1))
+
+
+def windows_between(starts: np.ndarray, ends: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Which windows of a video (N,) have their middle between two moments, in seconds.
+
+    If none has, the one with the nearest middle; none at all if the video ends before ``low``.
+    """
+    middles = (starts + ends) / 2
+    within = (middles >= low) & (middles <= high)
+    if not within.any() and low < ends.max():
+        within[abs(middles - (low + min(high, middles.max())) / 2).argmin()] = True
+    return within

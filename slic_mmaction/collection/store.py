@@ -1,4 +1,4 @@
-"""The LanceDB table of a collection's windows, whose readers see complete states only."""
+"""The LanceDB tables of a collection, whose readers see complete states only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,71 @@ _WHOLE = "whole"  # tag of the last version with every video of the folder
 _PATHS_AT_ONCE = 500
 
 
-class WindowTable:
+class PathTable:
+    """A LanceDB table with the columns path, size and date (ns) of a video's file, and others.
+
+    Args:
+        folder: Folder of the LanceDB database.
+        name: Name of the table.
+
+    Raises:
+        ImportError: If LanceDB is not installed.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        os.environ.setdefault("LANCE_LOG", "error")
+        try:
+            import lancedb
+        except ImportError as error:
+            raise ImportError(
+                "A collection of videos needs LanceDB: pip install 'slic-mmaction[collection]'."
+            ) from error
+        self._folder, self._name = folder, name
+        self._database = lancedb.connect(folder)
+        self._table: Any = None
+        if (folder / f"{name}.lance").is_dir():
+            with self._reading():
+                self._table = self._database.open_table(name)
+
+    def known(self) -> dict[str, tuple[int, int]]:
+        """Return size in bytes and date in ns of every video of the newest version, by path."""
+        if self._table is None:
+            return {}
+        columns = ["path", "size", "date"]
+        with self._reading():
+            rows = self._table.search().select(columns).to_arrow().group_by(columns).aggregate([])
+        dates = rows["date"].cast("int64").to_pylist()
+        return dict(zip(rows["path"].to_pylist(), zip(rows["size"].to_pylist(), dates)))
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Remove all rows of some videos from the newest version."""
+        quoted = ["'" + path.replace("'", "''") + "'" for path in paths]
+        for start in range(0, len(quoted), _PATHS_AT_ONCE):
+            self._table.delete(f"path IN ({', '.join(quoted[start : start + _PATHS_AT_ONCE])})")
+
+    def append(self, rows: pyarrow.Table) -> None:
+        """Add rows to the newest version."""
+        if self._table is None:
+            self._table = self._database.create_table(self._name, rows)
+        else:
+            self._table.add(rows)
+
+    def compact(self) -> None:
+        """Merge small files, and remove the files of versions older than a day."""
+        self._table.optimize(cleanup_older_than=timedelta(days=1))
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"The index {self._folder} cannot be read. If its files are damaged, delete "
+                f"{self._name}.lance there and run the command again: it is made anew ({error})."
+            ) from error
+
+
+class WindowTable(PathTable):
     """Table of rows (path, start, end, size, date, cluster, distance, vector), one per window.
 
     Changes become visible to :meth:`read` together, by :meth:`publish`. A killed or unfinished run
@@ -34,19 +98,7 @@ class WindowTable:
     """
 
     def __init__(self, folder: Path) -> None:
-        os.environ.setdefault("LANCE_LOG", "error")
-        try:
-            import lancedb
-        except ImportError as error:
-            raise ImportError(
-                "A collection of videos needs LanceDB: pip install 'slic-mmaction[collection]'."
-            ) from error
-        self._folder = folder
-        self._database = lancedb.connect(folder)
-        self._table: Any = None
-        if (folder / f"{TABLE}.lance").is_dir():
-            with self._reading():
-                self._table = self._database.open_table(TABLE)
+        super().__init__(folder, TABLE)
 
     @property
     def is_whole(self) -> bool:
@@ -57,22 +109,6 @@ class WindowTable:
     def is_published(self) -> bool:
         """Whether :meth:`read` returns the newest version."""
         return self.is_whole and self._table.tags.get_version(_WHOLE) == self._table.version
-
-    def known(self) -> dict[str, tuple[int, int]]:
-        """Return size in bytes and date in ns of every video of the newest version, by path."""
-        if self._table is None:
-            return {}
-        columns = ["path", "size", "date"]
-        with self._reading():
-            rows = self._table.search().select(columns).to_arrow().group_by(columns).aggregate([])
-        dates = rows["date"].cast("int64").to_pylist()
-        return dict(zip(rows["path"].to_pylist(), zip(rows["size"].to_pylist(), dates)))
-
-    def remove(self, paths: Iterable[str]) -> None:
-        """Remove all windows of some videos from the newest version."""
-        quoted = ["'" + path.replace("'", "''") + "'" for path in paths]
-        for start in range(0, len(quoted), _PATHS_AT_ONCE):
-            self._table.delete(f"path IN ({', '.join(quoted[start : start + _PATHS_AT_ONCE])})")
 
     def add(
         self,
@@ -99,10 +135,7 @@ class WindowTable:
                 vector=pa.FixedSizeListArray.from_arrays(values, vector.shape[1]),
             )
         )
-        if self._table is None:
-            self._table = self._database.create_table(TABLE, rows)
-        else:
-            self._table.add(rows)
+        self.append(rows)
 
     def write_clusters(
         self, rows: pyarrow.Table, cluster: np.ndarray, distance: np.ndarray
@@ -123,7 +156,7 @@ class WindowTable:
         """Make the newest version visible to readers."""
         if self._table is None:
             return
-        self._table.optimize(cleanup_older_than=timedelta(days=1))
+        self.compact()
         tags = self._table.tags
         (tags.update if self.is_whole else tags.create)(_WHOLE, self._table.version)
 
@@ -134,13 +167,3 @@ class WindowTable:
             table.checkout(_WHOLE)
             rows = table.to_arrow()
         return rows.sort_by([("path", "ascending"), ("start", "ascending")])
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, RuntimeError, ValueError) as error:
-            raise ValueError(
-                f"The index {self._folder} cannot be read. If its files are damaged, delete it and "
-                f"make it anew ({error})."
-            ) from error

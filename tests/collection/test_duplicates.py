@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,10 @@ from typer.testing import CliRunner
 
 from slic_mmaction import nearest
 from slic_mmaction.cli.app import app
-from slic_mmaction.collection import Collection
-from slic_mmaction.collection.duplicates import best_of, nearest_videos
-from slic_mmaction.collection.footage import Footage
+from slic_mmaction.collection import Collection, duplicates
+from slic_mmaction.collection.duplicates import Duplicates, best_of, nearest_videos
+from slic_mmaction.collection.footage import Footage, read_footage
+from slic_mmaction.collection.footage_table import TABLE
 from slic_mmaction.collection.store import WindowTable
 from tests.collection.near_duplicates import COPIES, scene, write_near_duplicates
 from tests.videos import encode
@@ -110,3 +113,42 @@ def test_nothing_found(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "no near-duplicates among 1 videos" in result.output and "slic clusters" in result.output
     assert (tmp_path / "duplicates.csv").read_text().startswith("group,keep,path")
+
+
+def test_only_new_and_changed_files_are_decoded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"it's {i}.mp4" for i in range(5)]
+    for i, name in enumerate(names):
+        encode(tmp_path / name, [np.roll(f, 9 * i, axis=1) for f in scene(i, 0, 30)])
+    write_index(tmp_path, names, tmp_path / "index")
+    decoded: list[str] = []
+
+    def read(path: str) -> Footage:
+        if len(decoded) == stop_after:
+            raise KeyboardInterrupt
+        decoded.append(Path(path).name)
+        return read_footage(path)
+
+    def found() -> tuple[Duplicates, list[str]]:
+        decoded.clear()
+        return Collection(tmp_path / "index").duplicates(), sorted(decoded)
+
+    monkeypatch.setattr(duplicates, "read_footage", read)
+    stop_after = 2
+    with pytest.raises(KeyboardInterrupt):
+        found()
+    stop_after = -1
+    first, rest = found()
+    assert rest == names[2:] and not first.pairs
+    assert found() == (first, [])
+    encode(tmp_path / names[3], scene(0, 0, 30))
+    second, changed = found()
+    assert changed == [names[3]] and list(second.pairs) == [(names[0], names[3])]
+    (tmp_path / names[0]).unlink()
+    third, tried = found()
+    assert tried == list(third.unreadable) == names[:1] and not third.pairs
+    # As if never kept; the last of them, where nothing can be.
+    shutil.rmtree(tmp_path / "index" / f"{TABLE}.lance")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert found() == (third, names) == found()

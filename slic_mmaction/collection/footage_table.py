@@ -1,0 +1,71 @@
+"""What duplicates compare of videos, kept beside the index, so that each is decoded once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from .footage import SIDE, Footage
+from .store import PathTable
+
+TABLE = "footage_1"  # the number is that of the format: other footage is another table
+
+State = tuple[int, int]
+"""Size in bytes and date in ns of a file."""
+
+
+class FootageTable(PathTable):
+    """Rows (path, size, date, ...), one for each video whose footage is known.
+
+    Args:
+        folder: Of the index. Nothing is kept where it cannot be written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, TABLE)
+        self._writable = os.access(folder, os.W_OK)
+
+    def read(self, states: Mapping[str, State]) -> dict[str, Footage]:
+        """Footage of all videos whose file is as it was; what others have left is removed."""
+        known = self.known()
+        old = [name for name, state in known.items() if states.get(name) != state]
+        if old and self._writable:
+            self.remove(old)
+            self.compact()
+        found: dict[str, Footage] = {}
+        if self._table is None:
+            return found
+        with self._reading():
+            rows = self._table.to_arrow()
+        about = rows.drop_columns("views").to_pylist()
+        for row, views in zip(about, rows["views"]):
+            pictures = np.frombuffer(views.as_buffer(), np.float16)
+            if states.get(row["path"]) == known[row["path"]]:
+                found[row["path"]] = Footage(
+                    list(pictures.reshape(row["count"], -1, SIDE, SIDE)),
+                    *(row[name] for name in Footage._fields[1:]),
+                )
+        return found
+
+    def add(self, footage: Mapping[str, Footage], states: Mapping[str, State]) -> None:
+        """Keep the footage of videos."""
+        import pyarrow as pa
+
+        names = [name for name in footage if name in states]
+        if not names or not self._writable:
+            return
+        size, date = zip(*(states[name] for name in names))
+        own = [footage[name] for name in names]
+        rows = dict(
+            path=names,
+            size=pa.array(size, pa.int64()),
+            date=pa.array(date, pa.int64()).cast(pa.timestamp("ns")),
+            count=[len(each.views) for each in own],
+            views=pa.array([np.stack(each.views).tobytes() for each in own], pa.large_binary()),
+        )
+        for name in Footage._fields[1:]:
+            rows[name] = [getattr(each, name) for each in own]
+        self.append(pa.table(rows))
