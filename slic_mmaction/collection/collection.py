@@ -273,7 +273,7 @@ class Collection:
     def duplicates(self, neighbors: int = 10, num_workers: int = 0) -> Duplicates:
         """Find groups of near-duplicate videos, such as re-encoded, trimmed or mirrored copies.
 
-        Every video is decoded once and compared with its nearest neighbours. No file is changed.
+        Every video is decoded once and compared with those near it. No file is changed.
 
         Args:
             neighbors: Number of nearest neighbours to compare each video with, by vectors and by

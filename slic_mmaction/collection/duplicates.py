@@ -93,17 +93,17 @@ def find_duplicates(
 ) -> Duplicates:
     """Find near-duplicates among videos.
 
-    Every video is decoded once and compared with its nearest neighbours by vectors and by overall
-    appearance. Both are needed: vectors of a weak network may differ after a change of colours,
-    and the appearance of a long video does not show a short common part.
+    Every video is decoded once and compared with those whose vectors are nearest to its own, and
+    with those that look most alike on the whole: a network that has learned little takes a change
+    of colours for another video, and a look says nothing of a short part of a long one.
 
     Args:
-        folder: Folder of the videos.
-        sizes: Size of each file in bytes, by path relative to ``folder``.
-        paths: Video of each window; windows of the same video are consecutive.
-        vectors: (N, D) vectors of the windows.
-        neighbors: Number of nearest neighbours of each kind.
-        num_workers: Number of decoding processes; 0 decodes in this one.
+        folder: Of the videos.
+        sizes: Bytes of each file, by path relative to ``folder``.
+        paths: The video of each window; windows of one video stand together.
+        vectors: (N, D) of windows.
+        neighbors: How many nearest videos of either kind each is compared with.
+        num_workers: Decoding processes; 0 decodes in this one.
     """
     names = list(dict.fromkeys(paths))
     footage, unreadable = _read_all(folder, names, num_workers)
@@ -166,7 +166,7 @@ def nearest_videos(
 def _read_all(
     folder: Path, paths: Sequence[str], num_workers: int
 ) -> tuple[dict[str, Footage], dict[str, str]]:
-    """Read the footage of videos, each once, and the reasons of failures."""
+    """Footage of videos, and why others have none; each is decoded once."""
     footage: dict[str, Footage] = {}
     unreadable: dict[str, str] = {}
     read = partial(_read, folder)

@@ -1,4 +1,4 @@
-"""Distances of windows to the means of clusters, and the cluster of a new video."""
+"""How far windows are from the means of clusters, and to which of them a new video belongs."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import NamedTuple
 import numpy as np
 
 NOISE = -1
-_SAMPLE = 2000  # windows whose nearest neighbours define what is far in a collection
-_FAR = 0.99  # share of them with a nearer neighbour
+_SAMPLE = 2000  # windows whose nearest neighbours say what is far in a collection
+_FAR = 0.99  # share of them that have a nearer neighbour
 
 
 class Assignment(NamedTuple):
-    """The cluster of a new video.
+    """Where a new video belongs.
 
     Attributes:
-        path: Path of the video.
-        cluster: Cluster with the nearest mean; -1 if the video cannot be read.
-        distance: Cosine distance to that mean.
-        nearest: Path of the most similar video of the collection.
-        known: Whether that video is as near as videos of the collection are to each other.
-        error: Reason why the video cannot be read, or ''.
+        path: Of the video.
+        cluster: The one whose mean is nearest; -1 if the video cannot be read.
+        distance: 1 - cosine to that mean.
+        nearest: The most similar video of the collection.
+        known: Whether that video is as near as those of the collection are to each other.
+        error: Why an unreadable video has no cluster.
     """
 
     path: str
@@ -33,7 +33,7 @@ class Assignment(NamedTuple):
 
 
 def distances_to_means(vectors: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """Compute the cosine distance of each vector (N, D) to its cluster's mean, NaN for noise."""
+    """1 - cosine of each vector (N, D) to its cluster's mean; (N,) float32, NaN for noise."""
     means = cluster_means(vectors, cluster)
     inside = cluster != NOISE
     distance = np.full(len(vectors), np.nan, np.float32)
@@ -42,7 +42,7 @@ def distances_to_means(vectors: np.ndarray, cluster: np.ndarray) -> np.ndarray:
 
 
 def cluster_means(vectors: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """Average the normalised vectors of clusters 0..K-1, and normalise the means (K, D)."""
+    """Means (K, D) of vectors of length 1, made of length 1 again, by cluster 0..K-1."""
     sums = np.zeros((int(cluster.max(initial=NOISE)) + 1, vectors.shape[1]))
     inside = cluster != NOISE
     np.add.at(sums, cluster[inside], _units(vectors[inside]))
@@ -50,12 +50,12 @@ def cluster_means(vectors: np.ndarray, cluster: np.ndarray) -> np.ndarray:
 
 
 class ClusterJudge:
-    """Assigns new videos to the clusters of a collection.
+    """Compares new videos with the clusters of a collection.
 
     Args:
-        vectors: (N, D) vectors of windows.
-        paths: Video of each window; windows of the same video are consecutive.
-        cluster: (N,) int64 cluster of each window.
+        vectors: (N, D) of windows.
+        paths: Their videos; windows of one video stand together.
+        cluster: (N,) int64.
 
     Raises:
         ValueError: If there are no clusters.
@@ -70,7 +70,7 @@ class ClusterJudge:
         self.far = self._far()
 
     def assign(self, path: str, vectors: np.ndarray, error: str = "") -> Assignment:
-        """Find the cluster of a video by the mean of its windows' vectors (W, D)."""
+        """The cluster of a video by the mean of its windows' vectors (W, D)."""
         if error:
             return Assignment(path, NOISE, float("nan"), "", False, error)
         unit = _units(vectors.mean(axis=0, keepdims=True))[0]
@@ -87,7 +87,7 @@ class ClusterJudge:
         )
 
     def _far(self) -> float:
-        """Compute the distance within which nearly all windows have another video's neighbour."""
+        """The distance that nearly all windows have a neighbour of another video within."""
         chosen = np.random.default_rng(0).permutation(len(self.paths))[:_SAMPLE]
         paths = np.unique(self.paths, return_inverse=True)[1]
         nearest = []

@@ -242,7 +242,7 @@ class Network:
 
 
 def _without_pretraining(model: Mapping) -> dict[str, Any]:
-    """Remove pretrained weights from a model's config, because a checkpoint is loaded."""
+    """A model's config that downloads no weights: those of a checkpoint follow."""
     backbone = {k: v for k, v in model["backbone"].items() if k != "init_cfg"}
     backbone |= {"pretrained": None} if "pretrained" in backbone else {}
     backbone |= {"pretrained2d": False} if "pretrained2d" in backbone else {}
@@ -250,7 +250,7 @@ def _without_pretraining(model: Mapping) -> dict[str, Any]:
 
 
 def _read_pipeline(cfg: Config) -> tuple[Sampling, list[dict]]:
-    """Find the sampling and the transforms of the evaluation pipeline of a config."""
+    """The sampling and the transforms of the pipeline by which a config evaluates."""
     hooks = cfg.get("custom_hooks") or []
     candidates = [hook.get("pipeline") for hook in hooks if hook.get("type") == "PseudoLabelHook"]
     for loader in ("test_dataloader", "val_dataloader"):

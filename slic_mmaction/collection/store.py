@@ -1,4 +1,4 @@
-"""The LanceDB table of a collection's windows, whose readers see complete states only."""
+"""The table of a collection: a LanceDB table of windows, of which readers see whole states only."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 TABLE = "windows"
 NOT_CLUSTERED = -1
-_WHOLE = "whole"  # tag of the last version with every video of the folder
+_WHOLE = "whole"  # tag of the last version in which every video of the folder was looked at
 _PATHS_AT_ONCE = 500
 
 
 class WindowTable:
-    """Table of rows (path, start, end, size, date, cluster, distance, vector), one per window.
+    """Rows (path, start, end, size, date, cluster, distance, vector), one for each window.
 
-    Changes become visible to :meth:`read` together, by :meth:`publish`. A killed or unfinished run
-    does not change search results, and the next run continues from it.
+    Changes become visible to :meth:`read` together, by :meth:`publish`: a run that is killed, or
+    has not ended yet, changes nothing that a search sees, and the next run goes on from it.
 
     Args:
-        folder: Folder of the LanceDB database.
+        folder: Of the LanceDB database.
 
     Raises:
         ImportError: If LanceDB is not installed.
@@ -55,11 +55,11 @@ class WindowTable:
 
     @property
     def is_published(self) -> bool:
-        """Whether :meth:`read` returns the newest version."""
+        """Whether the newest version is the one that is read."""
         return self.is_whole and self._table.tags.get_version(_WHOLE) == self._table.version
 
     def known(self) -> dict[str, tuple[int, int]]:
-        """Return size in bytes and date in ns of every video of the newest version, by path."""
+        """Size in bytes and date in ns of every video of the newest version, by path."""
         if self._table is None:
             return {}
         columns = ["path", "size", "date"]
@@ -120,7 +120,7 @@ class WindowTable:
         self.publish()
 
     def publish(self) -> None:
-        """Make the newest version visible to readers."""
+        """Let readers see the newest version."""
         if self._table is None:
             return
         self._table.optimize(cleanup_older_than=timedelta(days=1))
@@ -128,7 +128,7 @@ class WindowTable:
         (tags.update if self.is_whole else tags.create)(_WHOLE, self._table.version)
 
     def read(self) -> pyarrow.Table:
-        """Return the published rows, sorted by path and start."""
+        """The published rows, by path and start."""
         with self._reading():
             table = self._database.open_table(TABLE)
             table.checkout(_WHOLE)
