@@ -1,4 +1,4 @@
-"""MMEngine's Runner with a console for people."""
+"""MMEngine's Runner with a readable console."""
 
 from __future__ import annotations
 
@@ -21,15 +21,22 @@ _NOISE = ("Grad strides do not match", "`broadcast_buffers` is deprecated")
 
 @RUNNERS.register_module()
 class QuietRunner(Runner):
-    """A Runner whose console shows the lines of :class:`PlainReportHook`, warnings and errors.
+    """MMEngine's Runner with a readable console: :class:`PlainReportHook`, warnings and errors.
 
-    The log file, scalars and TensorBoard are those of any Runner. Configs choose it by
-    ``runner_type="QuietRunner"``, which MMAction2's tools read; ``runner_type="Runner"`` brings
-    MMEngine's lines back to the console.
+    The log file, scalars and TensorBoard are the same as with MMEngine's Runner. A config selects
+    it with ``runner_type="QuietRunner"``, which MMAction2's tools read. ``runner_type="Runner"``
+    restores MMEngine's console.
+
+    Examples:
+        >>> from mmengine.config import Config
+        >>> from slic_mmaction.runner import QuietRunner
+        >>> runner = QuietRunner.from_cfg(Config.fromfile("slic.py"))
+        >>> runner.epoch, runner.max_epochs
+        (0, 2)
     """
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        """The logger of a Runner, with warnings and errors only on the console."""
+        """Build the logger; on the console it shows warnings and errors only."""
         for beginning in _NOISE:
             warnings.filterwarnings("ignore", message=beginning)
         logger = super().build_logger(*args, **kwargs)

@@ -27,10 +27,10 @@ _SPAWN_KEY = (1,)
 class ExactResumeHook(Hook):
     """Resume a run so that it ends like an uninterrupted one, or refuse to resume it.
 
-    - Every draw depends on the run's seed and the time only. The sampler's order and the samples
-      of :class:`ClusterAwareDataset` depend on (seed, epoch). Torch's, NumPy's and Python's
-      generators, from which dropout and stochastic depth draw, are seeded before every iteration
-      from (seed, iteration, rank), because MMEngine's checkpoints do not have their states.
+    - Every draw depends on the run's seed, the epoch and the iteration only. The sampler's order
+      and the samples of :class:`ClusterAwareDataset` depend on (seed, epoch). Torch's, NumPy's and
+      Python's generators, from which dropout and stochastic depth draw, are seeded before every
+      iteration from (seed, iteration, rank), because MMEngine's checkpoints lack their states.
     - Checkpoints from the middle of an epoch or of a gradient accumulation are refused, and
       checkpoints that lack weights of the network, which MMEngine would leave random.
     - A run with another batch size over all ranks is refused (:func:`check_batches`).

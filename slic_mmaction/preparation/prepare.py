@@ -73,7 +73,7 @@ def prepare(lists: VideoLists, out: Path, settings: Settings, match: Match = mat
         found, moved = probes[places[video]], places[video] != Path(*video)
         reason = found.fault(settings.min_frames, settings.min_share)
         if reason is None and moved:
-            reason = "lies in the quarantine; move it back to use it"
+            reason = "is in the quarantine; move it back to use it"
         if reason is None:
             flat += [places[video]] if found.flat else []
             continue

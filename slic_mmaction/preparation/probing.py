@@ -15,9 +15,9 @@ from ..progress import progress_bar
 from .journal import Journal, fingerprint
 from .workers import Failure, run_isolated
 
-# Decoders disagree by up to so many frames on sound files (packed B-frames in UCF101).
+# Decoders disagree by up to this number of frames on intact files (packed B-frames in UCF101).
 FRAME_SLACK = 8
-# Frames that are looked at. Decoding begins at the key frame before each, mostly 250 or fewer
+# Number of sampled frames. Decoding begins at the key frame before each, mostly 250 or fewer
 # frames earlier, so a video of up to 4,000 frames is decoded as a whole.
 SAMPLES = 16
 FLAT = 2  # grey values by which a compressed picture of one colour varies

@@ -35,7 +35,7 @@ def prepare_three_splits(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--root", type=Path, default=Path("data", name), help="folder of the data set")
+    add("--root", type=Path, default=Path("data", name), help="folder of the dataset")
     add("--archives", type=Path, nargs="+", help="what was downloaded: archives, or their folder")
     add("--videos", type=Path, help="folder of the videos (default: ROOT/videos)")
     add("--annotations", type=Path, help="folder of the split files (default: ROOT/annotations)")
@@ -86,7 +86,7 @@ def conclude(
     if report.delimiter != STOCK_DELIMITER:
         say(f"Some names hold spaces, so path and label are separated by {report.delimiter!r}: a "
             f"config of your own needs dict(type='VideoDataset', delimiter={report.delimiter!r}, "
-            "...) wherever it names these files.")  # fmt: skip
+            "...) for these files.")  # fmt: skip
     if report.passing:
         say(f"{report.passing} videos could not be judged; the same command tries them again.")
     if not report.usable:

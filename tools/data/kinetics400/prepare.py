@@ -119,7 +119,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--root", type=Path, default=Path("data/kinetics400"), help="folder of the data set")
+    add("--root", type=Path, default=Path("data/kinetics400"), help="folder of the dataset")
     add("--annotations", type=Path, help="folder of the CSV files (default: ROOT/annotations)")
     for part in PARTS:
         add(f"--videos-{part}", type=Path, help=f"{part} videos (default: ROOT/videos_{part})")
