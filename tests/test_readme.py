@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, video_set: Path) -> Path:
     network = Network.from_config(cfg, folder / "slic.pth")
     network.save(folder / "run" / "model.pth")
     Collection.index(folder / "videos", folder / "index", network)
-    (folder / "my_videos").symlink_to("videos")
+    shutil.copytree(folder / "videos", folder / "my_videos")
     Collection(folder / "index").export(folder / "windows.parquet")
     return folder
 
