@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,18 +11,13 @@ import torch
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ..decoding import UnreadableVideoError
 from ..nearest import similarity_blocks, top_k_lowest_index_first
-from ..preparation.workers import Failure, run_isolated
 from ..progress import progress_bar
-from .footage import Footage, Match, compare, read_footage, summary
-from .footage_table import FootageTable, State
+from .footage import Footage, Match, compare, summary
+from .footage_table import FootageTable, read_all
 
 _SAME_LENGTH = 0.2  # seconds
 _SAME_PIXELS = 0.95  # share: bars are found to a 64th of the picture
-_TIMEOUT = 3600.0  # seconds for one video
-_FEW = 8  # videos
-_SECONDS_BETWEEN_WRITES = 20.0
 
 
 class Member(NamedTuple):
@@ -113,7 +104,7 @@ def find_duplicates(
         num_workers: Number of decoding processes; 0 decodes in this one.
     """
     names = list(dict.fromkeys(paths))
-    footage, unreadable = _read_all(folder, names, num_workers, table)
+    footage, unreadable = read_all(folder, names, num_workers, table)
     readable = [name for name in names for _ in range(2) if name in footage]
     pairs = set(nearest_videos(paths, vectors, neighbors))
     if footage:
@@ -168,47 +159,6 @@ def nearest_videos(
         for other in sorted(best, key=lambda other: (-best[other], other))[:count]:
             pairs.add((min(names[own], names[other]), max(names[own], names[other])))
     return sorted(pairs)
-
-
-def _read_all(
-    folder: Path, paths: Sequence[str], num_workers: int, table: FootageTable
-) -> tuple[dict[str, Footage], dict[str, str]]:
-    """Read the footage of videos and the reasons of failures; decode what the table lacks."""
-    states: dict[str, State] = {}
-    for path in paths:
-        with suppress(OSError):  # reading the video reports it
-            status = os.stat(folder / path)
-            states[path] = status.st_size, status.st_mtime_ns
-    footage = table.read(states)
-    todo = [path for path in paths if path not in footage]
-    unreadable: dict[str, str] = {}
-    new: dict[str, Footage] = {}
-    written = time.monotonic()
-    read = partial(_read, folder)
-    # A few are done before worker processes have started.
-    few = num_workers == 0 or len(todo) < _FEW
-    done = map(lambda path: (path, read(path)), todo) if few else None
-    try:
-        with progress_bar("decoding videos", len(todo)) as advance:
-            for path, result in done or run_isolated(read, todo, num_workers, _TIMEOUT):
-                if isinstance(result, Failure):
-                    unreadable[path] = result.reason
-                else:
-                    footage[path] = new[path] = result
-                if time.monotonic() - written >= _SECONDS_BETWEEN_WRITES:
-                    table.add(new, states)
-                    new, written = {}, time.monotonic()
-                advance()
-    finally:
-        table.add(new, states)
-    return footage, unreadable
-
-
-def _read(folder: Path, path: str) -> Footage | Failure:
-    try:
-        return read_footage(str(folder / path))
-    except (UnreadableVideoError, OSError) as error:
-        return Failure(str(error))
 
 
 def _group(

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from .footage import SIDE, Footage
+from ..decoding import UnreadableVideoError
+from ..preparation.workers import Failure, run_isolated
+from ..progress import progress_bar
+from .footage import SIDE, Footage, read_footage
 from .store import PathTable
 
+_TIMEOUT = 3600.0  # seconds for one video
+_FEW = 8  # videos
+_SECONDS_BETWEEN_WRITES = 20.0
 TABLE = "footage_1"  # the number is that of the format: other footage is another table
 
 State = tuple[int, int]
@@ -69,3 +78,44 @@ class FootageTable(PathTable):
         for name in Footage._fields[1:]:
             rows[name] = [getattr(each, name) for each in own]
         self.append(pa.table(rows))
+
+
+def read_all(
+    folder: Path, paths: Sequence[str], num_workers: int, table: FootageTable
+) -> tuple[dict[str, Footage], dict[str, str]]:
+    """Footage of videos, and why others have none; what the table has not yet is decoded."""
+    states: dict[str, State] = {}
+    for path in paths:
+        with suppress(OSError):  # which reading it will name
+            status = os.stat(folder / path)
+            states[path] = status.st_size, status.st_mtime_ns
+    footage = table.read(states)
+    todo = [path for path in paths if path not in footage]
+    unreadable: dict[str, str] = {}
+    new: dict[str, Footage] = {}
+    written = time.monotonic()
+    read = partial(_read, folder)
+    # A few are done before worker processes have started.
+    few = num_workers == 0 or len(todo) < _FEW
+    done = map(lambda path: (path, read(path)), todo) if few else None
+    try:
+        with progress_bar("decoding videos", len(todo)) as advance:
+            for path, result in done or run_isolated(read, todo, num_workers, _TIMEOUT):
+                if isinstance(result, Failure):
+                    unreadable[path] = result.reason
+                else:
+                    footage[path] = new[path] = result
+                if time.monotonic() - written >= _SECONDS_BETWEEN_WRITES:
+                    table.add(new, states)
+                    new, written = {}, time.monotonic()
+                advance()
+    finally:
+        table.add(new, states)
+    return footage, unreadable
+
+
+def _read(folder: Path, path: str) -> Footage | Failure:
+    try:
+        return read_footage(str(folder / path))
+    except (UnreadableVideoError, OSError) as error:
+        return Failure(str(error))

@@ -14,10 +14,9 @@ from typer.testing import CliRunner
 
 from slic_mmaction import nearest
 from slic_mmaction.cli.app import app
-from slic_mmaction.collection import Collection, duplicates
+from slic_mmaction.collection import Collection, footage_table
 from slic_mmaction.collection.duplicates import Duplicates, best_of, nearest_videos
 from slic_mmaction.collection.footage import Footage, read_footage
-from slic_mmaction.collection.footage_table import TABLE
 from slic_mmaction.collection.store import WindowTable
 from tests.collection.near_duplicates import COPIES, scene, write_near_duplicates
 from tests.videos import encode
@@ -134,7 +133,7 @@ def test_only_new_and_changed_files_are_decoded_again(
         decoded.clear()
         return Collection(tmp_path / "index").duplicates(), sorted(decoded)
 
-    monkeypatch.setattr(duplicates, "read_footage", read)
+    monkeypatch.setattr(footage_table, "read_footage", read)
     stop_after = 2
     with pytest.raises(KeyboardInterrupt):
         found()
@@ -149,6 +148,6 @@ def test_only_new_and_changed_files_are_decoded_again(
     third, tried = found()
     assert tried == list(third.unreadable) == names[:1] and not third.pairs
     # As if never kept; the last of them, where nothing can be.
-    shutil.rmtree(tmp_path / "index" / f"{TABLE}.lance")
+    shutil.rmtree(tmp_path / "index" / f"{footage_table.TABLE}.lance")
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert found() == (third, names) == found()
