@@ -139,7 +139,7 @@ def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[.
     new.mkdir()
     shutil.copy(folder / "clip 1.mp4", new)
     said = slic("assign", new, "--in", index, "--out", tmp_path / "assigned.csv")
-    assert "1 videos" in said and "0 of them are like nothing in the index" in said
+    assert "1 videos" in said and "0 of them are not similar to any video of the index" in said
     assert "clip 1.mp4" in (tmp_path / "assigned.csv").read_text()
     assert f"page: {tmp_path / 'r.html'}" in slic("report", run, "--out", tmp_path / "r.html")
     assert "It is finished: 3 epochs" in (tmp_path / "r.html").read_text()
@@ -173,7 +173,7 @@ def test_ctrl_c_at_the_beginning_is_one_line(module: str, tmp_path: Path) -> Non
     code, said, errors = slic_process(
         "index", tmp_path, "--with", "run", prelude=INTERRUPTED.format(module=module)
     )
-    line = f"\nStopped. To go on: slic index {tmp_path} --with run\n"
+    line = f"\nStopped. To continue: slic index {tmp_path} --with run\n"
     assert (code, said, errors.replace("imported torch: False\n", "")) == (130, "", line)
 
 
@@ -183,7 +183,7 @@ def test_ctrl_c_at_work_is_one_line(folder: Path, slic: Callable, monkeypatch) -
 
     monkeypatch.setattr(pretraining, "list_videos", interrupt)
     said = slic("pretrain", folder, "--time", "1h", code=130)
-    assert said == f"\nStopped. To go on: slic pretrain '{folder}' --time 1h --resume\n"
+    assert said == f"\nStopped. To continue: slic pretrain '{folder}' --time 1h --resume\n"
 
 
 def test_help_is_quick_and_wrong_use_is_one_sentence(tmp_path: Path, slic: Callable) -> None:
@@ -202,11 +202,11 @@ def test_help_is_quick_and_wrong_use_is_one_sentence(tmp_path: Path, slic: Calla
             "x.py cannot be read: '(' was never closed (line 1)",
         ),
         (("search", "x.mp4", "--in", tmp_path), "is no index of videos: `slic index` makes one"),
-        (("index", tmp_path, "--out", tmp_path / "i"), "is a new index: say by which network"),
+        (("index", tmp_path, "--out", tmp_path / "i"), "is a new index: give its network"),
         (("pretrain", tmp_path / "no", "--out", tmp_path / "r"), "no folder of videos at"),
         (("pretrain", tmp_path, "--backbone", "x"), "There is no backbone 'x'; there are c2d,"),
         (("pretrain", tmp_path, "--init", "no.pth"), "no weights to begin with at no.pth"),
-        (("search", "x", "--start", "4 parsecs"), "is no duration: write 4s"),
+        (("search", "x", "--start", "4 parsecs"), "is not a duration: write 4s"),
     ):
         said = slic(*arguments, code=2)
         assert sentence in said and said.count("\n") == 1 and said.startswith("slic: ")
@@ -222,7 +222,7 @@ def test_durations(text: str, value: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "s", "x", "4 s x", "-1s", "nan", "inf", "1d"])
 def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(ValueError, match="is no duration"):
+    with pytest.raises(ValueError, match="is not a duration"):
         common.seconds(text)
 
 
@@ -271,7 +271,7 @@ def test_indexes_of_one_video_and_of_none(tmp_path: Path, tiny_config: Callable,
     said = slic("index", bad, *options[:-1], tmp_path / "none", code=2)
     assert "b.mp4" in said and "can be read, so" in said and "next:" not in said
     slic("index", videos, *options)
-    assert "holds no video but a.mp4" in slic("search", "a.mp4", "--in", tmp_path / "index")
+    assert "has no video other than a.mp4" in slic("search", "a.mp4", "--in", tmp_path / "index")
 
 
 def test_names_that_are_not_utf8_in_a_csv_file() -> None:
