@@ -195,13 +195,19 @@ def test_help_is_quick_and_wrong_use_is_one_sentence(tmp_path: Path, slic: Calla
     (tmp_path / "x.py").write_text("model = dict(")
     index = ("index", tmp_path, "--out", tmp_path / "i", "--with")
     for arguments, sentence in (
-        ((*index, tmp_path / "x.csv", "x.pth"), "x.csv is no config: with a checkpoint, give one"),
+        (
+            (*index, tmp_path / "x.csv", "x.pth"),
+            "x.csv is not a config of MMAction2 (.py): give one",
+        ),
         ((*index, tmp_path / "no.py", "x.pth"), f"There is no config at {tmp_path / 'no.py'}."),
         (
             (*index, tmp_path / "x.py", "x.pth"),
             "x.py cannot be read: '(' was never closed (line 1)",
         ),
-        (("search", "x.mp4", "--in", tmp_path), "is no index of videos: `slic index` makes one"),
+        (
+            ("search", "x.mp4", "--in", tmp_path),
+            "is not an index of videos: create one with `slic index`",
+        ),
         (("index", tmp_path, "--out", tmp_path / "i"), "is a new index: give its network"),
         (("pretrain", tmp_path / "no", "--out", tmp_path / "r"), "no folder of videos at"),
         (("pretrain", tmp_path, "--backbone", "x"), "There is no backbone 'x'; there are c2d,"),

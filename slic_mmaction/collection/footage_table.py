@@ -1,4 +1,4 @@
-"""What duplicates compare of videos, kept beside the index, so that each is decoded once."""
+"""Cache of the footage of videos beside the index, so that each video is decoded once."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 from .footage import SIDE, Footage
 from .store import PathTable
 
-TABLE = "footage_1"  # the number is that of the format: other footage is another table
+TABLE = "footage_1"  # with the version of the format
 
 State = tuple[int, int]
 """Size in bytes and date in ns of a file."""
 
 
 class FootageTable(PathTable):
-    """Rows (path, size, date, ...), one for each video whose footage is known.
+    """LanceDB table of rows (path, size, date, ...), one for each video with known footage.
 
     Args:
-        folder: Of the index. Nothing is kept where it cannot be written to.
+        folder: Folder of the index. If it is read-only, nothing is stored.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -29,7 +29,7 @@ class FootageTable(PathTable):
         self._writable = os.access(folder, os.W_OK)
 
     def read(self, states: Mapping[str, State]) -> dict[str, Footage]:
-        """Footage of all videos whose file is as it was; what others have left is removed."""
+        """Return the footage of all unchanged videos, and remove the rows of all others."""
         known = self.known()
         old = [name for name, state in known.items() if states.get(name) != state]
         if old and self._writable:
@@ -51,7 +51,7 @@ class FootageTable(PathTable):
         return found
 
     def add(self, footage: Mapping[str, Footage], states: Mapping[str, State]) -> None:
-        """Keep the footage of videos."""
+        """Store the footage of videos."""
         import pyarrow as pa
 
         names = [name for name in footage if name in states]
