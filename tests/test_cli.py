@@ -111,12 +111,14 @@ def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[.
     assert cfg.train_dataloader.batch_size == 9 and cfg.custom_hooks[0].clusterer.num_clusters == 2
     assert (run / "training" / "epoch_2.pth").is_file() and (run / "model.pth").is_file()
 
-    assert "holds a training: go on with --resume" in slic("pretrain", folder, "--out", run, code=2)
+    assert "holds a training: continue it with --resume" in slic(
+        "pretrain", folder, "--out", run, code=2
+    )
     said = slic("pretrain", folder, "--out", run, "--resume", "--epochs", 3)
     assert "epoch 3 of 3" in said and "epoch 2 of 3" not in said
     (run / "config.py").write_text((run / "config.py").read_text() + "\nmodel = dict()\n")
     said = slic("pretrain", folder, "--out", run, "--resume", "--epochs", 4)
-    assert "was edited and is run as it is" in said and "epoch 4" not in said
+    assert "was edited and is used unchanged" in said and "epoch 4" not in said
 
     said = slic(
         "index", folder, "--with", run, "--out", index, "--window", "400ms", "--stride", 0.2
@@ -211,7 +213,7 @@ def test_help_is_quick_and_wrong_use_is_one_sentence(tmp_path: Path, slic: Calla
         (("index", tmp_path, "--out", tmp_path / "i"), "is a new index: give its network"),
         (("pretrain", tmp_path / "no", "--out", tmp_path / "r"), "no folder of videos at"),
         (("pretrain", tmp_path, "--backbone", "x"), "There is no backbone 'x'; there are c2d,"),
-        (("pretrain", tmp_path, "--init", "no.pth"), "no weights to begin with at no.pth"),
+        (("pretrain", tmp_path, "--init", "no.pth"), "There is no checkpoint no.pth"),
         (("search", "x", "--start", "4 parsecs"), "is not a duration: write 4s"),
     ):
         said = slic(*arguments, code=2)
