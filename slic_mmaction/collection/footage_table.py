@@ -11,7 +11,7 @@ import numpy as np
 from .footage import SIDE, Footage
 from .store import PathTable
 
-TABLE = "footage_1"  # with the version of the format
+TABLE = "footage_1"  # the number is that of the format: other footage is another table
 
 State = tuple[int, int]
 """Size in bytes and date in ns of a file."""
