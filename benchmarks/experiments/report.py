@@ -172,7 +172,9 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="path of the report without suffix")
-    parser.add_argument("--epoch", type=int, help="epoch of the table; default: last common epoch")
+    parser.add_argument(
+        "--epoch", type=int, help="epoch of the table; default: largest of all runs"
+    )
     parser.add_argument("--against", metavar="ARM", help="arm to show the differences from")
     parser.add_argument("--earlier", type=Path, help="JSON of an earlier report to extend")
     args = parser.parse_args()

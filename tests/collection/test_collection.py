@@ -140,7 +140,7 @@ def test_a_killed_run_changes_nothing_that_is_seen_and_goes_on(
     monkeypatch.setattr(Network, "windows", killed)
     with pytest.raises(KeyboardInterrupt):
         build(videos, out, network)
-    with pytest.raises(FileNotFoundError, match="is not finished, so it answers nothing yet"):
+    with pytest.raises(FileNotFoundError, match="is not finished: run the command"):
         Collection(out)
     assert build(videos, out) == (3, 0, 0, 3)  # of six, three had been kept
     whole = Collection(out)
