@@ -1,11 +1,11 @@
-"""CPU time of augmenting a clip of 16 frames of 320x240 to 128x128, several ways in turn.
+"""Measure the CPU time of augmenting a clip of 16 frames of 320x240 to 128x128 in several ways.
 
-All draw from the same distribution (the paper's) and see the same frames, which are copied just
-before, as if just decoded. ``worker`` is ClipAugment, ``pillow`` does the same frame by frame with
-Pillow. ``device_worker`` is what a loader worker has left to do when SLICDataPreprocessor augments
-on the device, ``device_batch`` what the latter does (on --device; on a CPU nobody would want it
-there). The ``ship`` rows compare what a worker could send for that, each up to shared memory: crops
-resized to 128, frames whose short side is 128, or whole frames.
+All ways draw from the distribution of the paper and use the same frames, which are copied just
+before. ``worker`` is ClipAugment, ``pillow`` the same with Pillow, frame by frame.
+``device_worker`` is the remaining work of a loader worker if SLICDataPreprocessor augments on the
+device, and ``device_batch`` the work of the latter (on --device). The ``ship`` rows compare what a
+worker could send to the device, up to shared memory: crops resized to 128, frames with a short side
+of 128, or whole frames.
 
     python benchmarks/augmentation.py --out augmentation.json
     python benchmarks/augmentation.py --device cuda
@@ -42,14 +42,14 @@ Frames = list[np.ndarray]
 
 
 def made_up_clip(seed: int) -> Frames:
-    """Smooth colours that move: the cost does not depend on what is seen."""
+    """Generate smooth moving colours; the cost does not depend on the content."""
     coarse = np.random.default_rng(seed).integers(0, 256, (12, 20, 3), dtype=np.uint8)
     wide = cv2.resize(coarse, (WIDTH + 2 * FRAMES, HEIGHT), interpolation=cv2.INTER_CUBIC)
     return [wide[:, 2 * t : 2 * t + WIDTH].copy() for t in range(FRAMES)]
 
 
 def pillow_chain(frames: Frames) -> np.ndarray:
-    """The augmentation as one writes it with Pillow, one frame at a time."""
+    """Augment a clip with Pillow, one frame at a time."""
     draws = draw_clips(np.random.random((1, UNIFORMS)), Appearance())
     box = RandomResizedCrop.get_crop_bbox((HEIGHT, WIDTH), (0.25, 1.0), (3 / 4, 4 / 3))
     out = []
@@ -76,13 +76,13 @@ def pillow_chain(frames: Frames) -> np.ndarray:
 
 
 def transforms(*steps: object) -> Callable[[Frames], object]:
-    """Time some transforms of ours and the packing as a pipeline runs them."""
+    """Return a function that runs transforms and the packing as a pipeline does."""
     pipeline = Compose([*steps, *PACK])
     return lambda frames: pipeline(dict(imgs=frames, clip_len=len(frames), num_clips=1))
 
 
 def shipped(frames: Frames) -> torch.Tensor:
-    """Stack frames and move them where another process can read them."""
+    """Stack frames in shared memory."""
     return torch.from_numpy(np.stack(frames)).share_memory_()
 
 
@@ -97,7 +97,7 @@ def ship_short_side(frames: Frames) -> torch.Tensor:
 
 
 def device_batch(device: str, samples: int) -> Callable[[int], None]:
-    """Augment and normalise a batch that already is on the device."""
+    """Return a function that augments and normalises a batch on the device."""
     preprocessor = SLICDataPreprocessor(
         mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], format_shape="NCTHW"
     ).to(device)
@@ -117,10 +117,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--clips", type=int, default=64, help="clips in a round")
+    parser.add_argument("--clips", type=int, default=64, help="number of clips in a round")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--samples", type=int, default=4, help=f"of {VIEWS} clips in device_batch")
-    parser.add_argument("--device", default="cpu", help="of device_batch; not the CPU: wall time")
+    parser.add_argument(
+        "--samples", type=int, default=4, help=f"samples of {VIEWS} clips in device_batch"
+    )
+    parser.add_argument("--device", default="cpu", help="device of device_batch; GPUs: wall time")
     parser.add_argument("--out", help="also write the result to this JSON file")
     args = parser.parse_args()
     cv2.setNumThreads(1)

@@ -1,4 +1,4 @@
-"""Other ways to the same clips, for data_pipeline.py: Pillow, and each library by its own means."""
+"""Readers of clips to compare in data_pipeline.py: Pillow, PyAV, decord and this package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Frames = list[np.ndarray]
 
 
 def pillow_clip(files: list[Path]) -> np.ndarray:
-    """One clip from JPEG files, one frame at a time."""
+    """Read a clip from JPEG files, one frame at a time."""
     width, height = Image.open(files[0]).size
     box = RandomResizedCrop.get_crop_bbox((height, width), (0.25, 1.0), (3 / 4, 4 / 3))
     flip, jitter, gray, blur = np.random.random(4) < (0.5, 0.8, 0.2, 0.2)
@@ -46,7 +46,7 @@ def pillow_clip(files: list[Path]) -> np.ndarray:
 
 
 def bare_pyav(path: Path, frames: range) -> Frames:
-    """Forwards from the beginning, one thread, one converter."""
+    """Decode from the beginning with PyAV, with one thread and one converter."""
     out = []
     to_rgb = VideoReformatter()
     with av.open(str(path)) as container:
@@ -60,12 +60,12 @@ def bare_pyav(path: Path, frames: range) -> Frames:
 
 
 def bare_decord(path: Path, frames: range) -> Frames:
-    """In one batch, with decord's jumps to key frames."""
+    """Decode in one batch with decord, which seeks to key frames."""
     return list(decord.VideoReader(str(path), num_threads=1).get_batch(list(frames)).asnumpy())
 
 
 def read(decoder: str, path: Path, frames: range) -> Frames:
-    """With one of our readers."""
+    """Decode with a reader of this package."""
     reader = open_reader(str(path), decoder)
     out = reader.frames(frames)
     reader.close()

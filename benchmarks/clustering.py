@@ -1,9 +1,9 @@
-"""Time first neighbours and FINCH beside the bare matrix products and finch-clust.
+"""Compare the cost of first neighbours and FINCH with bare matrix products and finch-clust.
 
-All take turns in one process on the same points, with one thread, after a first call that does
-not count. CPU seconds are compared (a busy machine disturbs wall time more), the least of several
-rounds; memory is the peak above what the process held before. ``products`` are the float32
-products alone that the symmetry of the distance leaves: each pair of blocks of 1,024 rows once.
+All run in turn in one process on the same points, with one thread, after a first call for warm-up.
+The lowest CPU time of several rounds is compared, because a busy machine disturbs wall time more.
+Memory is the peak above that before the call. ``products`` are the float32 matrix products alone,
+of each pair of blocks of 1,024 rows once, because distances are symmetric.
 
     OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 python benchmarks/clustering.py
     ... python benchmarks/clustering.py --cases finch-20k --rounds 5
@@ -34,7 +34,7 @@ BLOCK = 1024
 
 
 def mixture(n: int) -> Tensor:
-    """(n, 128) float32: groups of thirty points on average, that overlap."""
+    """Draw (n, 128) float32 points in overlapping groups of thirty on average."""
     generator = torch.Generator().manual_seed(0)
     centers = torch.randn(max(1, n // 30), DIM, generator=generator)
     own = torch.randint(len(centers), (n,), generator=generator)
@@ -42,13 +42,13 @@ def mixture(n: int) -> Tensor:
 
 
 def memory(field: str) -> float:
-    """A field of this process's memory, in MiB."""
+    """Read a field of this process's memory in MiB."""
     status = Path("/proc/self/status").read_text()
     return float(status.split(f"{field}:")[1].split()[0]) / 1024
 
 
 def measured(work: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
-    """Result, and CPU seconds, wall seconds and peak memory (MiB) above the start."""
+    """Return a result, and its CPU seconds, wall seconds and additional peak memory (MiB)."""
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # starts a new peak
     before = memory("VmRSS")
@@ -59,7 +59,7 @@ def measured(work: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
 
 
 def in_turn(ways: dict[str, Callable[[], Any]], rounds: int) -> tuple[dict, dict]:
-    """Last results, and least costs, of ways that take turns."""
+    """Run functions in turn, and return their last results and lowest costs."""
     results: dict[str, Any] = {}
     costs: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
     for _ in range(rounds):
@@ -73,7 +73,7 @@ def in_turn(ways: dict[str, Callable[[], Any]], rounds: int) -> tuple[dict, dict
 
 
 def products(points: Tensor) -> None:
-    """The products of all pairs of blocks, each once."""
+    """Multiply each pair of blocks once."""
     blocks = points.split(BLOCK)
     out = torch.empty(BLOCK, BLOCK)
     for i, left in enumerate(blocks):
@@ -82,14 +82,14 @@ def products(points: Tensor) -> None:
 
 
 def finch_clust(points: Tensor) -> np.ndarray:
-    """All levels of finch-clust's exact path."""
+    """Compute all levels with finch-clust, with exact neighbours."""
     from finch import FINCH
 
     return FINCH(points.numpy(), ann_threshold=len(points), verbose=False, random_state=0)[0]
 
 
 def neighbors(n: int, rounds: int) -> dict[str, Any]:
-    """First neighbours of n points."""
+    """Measure the first neighbours of n points."""
     points = mixture(n)
     first_neighbors(points[:20_000])
     ways = {"products": lambda: products(points), "ours": lambda: first_neighbors(points)}
@@ -98,7 +98,7 @@ def neighbors(n: int, rounds: int) -> dict[str, Any]:
 
 
 def finch_20k(rounds: int) -> dict[str, Any]:
-    """All levels of 20,000 points, with early exit as SLIC has it and without, as finch-clust."""
+    """Measure FINCH on 20,000 points, with early exit as in SLIC, and without as in finch-clust."""
     points = mixture(20_000)
     ways: dict[str, Callable[[], Any]] = {
         "products": lambda: products(points),

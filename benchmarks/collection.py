@@ -1,10 +1,10 @@
-"""Time a collection of videos: indexing beside bare decoding and forward passes, and its answers.
+"""Measure the time of indexing videos, of its decoding and forward passes alone, and of queries.
 
     OMP_NUM_THREADS=1 python benchmarks/collection.py VIDEOS RUN
 
-VIDEOS is a folder, RUN what `slic index --with` takes. Indexing and its bare parts take turns, one
-process and thread each, after a round that does not count; CPU seconds are compared (a busy machine
-disturbs wall time more), the least of several rounds. The other figures are of made-up vectors.
+VIDEOS is a folder, RUN an argument of `slic index --with`. Indexing and its parts run in turn, with
+one process and thread, after a round for warm-up. The lowest CPU time of several rounds is
+compared, because a busy machine disturbs wall time more. Queries use random vectors.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ WINDOWS, DIM, FILES, TOP = 100_000, 128, 10_000, 10
 
 
 def decode(folder: Path, paths: list[str], network: Network) -> None:
-    """Decode the frames of all clips, and nothing else."""
+    """Decode the frames of all clips only."""
     for path in paths:
         with closing(open_reader(str(folder / path))) as reader:
             fps = reader.avg_fps or 25.0
@@ -52,7 +52,7 @@ def decode(folder: Path, paths: list[str], network: Network) -> None:
 
 
 def forward(network: Network, shape: torch.Size, count: int) -> None:
-    """The network's forward passes over as many clips."""
+    """Run the network on a number of random clips."""
     with torch.no_grad():
         for start in range(0, count, 32):
             clips = torch.zeros(min(32, count - start), *shape)
@@ -62,7 +62,7 @@ def forward(network: Network, shape: torch.Size, count: int) -> None:
 
 
 def indexing(folder: Path, source: Path, rounds: int) -> dict[str, float]:
-    """CPU seconds of indexing, and of its parts alone."""
+    """Measure the CPU seconds of indexing, and of its parts alone."""
     network, paths = Network.find(source), scan_folder(folder)[0]
     clips = [clip for chunk in WindowClips(folder, paths, network.sampling, network.transforms,
                                            WINDOW, STRIDE) for clip in chunk.clips]  # fmt: skip
@@ -90,7 +90,7 @@ def indexing(folder: Path, source: Path, rounds: int) -> dict[str, float]:
 
 
 def queries() -> dict[str, float]:
-    """Milliseconds of queries against many windows in a running process; equal to brute force."""
+    """Measure the milliseconds of queries in a running process, and compare with brute force."""
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((WINDOWS, DIM)).astype(np.float32)
     paths = [f"{i // 10:05}.mp4" for i in range(WINDOWS)]
@@ -109,7 +109,7 @@ def queries() -> dict[str, float]:
 
 
 def processes(source: Path) -> dict[str, float]:
-    """Seconds of whole commands: an unchanged folder of many files, and a query by its path."""
+    """Measure the seconds of commands: update of an unchanged folder, and query by path."""
     with tempfile.TemporaryDirectory() as place:
         folder, out = Path(place, "videos"), Path(place, "index")
         folder.mkdir()
@@ -154,12 +154,12 @@ def processes(source: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, print and keep the figures."""
+    """Measure, print and write the figures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("videos", type=Path, help="a folder of videos")
-    parser.add_argument("run", type=Path, help="a run's folder, or a model.pth")
+    parser.add_argument("videos", type=Path, help="folder of videos")
+    parser.add_argument("run", type=Path, help="folder of a run, or a model.pth")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()

@@ -1,15 +1,15 @@
-"""CPU time of a training sample: three clips of 16 frames, decoded, augmented and packed.
+"""Measure the CPU time of a training sample: three clips of 16 frames, decoded and augmented.
 
 A sample is the anchor (the first 16 frames of a video), a positive from another video and a second
-anchor view, each 128x128 with its own draw. All contestants get the same videos and the same frames
-and take turns, sample by sample, so a busy machine slows all alike.
+anchor view, each 128x128 with its own augmentation. All pipelines get the same videos and frames,
+and run in turn, sample by sample, so that a busy machine slows all equally.
 
-``host`` and ``device`` are what a loader worker does with configs/slic_r3d_ucf101_exact.py and
-with slic_r3d_ucf101.py, where the rest is done on the device. ``stock`` is three pipelines of
-MMAction2's own transforms, which have no greyscale and no blur. ``pillow`` starts from JPEG files
-of the same frames, as extracted before training, and goes through Pillow frame by frame. The
-``bare`` rows only decode the frames to RGB, each with a library's own means; ``read`` does that
-with each of our decoders. ``cached`` is CachedVideo in its second epoch.
+``host`` and ``device`` are the work of a loader worker with configs/slic_r3d_ucf101_exact.py and
+with slic_r3d_ucf101.py, which augments on the device. ``stock`` is three pipelines of MMAction2's
+own transforms, without greyscale and blur. ``pillow`` reads JPEG files of the same frames,
+extracted before training, and augments frame by frame with Pillow. The ``bare`` rows only decode
+the frames to RGB with the interface of a library; the ``read`` rows do so with each decoder of this
+package. ``cached`` is CachedVideo in its second epoch.
 
     python benchmarks/data_pipeline.py --out data_pipeline.json
     python benchmarks/data_pipeline.py --videos some/folder --suffix .mp4
@@ -54,7 +54,7 @@ STOCK: list[dict] = [
     dict(type="RandomResizedCrop", area_range=(0.25, 1.0)),
     dict(type="Resize", scale=(SIDE, SIDE), keep_ratio=False),
     dict(type="Flip", flip_ratio=0.5),
-    # Only half of the range of hues: the other raises OverflowError with NumPy 2.
+    # Half of the range of hues, because the other half raises OverflowError with NumPy 2.
     dict(
         type="RandomApply",
         prob=0.8,
@@ -70,7 +70,7 @@ def views_of(pipeline: Compose, path: Path, *views: str) -> torch.Tensor:
 
 
 def in_two_pipelines(steps: list[dict]) -> Callable[[Sample], torch.Tensor]:
-    """Both anchor views from one opened video, as ClusterAwareDataset does."""
+    """Return a function that reads both anchor views at once, as ClusterAwareDataset does."""
     pipeline = Compose(steps)
 
     def run(sample: Sample) -> torch.Tensor:
@@ -82,7 +82,7 @@ def in_two_pipelines(steps: list[dict]) -> Callable[[Sample], torch.Tensor]:
 
 
 def in_three_pipelines(steps: list[dict]) -> Callable[[Sample], torch.Tensor]:
-    """Each view on its own."""
+    """Return a function that reads each view separately."""
     pipeline = Compose(steps)
 
     def run(sample: Sample) -> torch.Tensor:
@@ -94,7 +94,7 @@ def in_three_pipelines(steps: list[dict]) -> Callable[[Sample], torch.Tensor]:
 
 
 def measure(videos: Videos, rounds: int, cache: Path, name: str) -> dict[str, float]:
-    """Median over rounds of the CPU milliseconds per sample, by contestant."""
+    """Measure CPU milliseconds per sample of each pipeline, as the median over rounds."""
     host = Config.fromfile(ROOT / "configs/slic_r3d_ucf101_exact.py")
     base = host.train_dataloader.dataset.pipeline
     device = Config.fromfile(ROOT / "configs/slic_r3d_ucf101.py")
@@ -133,9 +133,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--videos", type=Path, help="a folder, instead of the shared UCF101 files")
-    parser.add_argument("--suffix", default=".avi", help="of the files in --videos")
-    parser.add_argument("--samples", type=int, default=30, help="in a round")
+    parser.add_argument("--videos", type=Path, help="folder of videos; default: files of UCF101")
+    parser.add_argument("--suffix", default=".avi", help="suffix of the files in --videos")
+    parser.add_argument("--samples", type=int, default=30, help="number of samples in a round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, help="also write the result to this JSON file")
     args = parser.parse_args()

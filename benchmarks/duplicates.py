@@ -1,14 +1,15 @@
-"""Find copies of videos, made on purpose, among other videos of the same classes and sources.
+"""Measure how many generated copies of videos are found among similar videos.
 
-Of one clip of each of 40 groups (cuts of one source) copies are made with ffmpeg and laid among at
-least 300 clips of the same classes, all clips of those groups among them. Then the folder is
-indexed and searched for duplicates, as `slic index` and `slic duplicates` do.
+ffmpeg makes copies of one clip of each of 40 groups (clips of the same source video). They are
+added to a folder of at least 300 clips of the same classes, including all clips of these groups.
+Then the folder is indexed and searched for duplicates, as by `slic index` and `slic duplicates`.
 
     python benchmarks/duplicates.py VIDEOS... --with RUN --out WORK
 
-VIDEOS are folders of UCF101's clips, as Class/v_Class_g01_c01.mp4. Printed is, for each kind of
-copy, how many have their source among the 10 nearest by vectors, how many are found together with
-it, and how many are in its group, perhaps by way of another copy; and every other pair found.
+VIDEOS are folders of UCF101's clips, as Class/v_Class_g01_c01.mp4. The program prints for each kind
+of copy the share with the original among the 10 nearest neighbours by vectors, the share found as a
+pair with the original, and the share in the group of the original, maybe through another copy. It
+also prints all other pairs found.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ from slic_mmaction.collection.duplicates import nearest_videos
 from slic_mmaction.collection.network import Network
 
 SOURCES, CLIPS_OF_A_CLASS = 40, 30
-DOUBLE = ("v_TrampolineJumping_g08_c01", "v_TrampolineJumping_g12_c05")  # one clip, two names
+DOUBLE = (
+    "v_TrampolineJumping_g08_c01",
+    "v_TrampolineJumping_g12_c05",
+)  # the same clip under two names
 # Arguments of ffmpeg before and after the input.
 KINDS: dict[str, tuple[str, str]] = {
     "low quality": ("", "-crf 38"),
@@ -48,12 +52,12 @@ KINDS: dict[str, tuple[str, str]] = {
 
 
 def group(path: Path) -> str:
-    """The source that a clip of UCF101 is cut from."""
+    """Return the name of the source video of a clip of UCF101."""
     return path.stem.rsplit("_", 1)[0]
 
 
 def choose(folders: list[Path], part: int) -> tuple[list[Path], list[Path]]:
-    """Sources of copies, and all clips; the two parts share no group."""
+    """Choose the clips to copy and all clips; different parts have no group in common."""
     draw = random.Random(0)
     classes: dict[str, list[Path]] = {}
     for path in sorted(path for folder in folders for path in folder.rglob("*.mp4")):
@@ -74,13 +78,13 @@ def choose(folders: list[Path], part: int) -> tuple[list[Path], list[Path]]:
 
 
 def seconds(path: Path) -> float:
-    """Length of a video."""
+    """Return the length of a video in seconds."""
     command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0"]
     return float(subprocess.run([*command, path], check=True, capture_output=True).stdout)
 
 
 def make_copies(sources: list[Path], clips: list[Path], folder: Path) -> dict[str, tuple[str, str]]:
-    """Lay clips and copies of sources into a folder: kind and source of each copy, by path."""
+    """Write clips and copies to a folder; return the kind and source of each copy by path."""
     places = {clip: folder / clip.parent.name / clip.name for clip in clips}
     for clip, place in places.items():
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -105,10 +109,16 @@ def make_copies(sources: list[Path], clips: list[Path], folder: Path) -> dict[st
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folders", nargs="+", type=Path, help="UCF101's clips as MP4, by class.")
-    parser.add_argument("--with", dest="network", required=True, help="A run, or a model.pth.")
-    parser.add_argument("--part", type=int, default=1, choices=(0, 1), help="Of the groups.")
-    parser.add_argument("--out", type=Path, required=True, help="Work folder; it is gone on with.")
+    parser.add_argument(
+        "folders", nargs="+", type=Path, help="Folders of UCF101's clips as MP4, by class."
+    )
+    parser.add_argument(
+        "--with", dest="network", required=True, help="Folder of a run, or a model.pth."
+    )
+    parser.add_argument("--part", type=int, default=1, choices=(0, 1), help="Part of the groups.")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="Work folder; an existing one is continued."
+    )
     args = parser.parse_args()
     register()
     sources, clips = choose(args.folders, args.part)

@@ -1,7 +1,7 @@
-"""Size, error and cost of ways to store the flow of a video, and cost of computing it.
+"""Measure the size, error and cost of formats for the flow of a video, and of computing it.
 
-Flow (DIS, so that preparing takes seconds) of one video is stored in each way; then 16
-consecutive frames are read from different places, all ways in turn, and CPU time is taken.
+The flow of one video (DIS, which takes seconds) is stored in each format. Then 16 consecutive
+frames are read from different places, in all formats in turn, and the CPU time is measured.
 
     python benchmarks/flow_storage.py data/ucf101/videos/JumpingJack/v_JumpingJack_g01_c07.avi \\
         --out flow_storage.json
@@ -45,14 +45,14 @@ Reader = Callable[[Sequence[int]], list[np.ndarray]]
 
 
 def shipped(folder: Path, fields: np.ndarray) -> Reader:
-    """What tools/data/extract_flow.py writes."""
+    """Store flow as tools/data/extract_flow.py does."""
     path = folder / "video.flow.zip"
     write_flow(path, fields, FlowSettings())
     return lambda frames: read_flow(path, frames)
 
 
 def zip_of_png(folder: Path, fields: np.ndarray) -> Reader:
-    """The same with lossless images."""
+    """Store flow in a ZIP file of lossless PNG images."""
     path = folder / "video.zip"
     with zipfile.ZipFile(path, "w") as file:
         for number, image in enumerate(grey(fields)):
@@ -67,7 +67,7 @@ def zip_of_png(folder: Path, fields: np.ndarray) -> Reader:
 
 
 def zlib_blocks(folder: Path, fields: np.ndarray) -> Reader:
-    """Sixteen frames in one compressed block: lossless."""
+    """Store blocks of sixteen frames with lossless compression."""
     images = grey(fields)
     shape = images.shape[1:]
     path = folder / "video.zip"
@@ -88,14 +88,14 @@ def zlib_blocks(folder: Path, fields: np.ndarray) -> Reader:
 
 
 def loose_jpeg(folder: Path, fields: np.ndarray) -> Reader:
-    """MMAction2's raw flow frames: one file for each frame."""
+    """Store one JPEG file per frame, as MMAction2's raw flow frames."""
     for number, image in enumerate(grey(fields), start=1):
         cv2.imwrite(str(folder / f"flow_x_{number:05}.jpg"), image)
     return lambda frames: read_rawframes(folder, frames, len(fields))
 
 
 def ffv1(folder: Path, fields: np.ndarray) -> Reader:
-    """A lossless video with only key frames, by PyAV."""
+    """Store a lossless video of key frames with PyAV."""
     images, rate = grey(fields), 25
     path = folder / "video.mkv"
     with av.open(str(path), "w") as file:
@@ -122,7 +122,7 @@ def grey(fields: np.ndarray) -> np.ndarray:
 
 
 def computed(video: Path, method: str) -> Reader:
-    """No storage: decode the clip's frames and estimate, as FlowView(source=method) does."""
+    """Store nothing: decode frames and estimate their flow, as FlowView(source=method) does."""
     decoded = rgb(video)
 
     def read(frames: Sequence[int]) -> list[np.ndarray]:
@@ -134,7 +134,7 @@ def computed(video: Path, method: str) -> Reader:
 
 
 def rgb(video: Path) -> Reader:
-    """For comparison: open the video and decode the same RGB frames."""
+    """Decode the same RGB frames of the video, for comparison."""
 
     def read(frames: Sequence[int]) -> list[np.ndarray]:
         with closing(open_reader(str(video))) as reader:
@@ -144,7 +144,7 @@ def rgb(video: Path) -> Reader:
 
 
 def estimate_ms(video: Path, method: str, frames: int = 10) -> float:
-    """CPU time per frame of decoding, scaling to 128 and estimating."""
+    """Measure the CPU time per frame of decoding, scaling to 128 pixels and estimating."""
     start = time.process_time()
     made = sum(1 for _ in itertools.islice(video_flow(video, method, 128), frames))
     return 1e3 * (time.process_time() - start) / made

@@ -17,12 +17,12 @@ from slic_mmaction.transforms.view_frames import ANCHOR, POSITIVE, positive_star
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 CLIP = 16
-# Video of the anchor, of the positive, and the seed of its draws.
+# Video of the anchor, video of the positive, and random seed.
 Sample = tuple[Path, Path, int]
 
 
 class Videos:
-    """The files of one set, the samples drawn from them and their frames as JPEG files."""
+    """Set of videos, the samples drawn from them, and their frames as JPEG files."""
 
     def __init__(self, paths: list[Path], samples: int, jpeg_root: Path) -> None:
         self.lengths = {path: open_reader(str(path)).num_frames for path in paths}
@@ -70,7 +70,7 @@ class Videos:
 
 
 def made_up_videos(folder: Path, count: int) -> list[Path]:
-    """Write Xvid .avi files of 320x240, for where there are no real ones."""
+    """Write Xvid .avi files of 320x240, as a substitute for real videos."""
     folder.mkdir()
     for number in range(count):
         rng = np.random.default_rng(number)

@@ -1,9 +1,9 @@
-"""Time the triplet loss against two plain loops over labels and pairs.
+"""Compare the time of the triplet loss with two simple loops over labels and pairs.
 
-All get the same embeddings and pseudo-labels, run forward and backward, and take turns, so a
-busy machine slows all alike. ``autograd_loop`` is what one writes first: every pair's term is
-indexed from the distance matrix and kept in the graph. ``detached_loop`` is the strongest plain
-loop: pairs are mined without gradient and only the chosen triplets enter the graph, at once.
+All get the same embeddings and pseudo-labels, run forward and backward, and run in turn, so that a
+busy machine slows all equally. ``autograd_loop`` is the simplest implementation: the term of every
+pair is indexed from the distance matrix and kept in the graph. ``detached_loop`` is the fastest
+loop: pairs are mined without gradient, and only the chosen triplets enter the graph, in one step.
 
     python benchmarks/triplet_loss.py --out triplet_loss.json
     python benchmarks/triplet_loss.py --device cuda
@@ -28,7 +28,7 @@ from slic_mmaction.losses import pairwise_distance, pseudo_label_triplet_loss
 
 
 def mined_pairs(distances: Tensor, labels: Tensor, margin: float) -> Iterator[tuple[int, int, int]]:
-    """Each (anchor, positive, negative), found pair by pair."""
+    """Yield each (anchor, positive, negative), found pair by pair."""
     for label in labels.unique():
         members = (labels == label).nonzero().flatten().tolist()
         negatives = (labels != label).nonzero().flatten()
@@ -45,7 +45,7 @@ def mined_pairs(distances: Tensor, labels: Tensor, margin: float) -> Iterator[tu
 
 
 def autograd_loop(embeddings: Tensor, labels: Tensor, margin: float = 0.2) -> Tensor:
-    """The loss of :func:`pseudo_label_triplet_loss`, one graph node per pair."""
+    """Compute :func:`pseudo_label_triplet_loss` with one graph node per pair."""
     distances = pairwise_distance(embeddings, embeddings)
     terms = [
         (distances[i, j] - distances[i, n] + margin).relu()
@@ -55,7 +55,7 @@ def autograd_loop(embeddings: Tensor, labels: Tensor, margin: float = 0.2) -> Te
 
 
 def detached_loop(embeddings: Tensor, labels: Tensor, margin: float = 0.2) -> Tensor:
-    """The same loss, with the chosen triplets looked up at once."""
+    """Compute the same loss, with all chosen triplets in one step."""
     distances = pairwise_distance(embeddings, embeddings)
     triplets = list(mined_pairs(distances.detach(), labels, margin))
     i, j, n = torch.tensor(triplets, device=labels.device).t()
@@ -63,7 +63,7 @@ def detached_loop(embeddings: Tensor, labels: Tensor, margin: float = 0.2) -> Te
 
 
 def seconds(loss: Callable[[Tensor, Tensor], Tensor], embeddings: Tensor, labels: Tensor) -> float:
-    """Wall time of one forward and backward pass."""
+    """Measure the wall time of one forward and backward pass."""
     embeddings.grad = None
     if embeddings.is_cuda:
         torch.cuda.synchronize()
@@ -78,7 +78,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--batch", type=int, default=512, help="videos: 2 embeddings each")
+    parser.add_argument(
+        "--batch", type=int, default=512, help="number of videos, with 2 embeddings each"
+    )
     parser.add_argument("--dim", type=int, default=128)
     parser.add_argument("--clusters", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=5)

@@ -1,4 +1,4 @@
-"""Pretraining on a folder of videos: from the files to a network, with defaults for the machine."""
+"""Pretraining on a folder of videos, with default configs for CPU and GPU."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONFIGS = Path(__file__).parent / ".mim" / "configs"
 CONFIG, LISTS, WORK_DIR = "config.py", "videos", "training"
 _ON_CPU, _ON_GPU = "slic_r3d_slim_folder.py", "slic_r3d_ucf101.py"
 _VIDEOS_PER_CLUSTER = 1 / 0.0875  # docs/motion.md
-_FEW = 5000  # videos, below which weights of a good network teach more than they do
+_FEW = 5000  # videos; with fewer, pretrained weights are better than training from scratch
 _BATCH = 32
 _WARM_UP, _MEASURED = 2, 6  # steps
 
@@ -45,20 +45,20 @@ def pretrain(
 
     On a CPU this runs ``configs/slic_r3d_slim_folder.py``: a slim R3D-18, a cache of decoded frames
     and clusters of motion. On a GPU it runs ``configs/slic_r3d_ucf101.py``, the paper's config.
-    ``OUT/config.py`` is the config of the run. It is not overwritten once it was edited.
+    ``OUT/config.py`` is the config of the run. An edited config is not overwritten.
 
     Args:
-        folder: Folder of videos; nothing is written there.
+        folder: Folder of videos, to which nothing is written.
         out: Folder for lists, config, checkpoints and the network.
         backbone: ``NAME`` of ``configs/backbones/slic_NAME_ucf101.py``, such as ``'slowonly'``.
         init: Path or URL of a checkpoint with this backbone, for the initial weights.
-        epochs: Number of epochs; by default the config's.
-        budget: Total time in seconds. Some steps are measured, and the number of epochs is chosen
-            accordingly.
+        epochs: Number of epochs; None for that of the config.
+        budget: Total time in seconds. The number of epochs is computed from the measured time of
+            some steps.
         resume: Whether to continue a training in ``out``.
 
     Returns:
-        ``OUT/model.pth``, which :meth:`Network.load` reads.
+        Path of ``OUT/model.pth``, which :meth:`Network.load` reads.
 
     Raises:
         FileNotFoundError: If the folder has no videos, or the backbone or weights do not exist.
@@ -69,22 +69,24 @@ def pretrain(
     folder, out = Path(folder).resolve(), Path(out).resolve()
     base = _base_config(backbone)
     if init is not None and "://" not in init and not Path(init).is_file():
-        raise FileNotFoundError(f"There are no weights to begin with at {init}.")
+        raise FileNotFoundError(f"There is no checkpoint {init} for the initial weights.")
     started = (out / WORK_DIR / "last_checkpoint").is_file()
     if started and not resume:
-        raise ValueError(f"{out} holds a training: go on with --resume, or choose another --out.")
+        raise ValueError(
+            f"{out} holds a training: continue it with --resume, or choose another --out."
+        )
     report = prepare(list_videos(folder), out / LISTS, Settings(num_cores()), match_paths)
     _show(report)
     if report.usable < 2:
         raise ValueError(
-            f"{folder} has {report.usable} usable videos, but SLIC needs two at least."
+            f"{folder} has {report.usable} usable videos, but SLIC needs at least two."
         )
     if init is None and report.usable < _FEW:
-        say(f"With {report.usable} videos, features of a good pretrained network beat what can be "
-            "learnt from scratch: consider --init (docs/backbones_weights.md).")  # fmt: skip
+        say(f"With {report.usable} videos, a good pretrained network is better than training from "
+            "scratch: consider --init (docs/backbones_weights.md).")  # fmt: skip
     if base.name == _ON_CPU:
         videos = [folder / line for line in _listed(report)]
-        say("Describing the motion in each video, from which clusters are made:")
+        say("Describing the motion in each video, for the clustering:")
         describe_motion(videos, folder, out / "motion.npz", num_cores())
     config = out / CONFIG
     lines = list(_config_lines(report, out, base, init))
@@ -94,10 +96,10 @@ def pretrain(
     if epochs is not None:
         lines.append(f"train_cfg = dict(max_epochs={epochs})")
     if not write_config(config, base, lines):
-        say(f"{config} was edited and is run as it is.")
+        say(f"{config} was edited and is used unchanged.")
     cfg = Config.fromfile(config)
     cfg.resume = resume and started
-    say(f"by hand: python tools/train.py {config}")
+    say(f"the same with MMAction2's tools: python tools/train.py {config}")
     runner = QuietRunner.from_cfg(cfg)
     runner.train()
     last = (out / WORK_DIR / "last_checkpoint").read_text().strip()
@@ -138,7 +140,7 @@ def _config_lines(report: Report, out: Path, base: Path, init: str | None) -> It
     hooks = "*_base_.custom_hooks"
     workers = ""
     if base.name == _ON_CPU:
-        # Half of what is free: checkpoints and others need room, too.
+        # Half of the free space, because checkpoints and other programs need room, too.
         room = shutil.disk_usage(out).free // 2
         frames = f"dict(_base_.frames, path={str(out / 'frames')!r}, max_bytes={room})"
         dataset += f", pipeline=[{frames}, *_base_.train_dataloader.dataset.pipeline[1:]]"
@@ -162,7 +164,7 @@ def _config_lines(report: Report, out: Path, base: Path, init: str | None) -> It
 
 
 def _epochs_that_fit(config: Path, num_videos: int, deadline: float) -> int:
-    """Measure some steps of training, and compute the number of epochs until a deadline."""
+    """Measure some training steps, and compute the number of epochs until a deadline."""
     with tempfile.TemporaryDirectory() as folder:
         cfg = Config.fromfile(config)
         cfg.merge_from_dict(dict(work_dir=folder, experiment_name="measuring", load_from=None))
@@ -171,7 +173,7 @@ def _epochs_that_fit(config: Path, num_videos: int, deadline: float) -> int:
         loader = runner.build_dataloader(cfg.train_dataloader)
         loader.dataset.store.start_epoch(0, 0)
         optimizer = runner.build_optim_wrapper(cfg.optim_wrapper)
-        runner.call_hook("before_run")  # bfloat16 and channels last, where a GPU has them
+        runner.call_hook("before_run")  # bfloat16 and channels last on GPUs that support them
         runner.model.train()
         times = [time.monotonic()]
         steps = islice(_again_and_again(loader), _WARM_UP + _MEASURED)

@@ -1,4 +1,4 @@
-"""Progress of long work, with the remaining time."""
+"""Progress bars with the remaining time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ SECONDS_BETWEEN_LINES = 10.0
 SLOW_INTERVAL = 60.0  # between lines of work that takes hours
 Item = TypeVar("Item")
 
-_console = Console(stderr=True)  # one for all bars, which are drawn below each other
+_console = Console(
+    stderr=True
+)  # shared by all bars, so that nested bars are drawn in separate lines
 _bars: list[progress.Progress] = []
 _shown: ContextVar[bool] = ContextVar("shown", default=False)
 
@@ -26,12 +28,12 @@ _shown: ContextVar[bool] = ContextVar("shown", default=False)
 def progress_bar(
     doing: str, total: int | None, interval: float | None = None
 ) -> Iterator[Callable[[], None]]:
-    """Show progress on standard error: a bar on a terminal, else a line now and then.
+    """Show progress on standard error: a bar on a terminal, else a line at intervals.
 
     Args:
         doing: Description of the work.
-        total: Number of steps; None if unknown. Nothing is shown for 0.
-        interval: Seconds between lines; default: SECONDS_BETWEEN_LINES.
+        total: Number of steps; None if unknown. With 0, nothing is shown.
+        interval: Seconds between lines; None for SECONDS_BETWEEN_LINES.
 
     Yields:
         A function to call after each step.
@@ -77,7 +79,7 @@ def _listed(bar: progress.Progress) -> Iterator[None]:
 
 @atexit.register
 def end_bars() -> None:
-    """Remove all bars from the screen: what an interrupted program does before it says more."""
+    """Remove all bars from the screen, before the last message of an interrupted program."""
     for bar in reversed(_bars):
         bar.stop()
 
@@ -94,7 +96,7 @@ def show_progress(doing: str) -> Iterator[None]:
 
 
 def track(steps: Iterable[Item], total: int, doing: str) -> Iterator[Item]:
-    """Iterate over the steps of long work, with a progress bar inside :func:`show_progress`."""
+    """Iterate over steps, with a progress bar inside :func:`show_progress`."""
     shown = progress_bar(doing, total) if _shown.get() else nullcontext(lambda: None)
     with shown as advance:
         for step in steps:
@@ -103,7 +105,7 @@ def track(steps: Iterable[Item], total: int, doing: str) -> Iterator[Item]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people."""
+    """Format a number of seconds, such as ``45 s``, ``12 min`` or ``3 h 5 min``."""
     if seconds < 120:
         return f"{seconds:.{int(seconds < 10)}f} s"
     minutes = round(seconds / 60)

@@ -1,4 +1,4 @@
-"""MMEngine's Runner with a readable console."""
+"""MMEngine's Runner with readable console output."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from mmengine.runner import Runner
 from .hooks.backbone_loading_hook import BackboneLoadingHook
 from .hooks.plain_report_hook import PlainReportHook
 
-# Warnings of libraries about each other, once on every rank, that a user cannot act upon.
+# Warnings of libraries, repeated on every rank, about which a user can do nothing.
 _NOISE = ("Grad strides do not match", "`broadcast_buffers` is deprecated")
 
 
 @RUNNERS.register_module()
 class QuietRunner(Runner):
-    """MMEngine's Runner with a readable console: :class:`PlainReportHook`, warnings and errors.
+    """MMEngine's Runner whose console shows :class:`PlainReportHook`, warnings and errors only.
 
     The log file, scalars and TensorBoard are the same as with MMEngine's Runner. A config selects
-    it with ``runner_type="QuietRunner"``, which MMAction2's tools read. ``runner_type="Runner"``
-    restores MMEngine's console.
+    this Runner with ``runner_type="QuietRunner"``, which MMAction2's tools read.
+    ``runner_type="Runner"`` restores MMEngine's console output.
 
     Examples:
         >>> from mmengine.config import Config
@@ -36,7 +36,7 @@ class QuietRunner(Runner):
     """
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        """Build the logger; on the console it shows warnings and errors only."""
+        """Build a logger that shows only warnings and errors on the console."""
         for beginning in _NOISE:
             warnings.filterwarnings("ignore", message=beginning)
         logger = super().build_logger(*args, **kwargs)
@@ -49,17 +49,17 @@ class QuietRunner(Runner):
         return logger
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:
-        """Register the hooks of the config, and a :class:`PlainReportHook` if there is none."""
+        """Register the hooks of the config, and a :class:`PlainReportHook` if it has none."""
         super().register_hooks(*args, **kwargs)
         if not any(isinstance(hook, PlainReportHook) for hook in self.hooks):
             self.register_hook(PlainReportHook())
 
     def load_or_resume(self) -> None:
-        """Load weights; what MMEngine prints about them goes to the log."""
+        """Load or resume a checkpoint, and write MMEngine's messages to the log."""
         with redirect_stdout(StringIO()) as said:
             super().load_or_resume()
         text = said.getvalue().strip()
-        judged = any(isinstance(hook, BackboneLoadingHook) for hook in self.hooks)
+        reported = any(isinstance(hook, BackboneLoadingHook) for hook in self.hooks)
         if text:
-            level = logging.WARNING if "do not match" in text and not judged else logging.INFO
+            level = logging.WARNING if "do not match" in text and not reported else logging.INFO
             self.logger.log(level, text)

@@ -111,12 +111,14 @@ def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[.
     assert cfg.train_dataloader.batch_size == 9 and cfg.custom_hooks[0].clusterer.num_clusters == 2
     assert (run / "training" / "epoch_2.pth").is_file() and (run / "model.pth").is_file()
 
-    assert "holds a training: go on with --resume" in slic("pretrain", folder, "--out", run, code=2)
+    assert "holds a training: continue it with --resume" in slic(
+        "pretrain", folder, "--out", run, code=2
+    )
     said = slic("pretrain", folder, "--out", run, "--resume", "--epochs", 3)
     assert "epoch 3 of 3" in said and "epoch 2 of 3" not in said
     (run / "config.py").write_text((run / "config.py").read_text() + "\nmodel = dict()\n")
     said = slic("pretrain", folder, "--out", run, "--resume", "--epochs", 4)
-    assert "was edited and is run as it is" in said and "epoch 4" not in said
+    assert "was edited and is used unchanged" in said and "epoch 4" not in said
 
     said = slic(
         "index", folder, "--with", run, "--out", index, "--window", "400ms", "--stride", 0.2
@@ -139,7 +141,7 @@ def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[.
     new.mkdir()
     shutil.copy(folder / "clip 1.mp4", new)
     said = slic("assign", new, "--in", index, "--out", tmp_path / "assigned.csv")
-    assert "1 videos" in said and "0 of them are like nothing in the index" in said
+    assert "1 videos" in said and "0 of them are not similar to any video of the index" in said
     assert "clip 1.mp4" in (tmp_path / "assigned.csv").read_text()
     assert f"page: {tmp_path / 'r.html'}" in slic("report", run, "--out", tmp_path / "r.html")
     assert "It is finished: 3 epochs" in (tmp_path / "r.html").read_text()
@@ -173,7 +175,7 @@ def test_ctrl_c_at_the_beginning_is_one_line(module: str, tmp_path: Path) -> Non
     code, said, errors = slic_process(
         "index", tmp_path, "--with", "run", prelude=INTERRUPTED.format(module=module)
     )
-    line = f"\nStopped. To go on: slic index {tmp_path} --with run\n"
+    line = f"\nStopped. To continue: slic index {tmp_path} --with run\n"
     assert (code, said, errors.replace("imported torch: False\n", "")) == (130, "", line)
 
 
@@ -183,7 +185,7 @@ def test_ctrl_c_at_work_is_one_line(folder: Path, slic: Callable, monkeypatch) -
 
     monkeypatch.setattr(pretraining, "list_videos", interrupt)
     said = slic("pretrain", folder, "--time", "1h", code=130)
-    assert said == f"\nStopped. To go on: slic pretrain '{folder}' --time 1h --resume\n"
+    assert said == f"\nStopped. To continue: slic pretrain '{folder}' --time 1h --resume\n"
 
 
 def test_help_is_quick_and_wrong_use_is_one_sentence(tmp_path: Path, slic: Callable) -> None:
@@ -195,18 +197,24 @@ def test_help_is_quick_and_wrong_use_is_one_sentence(tmp_path: Path, slic: Calla
     (tmp_path / "x.py").write_text("model = dict(")
     index = ("index", tmp_path, "--out", tmp_path / "i", "--with")
     for arguments, sentence in (
-        ((*index, tmp_path / "x.csv", "x.pth"), "x.csv is no config: with a checkpoint, give one"),
+        (
+            (*index, tmp_path / "x.csv", "x.pth"),
+            "x.csv is not a config of MMAction2 (.py): give one",
+        ),
         ((*index, tmp_path / "no.py", "x.pth"), f"There is no config at {tmp_path / 'no.py'}."),
         (
             (*index, tmp_path / "x.py", "x.pth"),
             "x.py cannot be read: '(' was never closed (line 1)",
         ),
-        (("search", "x.mp4", "--in", tmp_path), "is no index of videos: `slic index` makes one"),
-        (("index", tmp_path, "--out", tmp_path / "i"), "is a new index: say by which network"),
+        (
+            ("search", "x.mp4", "--in", tmp_path),
+            "is not an index of videos: create one with `slic index`",
+        ),
+        (("index", tmp_path, "--out", tmp_path / "i"), "is a new index: give its network"),
         (("pretrain", tmp_path / "no", "--out", tmp_path / "r"), "no folder of videos at"),
         (("pretrain", tmp_path, "--backbone", "x"), "There is no backbone 'x'; there are c2d,"),
-        (("pretrain", tmp_path, "--init", "no.pth"), "no weights to begin with at no.pth"),
-        (("search", "x", "--start", "4 parsecs"), "is no duration: write 4s"),
+        (("pretrain", tmp_path, "--init", "no.pth"), "There is no checkpoint no.pth"),
+        (("search", "x", "--start", "4 parsecs"), "is not a duration: write 4s"),
     ):
         said = slic(*arguments, code=2)
         assert sentence in said and said.count("\n") == 1 and said.startswith("slic: ")
@@ -222,7 +230,7 @@ def test_durations(text: str, value: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "s", "x", "4 s x", "-1s", "nan", "inf", "1d"])
 def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(ValueError, match="is no duration"):
+    with pytest.raises(ValueError, match="is not a duration"):
         common.seconds(text)
 
 
@@ -271,7 +279,7 @@ def test_indexes_of_one_video_and_of_none(tmp_path: Path, tiny_config: Callable,
     said = slic("index", bad, *options[:-1], tmp_path / "none", code=2)
     assert "b.mp4" in said and "can be read, so" in said and "next:" not in said
     slic("index", videos, *options)
-    assert "holds no video but a.mp4" in slic("search", "a.mp4", "--in", tmp_path / "index")
+    assert "has no video other than a.mp4" in slic("search", "a.mp4", "--in", tmp_path / "index")
 
 
 def test_names_that_are_not_utf8_in_a_csv_file() -> None:

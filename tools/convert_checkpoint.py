@@ -1,6 +1,6 @@
-"""Convert a checkpoint of an R3D between the authors' names, MMAction2's and torchvision's.
+"""Convert a checkpoint of an R3D between the names of the authors, MMAction2 and torchvision.
 
-Also to MMAction2's names: a self-supervised VideoMAE's encoder.
+The encoder of a self-supervised VideoMAE is converted to MMAction2's names, too.
 
     python tools/convert_checkpoint.py model_best.pth.tar slic.pth --to mmaction
     python tools/convert_checkpoint.py epoch_600.pth theirs.pth.tar --to authors
@@ -8,8 +8,8 @@ Also to MMAction2's names: a self-supervised VideoMAE's encoder.
     python tools/convert_checkpoint.py r3d_18-b3b3357e.pth r3d18.pth --to mmaction
     python tools/convert_checkpoint.py videomae.pth vit.pth --to mmaction --backbone-only
 
-Whose names the input has is seen from them. Only weights are kept, not the optimizer. The input
-is read with weights_only=True: code in it is never run. More in docs/checkpoints.md.
+The format of the input is detected. Only weights are kept, not the optimizer. The input is read
+with weights_only=True, so that code in it is never run. See docs/checkpoints.md.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "target", type=Path, help="checkpoint to write; an existing one is replaced"
     )
-    parser.add_argument("--to", choices=FORMATS, required=True, help="whose names it gets")
+    parser.add_argument("--to", choices=FORMATS, required=True, help="format of the target")
     parser.add_argument("--backbone-only", action="store_true", help="leave out the head")
     return parser.parse_args(argv)
 
 
 def names_table(renamed: Mapping[str, str], state: Mapping[str, Tensor], title: str) -> Table:
-    """Old name, new name and shape of everything that was converted."""
+    """Return a table of the old name, new name and shape of all converted weights."""
     table = Table("from", "to", "shape", title=title, title_justify="left")
     for old, new in renamed.items():
         table.add_row(old, new, "x".join(map(str, state[new].shape)) or "scalar")
@@ -55,7 +55,7 @@ def names_table(renamed: Mapping[str, str], state: Mapping[str, Tensor], title: 
 
 
 def notes(state: Mapping[str, Tensor], target: str) -> list[str]:
-    """What a user must set so that the weights fit."""
+    """Return the settings that a config needs for the weights."""
     stem = state.get("backbone.conv1.conv.weight")
     if target != OURS or stem is None or tuple(stem.shape[2:]) == (7, 7, 7):
         return []
@@ -64,7 +64,7 @@ def notes(state: Mapping[str, Tensor], target: str) -> list[str]:
 
 
 def run(args: argparse.Namespace, console: Console) -> None:
-    """Read, convert, write and report.
+    """Read, convert and write a checkpoint, and print a table of names.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
@@ -89,9 +89,9 @@ def run(args: argparse.Namespace, console: Console) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the tool; exits with 2 and one sentence if an input cannot be used."""
+    """Run the tool. On bad input, print one sentence and exit with code 2."""
     try:
-        # Wide enough for two names side by side where there is no terminal to fit.
+        # Without a terminal, wide enough for two names side by side.
         run(parse_args(argv), Console(width=None if sys.stdout.isatty() else FILE_WIDTH))
     except (OSError, ValueError) as error:
         print(f"{Path(__file__).name}: {error}", file=sys.stderr)

@@ -1,13 +1,13 @@
-"""Write the features of all clips of all videos of a config's test set.
+"""Extract and store the features of all clips of the videos of a config's test set.
 
     python tools/extract_features.py CONFIG CHECKPOINT --out features/ucf101
     python tools/extract_features.py CONFIG CHECKPOINT --out features/ucf101 --layer backbone --npy
     python -m torch.distributed.run --nproc_per_node 8 tools/extract_features.py CONFIG \
         CHECKPOINT --out features/ucf101 --launcher pytorch
 
-Any recognizer of MMAction2 with 3D clips will do. Of a RetrievalDataset, queries go to OUT/query
-and the gallery to OUT/gallery; of any other dataset, its videos to OUT. A killed run goes on with
-the same command. In Python:
+The config may be of any recognizer of MMAction2 with 3D clips. With a RetrievalDataset, queries are
+written to OUT/query and the gallery to OUT/gallery; with other datasets, all videos to OUT. The
+same command continues a killed run. In Python:
 
     from slic_mmaction.evaluation import load_features
     features = load_features("features/ucf101/gallery")
@@ -37,13 +37,15 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("config", help="whose model and test_dataloader are taken")
-    parser.add_argument("checkpoint")
-    parser.add_argument("--out", type=Path, required=True, help="folder, seen by all ranks")
+    parser.add_argument("config", help="config with a model and a test_dataloader")
+    parser.add_argument("checkpoint", help="checkpoint of the model")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for the features, shared by all ranks"
+    )
     parser.add_argument(
         "--layer",
         choices=("projection", "backbone"),
-        help="default: what the head's config says, for other heads the pooled backbone",
+        help="feature to store; default: that of the SLICHead, or the pooled backbone feature",
     )
     parser.add_argument(
         "--npy",
@@ -51,8 +53,10 @@ def parse_args() -> argparse.Namespace:
         help="also write each video's mean as OUT/NAME.npy and classes as OUT/NAME_labels.npy, "
         "for tools/analysis/cluster_embeddings.py",
     )
-    parser.add_argument("--clips-per-pass", type=int, default=64, help="most clips at once")
-    parser.add_argument("--shard-videos", type=int, default=1024, help="videos in a file")
+    parser.add_argument(
+        "--clips-per-pass", type=int, default=64, help="largest number of clips per forward pass"
+    )
+    parser.add_argument("--shard-videos", type=int, default=1024, help="number of videos per file")
     parser.add_argument("--fp16", action="store_true", help="run the network under autocast")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE")
     parser.add_argument("--launcher", choices=("none", "pytorch", "slurm", "mpi"), default="none")
@@ -65,7 +69,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def build_runner(args: argparse.Namespace) -> Runner:
-    """A Runner with the checkpoint's weights and no loop.
+    """Build a Runner with the weights of the checkpoint.
 
     Raises:
         ValueError: If the config has no test set.
@@ -75,7 +79,7 @@ def build_runner(args: argparse.Namespace) -> Runner:
     cfg.work_dir = str(args.out / "logs")
     cfg.merge_from_dict(args.cfg_options or {})
     if not cfg.get("test_dataloader"):
-        raise ValueError(f"{args.config} has no test_dataloader: give a config of a test.")
+        raise ValueError(f"{args.config} has no test_dataloader: give a config for a test.")
     runner = Runner(
         model=cfg.model,
         work_dir=cfg.work_dir,
@@ -91,7 +95,7 @@ def build_runner(args: argparse.Namespace) -> Runner:
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """Write an ``.npy`` that appears whole or not at all."""
+    """Write an ``.npy`` file atomically."""
     with durable_file(path) as file:
         np.save(file, array)
 
@@ -133,7 +137,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run the tool; exits with 2 and one sentence if an input cannot be used."""
+    """Run the tool. On bad input, print one sentence and exit with code 2."""
     try:
         run(parse_args())
     except (OSError, ValueError) as error:

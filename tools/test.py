@@ -1,7 +1,7 @@
-"""Evaluate a checkpoint: MMAction2's own ``tools/test.py`` with this plugin imported first.
+"""Evaluate a checkpoint with MMAction2's ``tools/test.py`` after importing this plugin.
 
-Importing the plugin repairs what keeps the released MMAction2 from starting; options
-are MMAction2's (``--work-dir``, ``--cfg-options``, ...; see ``--help``).
+The plugin repairs the import of the released MMAction2. The options are those of MMAction2
+(``--work-dir``, ``--cfg-options``, ...; see ``--help``).
 """
 
 from slic_mmaction.stock_tools import run_stock_tool

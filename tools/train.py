@@ -1,7 +1,7 @@
-"""Train a config: MMAction2's own ``tools/train.py`` with this plugin imported first.
+"""Train a config with MMAction2's ``tools/train.py`` after importing this plugin.
 
-Importing the plugin repairs what keeps the released MMAction2 from starting; options
-are MMAction2's (``--resume``, ``--amp``, ``--cfg-options``, ...; see ``--help``).
+The plugin repairs the import of the released MMAction2. The options are those of MMAction2
+(``--resume``, ``--amp``, ``--cfg-options``, ...; see ``--help``).
 """
 
 from slic_mmaction.stock_tools import run_stock_tool

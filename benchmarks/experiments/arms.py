@@ -1,4 +1,4 @@
-"""The arms of the experiments: what each changes of the config, and nothing else."""
+"""Arms of the experiments: the changes of each to the config."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INFO_NCE = dict(type="PseudoLabelInfoNCELoss", temperature=0.1)
 
 
 def clustering(**options: Any) -> Change:
-    """Other options of PseudoLabelHook."""
+    """Return a change of options of PseudoLabelHook."""
 
     def change(cfg: Config) -> None:
         # Not update(), which would merge the options of two clusterers.
@@ -25,7 +25,7 @@ def clustering(**options: Any) -> Change:
 
 
 def positives(p: float) -> Change:
-    """Another share of positives from the anchor's own video."""
+    """Return a change of the share of positives from the anchor's own video."""
 
     def change(cfg: Config) -> None:
         cfg.train_dataloader.dataset.p_same_video = p
@@ -34,7 +34,7 @@ def positives(p: float) -> Change:
 
 
 def losses(*configs: dict[str, Any], extra_views: tuple[str, ...] = ()) -> Change:
-    """Other losses, and the views they need."""
+    """Return a change of the losses and of the views that they need."""
 
     def change(cfg: Config) -> None:
         cfg.model.cls_head.losses = list(configs)
@@ -44,12 +44,12 @@ def losses(*configs: dict[str, Any], extra_views: tuple[str, ...] = ()) -> Chang
 
 
 def triplet(**options: Any) -> dict[str, Any]:
-    """The paper's loss over pseudo-labels."""
+    """Return the config of the paper's loss over pseudo-labels."""
     return dict(dict(type="PseudoLabelTripletLoss", margin=0.2), **options)
 
 
 def second_view(transform: dict[str, Any]) -> Change:
-    """Show some positives and second anchor views in another modality."""
+    """Return a change that shows some positives and second anchor views in another modality."""
 
     def change(cfg: Config) -> None:
         steps = cfg.train_dataloader.dataset.pipeline
@@ -67,7 +67,7 @@ def by_differences_too(cfg: Config) -> None:
 
 
 def embed_clips(count: int) -> Change:
-    """Cluster the mean of several clips of each video, not the centre clip."""
+    """Return a change that clusters the mean of several clips of each video, not one clip."""
 
     def change(cfg: Config) -> None:
         cfg.custom_hooks[0].pipeline[1].num_clips = count
@@ -76,15 +76,15 @@ def embed_clips(count: int) -> Change:
 
 
 def true_labels(cfg: Config) -> None:
-    """NOT self-supervised: true labels instead of clusters, for an upper bound."""
+    """Use true labels instead of clusters, for an upper bound: NOT self-supervised."""
     cfg.custom_imports.imports.append("slic_mmaction.hooks.true_labels_upper_bound")
     cfg.custom_hooks[0].clusterer = None
     cfg.custom_hooks.append(dict(type="TrueLabelsUpperBoundHook"))
 
 
-# Every video its own pseudo-label, positives from the same video.
+# Every video has its own pseudo-label; positives are from the same video.
 INSTANCE = (clustering(clusterer=None), positives(1.0))
-# Clusters once the network has learned something, and half of the positives by them.
+# Clusters from a later epoch on, and half of the positives from them.
 LATE = (losses(INFO_NCE, TEMPORAL), clustering(begin=10), positives(0.5))
 # Below 1, num_clusters is the clusters for each video; FINCH merges the closest first.
 MERGED = (
@@ -97,9 +97,9 @@ DIFFERENCE = second_view(dict(type="FrameDifference", prob=0.25))
 AVERAGED = clustering(averaged=True)
 # After ten epochs: docs/experiments.md has how many pairs are right.
 SUREST = clustering(clusterer=dict(type="FINCH", num_clusters=0.2), begin=10)
-# What two views agree on is right more often.
+# Pairs on which two views agree are right more often.
 AGREED = clustering(clusterer=dict(type="FINCH", num_clusters=0.125), begin=10)
-# What moves how, from tools/data/extract_motion.py, as the second view and from the start.
+# Motion descriptors from tools/data/extract_motion.py as the second view, from the start.
 MOTION = (
     clustering(
         clusterer=dict(type="FINCH", num_clusters=0.125), descriptors="data/ucf101/motion.npz"
@@ -120,7 +120,7 @@ ARMS: dict[str, tuple[Change, ...]] = {
     "instance": INSTANCE,
     "no_temporal": (losses(triplet()),),
     "SUPERVISED_upper_bound": (true_labels,),
-    # What docs/experiments.md arrives at: clusters late, of four clips, the surest merges only.
+    # The result of docs/experiments.md: late clusters, four clips, the closest merges only.
     "merged": MERGED,
     # Other objectives
     "info_nce": (losses(INFO_NCE, TEMPORAL),),
@@ -147,7 +147,7 @@ ARMS: dict[str, tuple[Change, ...]] = {
     "kmeans50": (clustering(clusterer=dict(type="SphericalKMeans", num_clusters=50)),),
     "kmeans150": (clustering(clusterer=dict(type="SphericalKMeans", num_clusters=150)),),
     "four_clips": (embed_clips(4),),
-    # Of all ranks: with run.py --ranks 2, where "slic" has the negatives of one.
+    # Negatives of all ranks, with run.py --ranks 2; "slic" has those of one rank.
     "gathered": (losses(triplet(gather=True), dict(TEMPORAL)),),
     "difference": (DIFFERENCE,),
     "flow": (second_view(dict(type="FlowView", source="dis", prob=0.25)),),
@@ -175,7 +175,7 @@ ARMS: dict[str, tuple[Change, ...]] = {
 
 
 def apply_arm(cfg: Config, name: str, num_videos: int) -> None:
-    """Make a config that of an arm, for so many training videos.
+    """Apply the changes of an arm to a config for ``num_videos`` training videos.
 
     Raises:
         ValueError: If there is no such arm.

@@ -1,4 +1,4 @@
-"""What the clusterings of a run joined: clips of one source video, or more than that."""
+"""Pairs of videos in the clusters of a run: from the same source video or class, or others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GROUP = r"v_\w+_g\d+"
 
 
 def describe_pairs(labels: np.ndarray, groups: np.ndarray, classes: np.ndarray) -> dict[str, float]:
-    """Of what kind the pairs of videos in one cluster are.
+    """Compute the shares of the kinds of pairs of videos in the same cluster.
 
     Args:
         labels: (N,) int64 pseudo-labels, -1 for noise.
@@ -22,10 +22,10 @@ def describe_pairs(labels: np.ndarray, groups: np.ndarray, classes: np.ndarray) 
         classes: (N,) int64 true classes.
 
     Returns:
-        Share of pairs from the same source; of the others, the share of the same class (NaN
-        without others); and the pairs of a class from two sources that are in one cluster, of all
-        there are, and as the mean over the classes that have such pairs: one large cluster of one
-        class makes the former large and not the latter.
+        Share of pairs from the same source; share of the same class among the other pairs (NaN
+        without others); and the recall of pairs of the same class from different sources, over all
+        pairs, and as the mean over classes. One large cluster of one class increases only the
+        former recall.
     """
     pairs = np.triu(np.ones((len(labels), len(labels)), dtype=bool), 1)
     joined = pairs & (labels[:, None] == labels) & (labels >= 0)
@@ -44,11 +44,11 @@ def describe_pairs(labels: np.ndarray, groups: np.ndarray, classes: np.ndarray) 
 
 
 def describe_clusterings(folder: Path, classes: dict[str, int]) -> list[dict[str, float]]:
-    """A row for each clustering of a run.
+    """Describe the pairs in each clustering of a run.
 
     Args:
-        folder: Of the run.
-        classes: True class by path of the video, as the label files have it.
+        folder: Folder of the run.
+        classes: True class by path of the video, as in the annotation files.
     """
     rows = []
     for path in sorted((folder / "pseudo_labels").glob("epoch_*.npz")):

@@ -1,9 +1,9 @@
-"""Retrieval and kNN by descriptors alone, without any network.
+"""Evaluate retrieval and kNN of motion descriptors, without a network.
 
     python benchmarks/experiments/described.py data/ucf101/motion.npz
 
-Queries are the test videos of ``slim_ucf101.py``, the gallery its training videos; figures are
-those of ``evaluate.py``. Descriptors are centred with the gallery's mean, as clustering does it.
+Queries are the test videos of ``slim_ucf101.py``, and the gallery its training videos. The figures
+are those of ``evaluate.py``. As in clustering, the mean of the gallery is subtracted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CONFIG = Path(__file__).parent / "slim_ucf101.py"
 
 
 def described(path: Path, dataset: RetrievalDataset) -> dict[str, float]:
-    """Figures, in percent, of the descriptors of all queries and of the gallery."""
+    """Compute the figures, in percent, of the descriptors of all queries and the gallery."""
     rows = []
     for videos in (dataset.query, dataset.gallery):
         found, _ = descriptors_of(path, videos, max_missing=0.0)

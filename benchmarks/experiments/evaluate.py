@@ -1,10 +1,11 @@
-"""Figures of every checkpoint of a run, and of the untrained network of its seed.
+"""Evaluate all checkpoints of a run, and the untrained network of its seed.
 
     python benchmarks/experiments/evaluate.py RUN_DIR
 
-writes ``RUN_DIR/figures.json``: for each epoch R@1, R@5 and mAP (protocol iic) and kNN top-1 (k =
-20, T = 0.07), of the projection and of the pooled backbone feature. What was embedded is kept in
-``RUN_DIR/embeddings``, of the untrained network for all arms in ``RUN_DIR/../../untrained``.
+This writes ``RUN_DIR/figures.json``: R@1, R@5 and mAP (protocol iic) and kNN top-1 (k = 20,
+T = 0.07) of each epoch, for the projection and the pooled backbone feature. Embeddings are stored
+in ``RUN_DIR/embeddings``, and those of the untrained network, for all arms, in
+``RUN_DIR/../../untrained``.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ NEIGHBORS, TEMPERATURE = 20, 0.07
 
 
 def embed(model: BaseModel, loader: DataLoader) -> dict[str, Tensor]:
-    """Clips of each video: (N, clips, D) of the projection and of the backbone."""
+    """Embed the clips of each video: (N, clips, D) of the projection and of the backbone."""
     model.eval()
     videos: dict[str, list[Tensor]] = {"projection": [], "backbone": []}
     for batch in loader:
@@ -56,7 +57,7 @@ def embed(model: BaseModel, loader: DataLoader) -> dict[str, Tensor]:
 
 
 def figures(rows: Tensor, labels: np.ndarray, num_queries: int) -> dict[str, float]:
-    """Retrieval and kNN, in percent, of (Q + G, D) embeddings, queries first, and their classes."""
+    """Compute retrieval and kNN figures, in percent, of (Q + G, D) embeddings, queries first."""
     query, gallery = rows[:num_queries], rows[num_queries:]
     query_labels, gallery_labels = labels[:num_queries], labels[num_queries:]
     recall = recall_at_k(query, query_labels, gallery, gallery_labels, [1, 5])
@@ -80,12 +81,12 @@ def figures(rows: Tensor, labels: np.ndarray, num_queries: int) -> dict[str, flo
 
 
 def config_of(folder: Path) -> Path:
-    """Where the config of a run is: beside its folder, into which tools/train.py writes its own."""
+    """Return the path of a run's config, beside its folder, where tools/train.py writes a copy."""
     return folder.with_suffix(".py")
 
 
 def load_run(folder: Path) -> tuple[Config, BaseModel, RetrievalDataset]:
-    """Config of a run, its network as it was before training, and the videos to evaluate."""
+    """Return the config of a run, its untrained network, and the videos to evaluate."""
     cfg = Config.fromfile(config_of(folder))
     with DefaultScope.overwrite_default_scope("mmaction"):
         dataset: RetrievalDataset = DATASETS.build(cfg.evaluation_dataset)
@@ -96,7 +97,7 @@ def load_run(folder: Path) -> tuple[Config, BaseModel, RetrievalDataset]:
 
 
 def evaluate_run(folder: Path, device: str) -> list[dict[str, Any]]:
-    """A row for each checkpoint and feature of a run; what was embedded before is read."""
+    """Evaluate each checkpoint and feature of a run, reusing stored embeddings."""
     cfg, model, dataset = load_run(folder)
     labels = np.concatenate([classes(dataset.query), classes(dataset.gallery)])
     loader = DataLoader(
@@ -109,7 +110,7 @@ def evaluate_run(folder: Path, device: str) -> list[dict[str, Any]]:
     for epoch, checkpoint in sorted(checkpoints.items()):
         kept = folder / "embeddings" / f"epoch_{epoch}.npz"
         if checkpoint is None:
-            # No arm changes the network that training starts from.
+            # The untrained network is the same in all arms.
             kept = folder.parents[1] / "untrained" / f"{folder.name}.npz"
         if not kept.exists():
             if checkpoint is not None:
@@ -129,7 +130,7 @@ def evaluate_run(folder: Path, device: str) -> list[dict[str, Any]]:
 
 
 def classes(videos: Any) -> np.ndarray:
-    """True classes (N,) of a list of videos."""
+    """Return the true classes (N,) of a list of videos."""
     labels = true_labels(videos)
     if labels is None:
         raise ValueError(

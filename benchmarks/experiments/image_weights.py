@@ -18,11 +18,11 @@ WIDTH = 1280
 
 @MODELS.register_module()
 class EfficientNetLite0(BaseModule):
-    """Features (M, 1280, H / 32, W / 32) of M frames.
+    """Backbone with features (M, 1280, H / 32, W / 32) of M frames.
 
     Args:
-        frozen_blocks: Of the 16, those after the stem that are not trained, nor is the stem;
-            -1 trains the stem, too.
+        frozen_blocks: Number of the 16 blocks after the stem that are frozen together with the
+            stem; -1 trains the stem, too.
     """
 
     def __init__(self, frozen_blocks: int = -1) -> None:
@@ -42,9 +42,9 @@ class EfficientNetLite0(BaseModule):
         return [*stem, *network._blocks[: max(0, self.frozen_blocks)]]
 
     def train(self, mode: bool = True) -> EfficientNetLite0:
-        """BatchNorm keeps the statistics of ImageNet; nothing else differs in training."""
+        """Set the training mode, in which BatchNorm keeps the statistics of ImageNet."""
         return super().train(False)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Features of the last convolution."""
+        """Return the features of the last convolution."""
         return self.network.extract_features(frames)

@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""From weights that know images: EfficientNet-lite0, clips of 4 frames of 112 pixels."""
+"""EfficientNet-lite0 with ImageNet weights, on clips of 4 frames of 112 pixels."""
 
 _base_ = "slim_ucf101.py"
 

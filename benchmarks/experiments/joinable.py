@@ -1,13 +1,13 @@
-"""What clustering could join in the features of a run, and how often that would be right.
+"""Measure which pairs clustering would join in the features of a run, and how many are right.
 
     python benchmarks/experiments/joinable.py RUN_DIR --epoch 30 --out OUT.json
 
-Of the training videos, for each feature and number of clips: the pairs that FINCH's levels join,
-and those that merging the closest clusters of its first level joins (``num_clusters``). And how
-often the nearest video of another source is of the same class: of all videos, of those most sure
-of it (highest cosine), and where both are each other's nearest. With ``--difference`` the same of
-each feature joined with that of frame differences, as ``second_pipeline`` clusters them, and with
-``--descriptors FILE`` joined with those, which are also looked at alone.
+For each feature of the training videos and number of clips: the pairs that the levels of FINCH
+join, and those that merging the closest clusters of its first level joins (``num_clusters``). Also
+how often the nearest video of another source has the same class: for all videos, for those with the
+highest cosine, and for mutual nearest neighbours. With ``--difference``, also for each feature
+combined with that of frame differences, as ``second_pipeline`` clusters them. With ``--descriptors
+FILE``, also for each feature combined with these descriptors, and for the descriptors alone.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from slic_mmaction.pseudo_labels.labelling import join_views
 from slic_mmaction.transforms import FrameDifference
 
 SURE = (1.0, 0.5, 0.25, 0.1)
-# Clusters for each video.
+# Numbers of clusters per video.
 MERGED = (0.225, 0.2, 0.15, 0.125, 0.0875)
 
 
 def across_sources(rows: Any, groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """How often the nearest video of another source is of the same class.
+    """Compute how often the nearest video of another source has the same class.
 
     ``rows`` are (N, D) embeddings, ``groups`` (N,) source videos and ``labels`` (N,) classes.
     """
@@ -65,7 +65,7 @@ def across_sources(rows: Any, groups: np.ndarray, labels: np.ndarray) -> dict[st
 def measure(
     folder: Path, epoch: int, difference: bool, descriptors: Path | None
 ) -> Iterator[dict[str, Any]]:
-    """A row for each feature, number of clips and way to cluster."""
+    """Measure each feature, number of clips and clustering."""
     _, model, dataset = load_run(folder)
     if epoch:
         load_checkpoint(model, str(folder / f"epoch_{epoch}.pth"), "cpu", strict=True)
@@ -101,7 +101,7 @@ def measure(
 def kinds_of_pairs(
     rows: Tensor, groups: np.ndarray, labels: np.ndarray
 ) -> Iterator[dict[str, Any]]:
-    """What is near, then what each way to cluster would join: see :func:`across_sources`."""
+    """Measure nearest videos by :func:`across_sources`, and the pairs of each clustering."""
     yield across_sources(rows, groups, labels)
     joined = {f"level {n}": part for n, part in enumerate(finch(rows).labels.T[:3])}
     for share in MERGED:
@@ -119,10 +119,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", type=Path)
-    parser.add_argument("--epoch", type=int, required=True, help="0: untrained")
+    parser.add_argument(
+        "--epoch", type=int, required=True, help="epoch; 0 is the untrained network"
+    )
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--difference", action="store_true", help="of frame differences, too")
-    parser.add_argument("--descriptors", type=Path, help="of the training videos, to join with")
+    parser.add_argument(
+        "--difference", action="store_true", help="add features of frame differences"
+    )
+    parser.add_argument("--descriptors", type=Path, help="descriptors of the training videos")
     args = parser.parse_args()
     rows = list(measure(args.run, args.epoch, args.difference, args.descriptors))
     for row in rows:

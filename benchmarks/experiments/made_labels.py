@@ -1,11 +1,11 @@
-"""Pseudo-labels of known quality: how many pairs within clusters must be right?
+"""Write pseudo-labels of known quality, to find how many pairs in clusters must be right.
 
     python benchmarks/experiments/made_labels.py ANN_FILE --out OUT.txt --sources 2
     python benchmarks/experiments/made_labels.py ANN_FILE --out OUT.txt --wrong 0.5
 
-writes an annotation file with made labels instead of classes, for the arm
+This writes an annotation file with these labels instead of classes, for the arm
 ``SUPERVISED_info_nce`` (``--cfg-options train_dataloader.dataset.dataset.ann_file=OUT.txt``), and
-prints what kind of pairs they make. Evaluation goes on with the true classes.
+prints the kinds of their pairs. The evaluation uses the true classes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from slic_mmaction.evaluation.linear_probe import video_groups
 
 
 def joined_sources(groups: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
-    """Clusters of ``count`` source videos of one class each: all pairs right, few found."""
+    """Return clusters of ``count`` source videos of the same class: all pairs right, few found."""
     labels = np.empty_like(classes)
     for c in np.unique(classes):
         _, number = np.unique(groups[classes == c], return_inverse=True)
@@ -30,7 +30,7 @@ def joined_sources(groups: np.ndarray, classes: np.ndarray, count: int) -> np.nd
 
 
 def partly_wrong(classes: np.ndarray, share: float) -> np.ndarray:
-    """Classes, those of a share of the videos exchanged among them at random."""
+    """Return the classes, randomly permuted among a share of the videos."""
     rng = np.random.default_rng(0)
     chosen = rng.permutation(len(classes))[: round(share * len(classes))]
     labels = classes.copy()
@@ -46,8 +46,8 @@ def main() -> None:
     parser.add_argument("ann_file", type=Path, help="lines 'path class'")
     parser.add_argument("--out", type=Path, required=True)
     kind = parser.add_mutually_exclusive_group(required=True)
-    kind.add_argument("--sources", type=int, help="source videos of a class in a cluster")
-    kind.add_argument("--wrong", type=float, help="share of videos with another one's class")
+    kind.add_argument("--sources", type=int, help="number of source videos per cluster")
+    kind.add_argument("--wrong", type=float, help="share of videos with permuted classes")
     args = parser.parse_args()
     pairs = [line.rsplit(maxsplit=1) for line in args.ann_file.read_text("utf-8").splitlines()]
     videos = [video for video, _ in pairs]

@@ -3,8 +3,8 @@
     python benchmarks/experiments/report.py work_dirs/experiments/main \
         --out benchmarks/results/experiments_main
 
-writes ``OUT.json``, ``OUT.md`` and ``OUT.png``. Runs in work are taken as far as they are. With
-``--earlier OUT.json`` those of an earlier report whose folder is gone are taken from that.
+This writes ``OUT.json``, ``OUT.md`` and ``OUT.png``. Unfinished runs are included up to their last
+epoch. ``--earlier OUT.json`` adds runs of an earlier report whose folders no longer exist.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ JOINED = {
 
 
 def collect(folder: Path) -> dict[str, dict[str, Any]]:
-    """Figures and clusterings by arm and seed.
+    """Read the figures and clusterings by arm and seed.
 
     Raises:
         FileNotFoundError: If there is no evaluated run.
@@ -56,14 +56,14 @@ def collect(folder: Path) -> dict[str, dict[str, Any]]:
             clusterings=describe_clusterings(run, classes),
         )
     if not runs:
-        raise FileNotFoundError(f"{folder} holds no evaluated run: run.py makes them.")
+        raise FileNotFoundError(f"{folder} holds no evaluated run: start runs with run.py.")
     return runs
 
 
 def joined(
     runs: dict[str, dict[str, Any]], earlier: dict[str, dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """Runs and those of an earlier report, in the order of the arms; a run made anew counts."""
+    """Merge runs with those of an earlier report in the order of arms; new runs take precedence."""
     both = {
         arm: {**earlier.get(arm, {}), **runs.get(arm, {})}
         for arm in ARMS
@@ -73,7 +73,7 @@ def joined(
 
 
 def figures_of(runs: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
-    """(feature, key) of what every run was evaluated by; early reports have no mAP."""
+    """Return the (feature, key) of figures that all runs have; early reports have no mAP."""
     rows = [row for seeds in runs.values() for run in seeds.values() for row in run["figures"]]
     keys = [key for key in KEYS if all(key in row for row in rows)]
     return [(feature, key) for key in keys for feature in FEATURES]
@@ -82,7 +82,7 @@ def figures_of(runs: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
 def curve(
     seeds: Iterable[dict[str, Any]], kind: str, key: str, feature: str | None = None
 ) -> dict[int, np.ndarray]:
-    """Values of all seeds at each epoch that all of them have."""
+    """Return the values of all seeds at each epoch that all seeds have."""
     found: dict[int, list[float]] = {}
     seeds = list(seeds)
     for seed in seeds:
@@ -93,7 +93,7 @@ def curve(
 
 
 def table(runs: dict[str, dict[str, Any]], epoch: int) -> list[str]:
-    """Markdown: mean and standard deviation over seeds, in percent."""
+    """Format a Markdown table of mean and standard deviation over seeds, in percent."""
     figures = figures_of(runs)
     head = [f"{key}, {feature}" for feature, key in figures]
     lines = [f"| arm | epochs | seeds | {' | '.join(head)} |", "|---" * (3 + len(head)) + "|"]
@@ -109,7 +109,7 @@ def table(runs: dict[str, dict[str, Any]], epoch: int) -> list[str]:
 
 
 def differences(runs: dict[str, dict[str, Any]], epoch: int, against: str) -> list[str]:
-    """Markdown: differences from another arm, seed by seed; same networks, same order of videos."""
+    """Format a Markdown table of the differences from another arm with the same seeds."""
     figures = figures_of(runs)
     head = [f"{key}, {feature}" for feature, key in figures]
     lines = [f"| less {against} | seeds | {' | '.join(head)} |", "|---" * (2 + len(head)) + "|"]
@@ -135,10 +135,10 @@ def _spread(values: np.ndarray) -> str:
 
 
 def draw(runs: dict[str, dict[str, Any]], path: Path) -> None:
-    """Curves over epochs: mean of the seeds, and a band from the lowest to the highest."""
+    """Draw curves over epochs: the mean of the seeds, and a band from lowest to highest."""
     figure = Figure(figsize=(15, 12), layout="constrained")
     axes = figure.subplots(3, 3)
-    # A column for each key: one feature above the other.
+    # A column for each key, and a row for each feature.
     shown = dict(zip(figures_of(runs), axes[:2].T.flat))
     panels = [(axis, "figures", key, feature) for (feature, key), axis in shown.items()]
     for axis in axes[:2].T.flat[len(shown) :]:
@@ -150,7 +150,7 @@ def draw(runs: dict[str, dict[str, Any]], path: Path) -> None:
             if not values:
                 continue
             epochs, color = list(values), f"C{number}" if len(runs) <= 10 else TWENTY(number % 20)
-            # Labels that never change are one clustering, and one point is no line.
+            # Labels that never change are a single clustering, which has no line.
             marker = "o" if len(epochs) == 1 else ""
             means = [v.mean() for v in values.values()]
             style = dict(color=color, marker=marker, linestyle="--" if number >= 20 else "-")
@@ -171,10 +171,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--out", type=Path, required=True, help="without an ending")
-    parser.add_argument("--epoch", type=int, help="of the table; default: the last of all runs")
+    parser.add_argument("--out", type=Path, required=True, help="path of the report without suffix")
+    parser.add_argument(
+        "--epoch", type=int, help="epoch of the table; default: largest of all runs"
+    )
     parser.add_argument("--against", metavar="ARM", help="arm to show the differences from")
-    parser.add_argument("--earlier", type=Path, help="JSON of an earlier report, to go on from")
+    parser.add_argument("--earlier", type=Path, help="JSON of an earlier report to extend")
     args = parser.parse_args()
     earlier = json.loads(args.earlier.read_text("utf-8")) if args.earlier else {}
     runs = joined(collect(args.folder), earlier)

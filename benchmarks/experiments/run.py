@@ -1,11 +1,11 @@
-"""Train and evaluate arms of an experiment, each with several seeds; finished runs are kept.
+"""Train and evaluate the arms of an experiment with several seeds.
 
     python benchmarks/experiments/run.py --arms slic instance --seeds 0 1 2 --epochs 20 \
         --out work_dirs/experiments/main
 
-Every run is ``tools/train.py`` on a config of its own, resumed if it was killed, so the command
-can be given again at any time. With ``--cut`` a part of the training videos takes the place of the
-test videos: choose settings by that. Then ``report.py`` makes the table and the curves.
+Every run is a call of ``tools/train.py`` with its own config. The same command resumes killed runs
+and keeps finished ones. ``--cut`` evaluates on a part of the training videos instead of the test
+videos, for the choice of settings. Then ``report.py`` writes the table and the curves.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from slic_mmaction.progress import progress_bar
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-# glibc hands every large block back to the system and takes it anew, which costs the slim network
-# a fifth of its step on a CPU.
+# glibc returns every large block to the system and requests it again, which takes a fifth of the
+# slim network's step on a CPU.
 KEEP_MEMORY = dict(MALLOC_MMAP_MAX_="0", MALLOC_TRIM_THRESHOLD_=str(1 << 40))
 
 
 def write_cut(ann_file: Path, share: float, folder: Path) -> tuple[Path, Path]:
-    """Set a share of the source videos of each class aside.
+    """Hold out a share of the source videos of each class.
 
     Returns:
-        Annotation files in ``folder``: of the videos to train with, and of those set aside.
+        Annotation files in ``folder`` of the training videos and of the held-out videos.
     """
     lines = ann_file.read_text(encoding="utf-8").splitlines()
     videos, labels = zip(*(line.rsplit(maxsplit=1) for line in lines))
@@ -61,7 +61,7 @@ def prepare(args: argparse.Namespace, arm: str, seed: int) -> Path:
     cfg = Config.fromfile(args.config)
     dataset = cfg.train_dataloader.dataset.dataset
     if args.cut:
-        # No test video chooses a setting.
+        # Test videos must not choose settings.
         train, validation = write_cut(Path(dataset.ann_file), 0.25, args.out / "cut")
         dataset.ann_file = cfg.evaluation_dataset.gallery.ann_file = str(train)
         cfg.evaluation_dataset.query = dict(dataset, ann_file=str(validation))
@@ -88,7 +88,7 @@ def prepare(args: argparse.Namespace, arm: str, seed: int) -> Path:
 
 
 def train_and_evaluate(folder: Path, epochs: int, ranks: int) -> None:
-    """One run, unless it is finished.
+    """Train and evaluate a run, unless it is finished.
 
     Raises:
         RuntimeError: If a program fails, with the end of its output.
@@ -128,13 +128,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--cut", action="store_true", help="validate on a cut of training videos")
+    parser.add_argument("--cut", action="store_true", help="evaluate on held-out training videos")
     parser.add_argument(
-        "--sources", type=float, default=1.0, help="share of the source videos to train with"
+        "--sources", type=float, default=1.0, help="share of the source videos for training"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
-    parser.add_argument("--ranks", type=int, default=1, help="that share each batch of a run")
-    parser.add_argument("--load-from", metavar="FILE", help="to begin with; may hold {seed}")
+    parser.add_argument("--jobs", type=int, default=1, help="number of parallel runs")
+    parser.add_argument("--ranks", type=int, default=1, help="number of ranks of each run")
+    parser.add_argument(
+        "--load-from", metavar="FILE", help="initial checkpoint; may contain {seed}"
+    )
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE")
     args = parser.parse_args()
     args.out = args.out.resolve()
@@ -146,7 +148,7 @@ def main() -> None:
     args = parse_args()
     cores = os.cpu_count() or 1
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // args.jobs // args.ranks)))
-    # Seeds outermost: a first answer for every arm comes soon.
+    # Seeds are the outer loop, so that first results of all arms come early.
     folders = [prepare(args, arm, seed) for seed in args.seeds for arm in args.arms]
     with ThreadPoolExecutor(args.jobs) as pool, progress_bar("runs", len(folders)) as advance:
         for _ in pool.map(lambda it: train_and_evaluate(it, args.epochs, args.ranks), folders):

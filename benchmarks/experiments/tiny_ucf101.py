@@ -22,7 +22,7 @@ evaluation_dataset = dict(pipeline=retrieval_pipeline)
 
 custom_hooks = [
     dict(_base_.custom_hooks[0], pipeline=embed_pipeline),
-    # What is evaluated is the average over about five epochs: a single epoch's weights vary as
+    # The evaluated weights are the average over about five epochs: a single epoch's weights vary as
     # much as seeds do. The training itself is not changed by it.
     dict(type="EMAHook", momentum=0.01, update_buffers=True),
 ]

@@ -1,7 +1,7 @@
-"""Stage 1: what the device computes is what the CPU computes.
+"""Stage 1: compare results of the device with those of the CPU.
 
-The reference of losses and networks is float64 on the CPU. Negatives are mined by the same random
-numbers on both sides, or with ``hardest_violating``: the device's own generator draws others.
+The reference of losses and networks is float64 on the CPU. Negatives are mined with the same random
+numbers on both, or with ``hardest_violating``, because the device's generator draws other numbers.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from slic_mmaction.transforms.clip_augment import change_appearance
 from slic_mmaction.transforms.clip_draws import UNIFORMS, draw_clips
 
 CPU = torch.device("cpu")
-# Dtype, and what ||out - reference|| / ||reference|| may be: many times what sums in another order
-# make of it, and far from what a wrong formula does. Half precision is autocast.
+# Dtype, and tolerance of ||out - reference|| / ||reference||: many times the effect of another
+# order of sums, and far below that of a wrong formula. Half precision is autocast.
 PRECISIONS = {
     "float64": (torch.float64, 1e-10),
     "float32": (torch.float32, 1e-4),
@@ -38,7 +38,7 @@ PRECISIONS = {
     "bf16": (torch.bfloat16, 3e-2),
 }
 CHANNELS = 128
-# Options of losses beside the defaults.
+# Options of losses to test in addition to the defaults.
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "PseudoLabelTripletLoss": [
         dict(mining="hardest_violating"),
@@ -53,7 +53,7 @@ DEVICE_MEAN, DEVICE_MAX, WORKER_MEAN = 0.02, 8.0, 2.0
 
 
 def relative_error(out: Tensor, reference: Tensor) -> float:
-    """``||out - reference|| / ||reference||`` in float64; infinite where ``out`` is not finite.
+    """Compute ``||out - reference|| / ||reference||`` in float64; infinite if ``out`` is not.
 
     Raises:
         ValueError: If the shapes differ.
@@ -67,22 +67,22 @@ def relative_error(out: Tensor, reference: Tensor) -> float:
 
 
 def judge(errors: Mapping[str, float], tolerance: float, **more: Any) -> Result:
-    """Whether the largest error is within the tolerance."""
+    """Return the largest error, and whether it is within the tolerance."""
     worst = max(errors, key=lambda name: errors[name])
     passed = errors[worst] <= tolerance
     return dict(passed=passed, error=errors[worst], where=worst, tolerance=tolerance, **more)
 
 
 def registered_losses() -> list[str]:
-    """Names of all losses of this package, as configs write them."""
+    """Return the registered names of all losses of this package."""
     ours = slic_mmaction.losses.__name__
     return sorted(k for k, cls in MODELS.module_dict.items() if cls.__module__.startswith(ours))
 
 
 def loss_batch() -> tuple[Tensor, Tensor]:
-    """Embeddings (48, 4, D) float64 in overlapping clusters, and labels (48,), some of them noise.
+    """Draw embeddings (48, 4, D) float64 in overlapping clusters, and labels (48,) with noise.
 
-    So few that no two distances are as close as float32 rounds, which could swap what is mined.
+    With so few, no two distances are as close as float32 rounds, which could change the mining.
     """
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(12, (48,), generator=generator)
@@ -95,7 +95,7 @@ def loss_batch() -> tuple[Tensor, Tensor]:
 def run_loss(
     config: dict[str, Any], rows: Tensor, labels: Tensor, precision: str, device: torch.device
 ) -> dict[str, Tensor]:
-    """Scalars of a loss, and the gradient of their sum."""
+    """Compute the scalars of a loss, and the gradient of their sum."""
     dtype, _ = PRECISIONS[precision]
     full = torch.float32 if precision in HALF else dtype
     loss = MODELS.build(config).to(device, full)
@@ -111,7 +111,7 @@ def run_loss(
 
 
 def check_loss(config: dict[str, Any], precision: str, settings: Settings) -> Result:
-    """A loss; in half precision under autocast, on embeddings rounded to it."""
+    """Check a loss; in half precision under autocast, on rounded embeddings."""
     dtype, tolerance = PRECISIONS[precision]
     rows, labels = loss_batch()
     if precision in HALF:
@@ -121,14 +121,14 @@ def check_loss(config: dict[str, Any], precision: str, settings: Settings) -> Re
     errors = {name: relative_error(ours[name], reference[name]) for name in reference}
     if precision not in HALF:
         return judge(errors, tolerance)
-    # Losses leave autocast: only the gradient is rounded to half precision on its way out.
+    # Losses disable autocast: only the returned gradient is rounded to half precision.
     gradient = errors.pop("gradient")
     values = judge(errors, PRECISIONS["float32"][1])
     return dict(values, passed=values["passed"] and gradient <= tolerance, gradient=gradient)
 
 
 def run_step(clips: Tensor, precision: str, device: torch.device) -> dict[str, Tensor]:
-    """Loss, gradients and BatchNorm's statistics of a training step of a narrow R3D-18."""
+    """Compute loss, gradients and BatchNorm statistics of a training step of a narrow R3D-18."""
     full = torch.float64 if precision == "float64" else torch.float32
     model = build_network(small=True, mining="hardest_violating").to(device, full).train()
     with arithmetic(precision, device):
@@ -144,7 +144,7 @@ def run_step(clips: Tensor, precision: str, device: torch.device) -> dict[str, T
 
 @cache
 def step_reference(small: bool) -> tuple[Tensor, dict[str, Tensor]]:
-    """Clips for :func:`run_step`, and what it gives in float64 on the CPU."""
+    """Return clips for :func:`run_step`, and its result in float64 on the CPU."""
     videos, frames, side = (4, 4, 16) if small else (8, 8, 56)
     generator = torch.Generator().manual_seed(2)
     shape = (videos, VIEWS, 3, frames, side, side)
@@ -153,30 +153,30 @@ def step_reference(small: bool) -> tuple[Tensor, dict[str, Tensor]]:
 
 
 def check_step(precision: str, settings: Settings) -> Result:
-    """Loss, statistics and, but for half precision, gradients of a training step."""
+    """Check loss, statistics and, except in half precision, gradients of a training step."""
     clips, reference = step_reference(settings.small)
     ours = run_step(clips, precision, settings.device)
     errors = {name: relative_error(ours[name], reference[name]) for name in reference}
     _, tolerance = PRECISIONS[precision]
     if precision in HALF:
-        # BatchNorm over few small clips magnifies rounding on any device: told, not judged.
+        # BatchNorm over few small clips magnifies rounding on any device: reported, not checked.
         gradients = errors.pop("gradients")
         return judge(errors, tolerance, gradients=gradients)
-    # Twenty layers, each with its rounding.
+    # Twenty layers, each with rounding errors.
     return judge(errors, 10 * tolerance)
 
 
 def smooth_clips(count: int, frames: int, side: int) -> Tensor:
-    """Colours that change over time and space: (count, V, 3, T, H, W) uint8."""
+    """Generate colours that change over time and space: (count, V, 3, T, H, W) uint8."""
     generator = torch.Generator().manual_seed(3)
     coarse = torch.randint(256, (count * VIEWS, 3, 2, 8, 8), generator=generator).float()
     clips = interpolate(coarse, (frames, side, side), mode="trilinear").byte()
-    # Channels last in memory, as decoders hand them out.
+    # Channels last in memory, as decoders return them.
     return clips.contiguous(memory_format=torch.channels_last_3d).unflatten(0, (count, VIEWS))
 
 
 def check_augmentation(settings: Settings) -> Result:
-    """SLICDataPreprocessor against itself on the CPU and against what a loader worker does."""
+    """Compare SLICDataPreprocessor with itself on the CPU and with a loader worker's transforms."""
     count, frames, side = (6, 3, 24) if settings.small else (32, 16, 128)
     clips = smooth_clips(count, frames, side)
     config = Config.fromfile(ROOT / "configs/slic_r3d_ucf101.py").model.data_preprocessor
@@ -210,7 +210,7 @@ def check_augmentation(settings: Settings) -> Result:
 
 
 def points(count: int) -> Tensor:
-    """(count, 128) float32: overlapping groups of thirty on average, and some duplicates."""
+    """Draw (count, 128) float32 in overlapping groups of about thirty, with some duplicates."""
     generator = torch.Generator().manual_seed(0)
     centres = torch.randn(max(1, count // 30), CHANNELS, generator=generator)
     own = torch.randint(len(centres), (count,), generator=generator)
@@ -220,7 +220,7 @@ def points(count: int) -> Tensor:
 
 
 def check_clustering(metric: str, settings: Settings) -> Result:
-    """First neighbours and all levels of FINCH: equal, as near ties are settled in float64."""
+    """Check that first neighbours and all FINCH levels are equal; near ties use float64."""
     rows = points(600 if settings.small else 10_000)
     ours = rows.to(settings.device)
     differ = int((first_neighbors(rows, metric) != first_neighbors(ours, metric)).sum())
@@ -229,7 +229,7 @@ def check_clustering(metric: str, settings: Settings) -> Result:
 
 
 def measurements(settings: Settings) -> Iterator[tuple[str, Callable[[], Result]]]:
-    """All checks; those that a training depends on most come first."""
+    """Yield all checks, the most important for training first."""
     for precision in PRECISIONS:
         yield f"training step, {precision}", partial(check_step, precision, settings)
     yield "augmentation", partial(check_augmentation, settings)
@@ -244,7 +244,7 @@ def measurements(settings: Settings) -> Iterator[tuple[str, Callable[[], Result]
 
 
 def table(results: dict[str, Result]) -> str:
-    """One line for each check."""
+    """Format a table with a line for each check."""
     rows = []
     for name, result in results.items():
         failed = result.get("failed")

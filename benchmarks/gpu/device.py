@@ -1,4 +1,4 @@
-"""Time, memory and arithmetic of a device, and the rate that bounds everything else on it."""
+"""Time, memory and arithmetic of a device, and its rate of matrix products."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PRECISIONS = ("bf16", "tf32", "fp32", "fp16")
 
 @contextlib.contextmanager
 def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
-    """TF32 in products and convolutions for ``'tf32'`` only; no oneDNN for half precision.
+    """Use TF32 in products and convolutions for ``'tf32'`` only, and no oneDNN for half precision.
 
     oneDNN of torch 2.13 writes beyond its memory in a bfloat16 stem on a CPU
     (docs/precision_and_scale.md). For ``'bf16'`` and ``'fp16'`` add :func:`autocast`.
@@ -35,7 +35,7 @@ def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """Autocast to half precision; no effect for ``'fp32'`` and ``'tf32'``."""
+    """Return a context of autocast to half precision, without effect for other precisions."""
     half = HALF.get(precision)
     return torch.autocast(device.type, half or torch.bfloat16, enabled=half is not None)
 
@@ -49,11 +49,11 @@ def synchronize(device: torch.device) -> None:
 def time_repeats(
     work: Callable[[], object], device: torch.device, repeats: int, warmup: int = 3
 ) -> dict[str, float]:
-    """Median, lowest and highest seconds of repetitions, one right after the other.
+    """Measure the median, lowest and highest seconds of consecutive repetitions.
 
-    On a GPU the times are the device's own, between CUDA events: the host may run ahead as it does
-    in training, and gaps in which the device waits for it count.
-    ``warmup`` repetitions come first, for compilation, caches and choices of algorithms.
+    On a GPU, times are measured between CUDA events. The host may run ahead as in training, and
+    gaps in which the device waits for the host count. ``warmup`` repetitions come first, for
+    compilation, caches and choices of algorithms.
     """
     for _ in range(warmup):
         work()
@@ -77,7 +77,7 @@ def time_repeats(
 
 
 def peak_mib(device: torch.device) -> float | None:
-    """Most memory in tensors since the last call, in MiB; None on a CPU."""
+    """Return the peak memory of tensors since the last call in MiB; None on a CPU."""
     if device.type != "cuda":
         return None
     peak = torch.cuda.max_memory_allocated(device) / 2**20
@@ -86,9 +86,9 @@ def peak_mib(device: torch.device) -> float | None:
 
 
 def matrix_rate(precision: str, settings: Settings) -> Result:
-    """Operations per second of a product of two random square matrices.
+    """Measure the operations per second of a product of two random square matrices.
 
-    Zeros would draw less power and run faster than any training does.
+    Zeros would draw less power and run faster than a training.
     """
     side, repeats = (256, 3) if settings.small else (8192, 30)
     dtype = HALF.get(precision, torch.float32)

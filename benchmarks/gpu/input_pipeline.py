@@ -1,6 +1,6 @@
-"""What feeds the training step: a training loop with real loaders.
+"""Time of a training loop with real loaders.
 
-benchmarks/data_pipeline.py has what a sample costs a loader worker, step by step.
+benchmarks/data_pipeline.py measures the steps of a loader worker.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ NO_VIDEOS = "needs videos: --data"
 
 
 def pipeline_config(name: str, videos: int, data: Path, settings: Settings) -> Config:
-    """Training config of a way to feed the network.
+    """Return the training config of an input pipeline.
 
-    ``'device'`` is slic_r3d_ucf101.py, ``'cached'`` the same with frames that are decoded once,
-    ``'host'`` slic_r3d_ucf101_exact.py, where workers augment.
+    ``'device'`` is slic_r3d_ucf101.py, ``'cached'`` the same with a cache of decoded frames, and
+    ``'host'`` slic_r3d_ucf101_exact.py, whose workers augment.
     """
     file = "slic_r3d_ucf101_exact.py" if name == "host" else "slic_r3d_ucf101.py"
     cfg = Config.fromfile(ROOT / "configs" / file)
@@ -50,11 +50,11 @@ def pipeline_config(name: str, videos: int, data: Path, settings: Settings) -> C
 
 
 def time_loop(name: str, videos: int, settings: Settings) -> Result:
-    """Seconds of an iteration with a real loader, and how much of it the loader costs.
+    """Measure the seconds of an iteration with a real loader, and the share of the loader.
 
-    ``step_s`` is the same step on one batch that stays on the device, ``augment_s`` what sending,
-    augmenting and normalising a batch takes, ``loop_s`` an iteration of the loop. In the defaults
-    of the configs for a GPU: bf16 (float32 on a CPU), channels last.
+    ``step_s`` is the step on one batch that stays on the device, ``augment_s`` the time of sending,
+    augmenting and normalising a batch, and ``loop_s`` an iteration of the loop. The settings are
+    the defaults for a GPU: bf16 (float32 on a CPU), channels last.
     """
     if settings.data is None:
         return dict(skipped=NO_VIDEOS)
@@ -73,7 +73,7 @@ def time_loop(name: str, videos: int, settings: Settings) -> Result:
         data = preprocessor(batch, training=True)
         step.clips, step.samples = data["inputs"], data["data_samples"]
 
-    # Workers start, and the cache fills in an epoch.
+    # In this epoch, workers start and the cache is filled.
     for batch in itertools.islice(batches, len(loader) if name == "cached" else 2):
         load(batch)
     repeats, iterations = (2, 2) if settings.small else (10, 30)

@@ -20,7 +20,7 @@ CHECKED = 1_000
 
 
 def timed(work: Callable[[Tensor], Any], rows: Tensor, small: bool) -> tuple[Any, dict[str, Any]]:
-    """The last result of some repetitions, their seconds and the most memory."""
+    """Return the last result of some repetitions, their seconds and peak memory."""
     work(rows[:4096])  # warms up
     peak_mib(rows.device)
     results: list[Any] = []
@@ -30,7 +30,7 @@ def timed(work: Callable[[Tensor], Any], rows: Tensor, small: bool) -> tuple[Any
 
 
 def search(count: int, settings: Settings) -> Result:
-    """Exact first neighbours of points on the device; some are checked against float64."""
+    """Measure exact first neighbours on the device, and check some against float64."""
     rows = points(count).to(settings.device)
     neighbours, figures = timed(first_neighbors, rows, settings.small)
     unit = normalize(rows.double(), dim=1)
@@ -40,26 +40,26 @@ def search(count: int, settings: Settings) -> Result:
     ours = cosine.gather(1, torch.as_tensor(neighbours).to(rows.device)[some, None])[:, 0]
     # Duplicates are equally near: only a smaller cosine is wrong.
     wrong = int((ours < cosine.max(dim=1).values - 1e-12).sum())
-    # Each pair once, two operations for each channel.
+    # Each pair once, with two operations per channel.
     tflops = 1e-12 * count**2 * rows.size(1) / figures["seconds"]
     return dict(passed=wrong == 0, wrong=wrong, tflops=tflops, **figures)
 
 
 def cluster(count: int, settings: Settings) -> Result:
-    """All levels of FINCH."""
+    """Measure all levels of FINCH."""
     result, figures = timed(finch, points(count).to(settings.device), settings.small)
     return dict(clusters=result.num_clusters.tolist(), **figures)
 
 
 def measurements(settings: Settings) -> Iterator[tuple[str, Callable[[], Result]]]:
-    """Both at each size."""
+    """Yield both measurements at each size."""
     for count in (2_000,) if settings.small else (240_000, 1_000_000):
         yield f"first neighbours, {count:,}", partial(search, count, settings)
         yield f"FINCH, {count:,}", partial(cluster, count, settings)
 
 
 def table(results: dict[str, Result]) -> str:
-    """Seconds and memory beside the input."""
+    """Format a table of seconds and memory."""
     rows = [
         [name, r.get("seconds"), r.get("peak_mib"), r.get("tflops"), r.get("clusters", ["-"])[0]]
         for name, r in results.items()

@@ -1,7 +1,8 @@
-"""Stage 4: does SLIC learn from real clips? It and instance discrimination at an equal budget.
+"""Stage 4: compare SLIC with instance discrimination on real clips at an equal budget.
 
-Runs benchmarks/experiments/run.py, both arms of a seed at the same time on the one GPU. What does
-not finish before the time limit is stopped, and resumes from its last checkpoint in the next call.
+It calls benchmarks/experiments/run.py for both arms of a seed at the same time on one GPU.
+Unfinished runs are stopped at the time limit, and resumed from their last checkpoint in the next
+call.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ import report
 ARMS = ("slic", "instance")
 SEEDS = (0, 1, 2)
 EPOCHS = 200
-# Seconds that stopping and writing take.
+# Seconds for stopping and writing.
 RESERVE = 20.0
-# For a test on a CPU: whether it runs, not whether it learns.
+# For a test on a CPU, which shows that it runs, not that it learns.
 SMALL = {
     "model.backbone.base_channels": 4,
     "model.backbone.conv1_kernel": "(1,3,3)",
@@ -47,7 +48,7 @@ SMALL = {
 def command(
     arms: tuple[str, ...], seed: int, epochs: int, data: Path, settings: Settings
 ) -> list[str]:
-    """The call of benchmarks/experiments/run.py."""
+    """Return the command line of benchmarks/experiments/run.py."""
     options: dict[str, object] = dict(SMALL) if settings.small else {}
     sets = {
         "train_dataloader.dataset.dataset": "train_split1.txt",
@@ -87,7 +88,7 @@ def run_seed(arms: tuple[str, ...], seed: int, epochs: int, settings: Settings) 
 
 
 def run_program(call: list[str], log: Path, settings: Settings) -> None:
-    """Run a program, and end it and all that it started when there is no time left.
+    """Run a program, and end it and its child processes at the time limit.
 
     Raises:
         OutOfTime: If the time limit comes first.
@@ -122,7 +123,7 @@ def run_program(call: list[str], log: Path, settings: Settings) -> None:
 
 
 def measurements(settings: Settings) -> Iterator[tuple[str, Callable[[], Result]]]:
-    """One for each seed."""
+    """Yield a measurement for each seed."""
     arms, seeds, epochs = (ARMS[:1], SEEDS[:1], 1) if settings.small else (ARMS, SEEDS, EPOCHS)
     for seed in seeds:
         label = f"seed {seed}, {epochs} epochs of {', '.join(arms)}"
@@ -130,7 +131,7 @@ def measurements(settings: Settings) -> Iterator[tuple[str, Callable[[], Result]
 
 
 def table(results: dict[str, Result]) -> str:
-    """The report of the experiments: mean and standard deviation over seeds, and differences."""
+    """Format the mean and standard deviation over seeds, and differences between arms."""
     runs: dict[str, dict[str, Any]] = {}
     for result in results.values():
         for arm, rows in result.get("figures", {}).items():

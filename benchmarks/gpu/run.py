@@ -1,13 +1,13 @@
-"""Measure this project on one device, stage by stage; what is measured already is kept.
+"""Measure this project on one device in several stages, and keep earlier measurements.
 
     python benchmarks/gpu/run.py --stage correctness throughput neighbours pretraining \
         --out benchmarks/results/gpu --data data/ucf101_6 --time-limit 540
     python benchmarks/gpu/run.py --stage correctness --device cpu --small --out OUT
 
 Every stage writes ``STAGE_DEVICE.json`` after each measurement, and ``.md`` at its end. Give the
-same command again to go on after a time limit or a kill; measurements that failed or disagreed are
-made again. Ends with 1 if a measurement failed or disagreed, with 3 if the time limit left some
-undone. docs/gpu.md says what the figures mean.
+same command again to continue after a time limit or a kill; failed or wrong measurements are
+repeated. The exit code is 1 if a measurement failed or was wrong, and 3 if some are left after the
+time limit. docs/gpu.md explains the figures.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from stage_file import Result, StageFile, is_bad
 
 from slic_mmaction.evaluation.records import code_version
 
-# Modules with `measurements(settings)` (names, and what measures) and `table(results)`.
+# Modules with `measurements(settings)` (names and functions) and `table(results)`.
 STAGES: dict[str, Any] = {
     "correctness": correctness,
     "throughput": throughput,
@@ -46,7 +46,7 @@ DONE, FAILED, UNFINISHED = 0, 1, 3
 
 
 def run_stage(name: str, stage: Any, settings: Settings, folder: Path) -> int:
-    """Measure what is not in the stage's file yet, and write the table.
+    """Run the measurements that are not in the stage's file yet, and write the table.
 
     Returns:
         DONE, FAILED or UNFINISHED.
@@ -57,7 +57,7 @@ def run_stage(name: str, stage: Any, settings: Settings, folder: Path) -> int:
     for label, measure in asked.items():
         if file.is_done(label):
             continue
-        # One that takes as long as the longest so far would be cut off.
+        # A measurement as long as the longest so far would be cut off.
         unfinished = settings.seconds_left() < longest
         if unfinished:
             break
@@ -67,7 +67,7 @@ def run_stage(name: str, stage: Any, settings: Settings, folder: Path) -> int:
         except OutOfTime:
             unfinished = True
             break
-        except Exception as error:  # Out of memory, no such kernel, ...: that is the result.
+        except Exception as error:  # Any failure, such as out of memory, is a result.
             result = dict(failed=f"{type(error).__name__}: {error}")
         took = time.monotonic() - start
         longest = max(longest, took)

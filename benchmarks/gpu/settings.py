@@ -1,4 +1,4 @@
-"""What a call of run.py was asked for, and the machine it runs on."""
+"""Settings of a call of run.py, and the machine on which it runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class OutOfTime(Exception):
-    """The time limit is near: what is not measured yet is left for the next call."""
+    """Raised near the time limit; the remaining measurements are left for the next call."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Settings:
     """Options that measurements depend on.
 
     Attributes:
-        device: Where tensors lie.
-        small: Sizes for a test on a CPU, whose figures mean nothing.
+        device: Device of the tensors.
+        small: Whether to use small sizes for a test on a CPU, whose figures mean nothing.
         data: Folder with ``videos/``, ``train_split1.txt`` and ``test_split1.txt``; None skips
-            what needs videos.
+            measurements with videos.
         scratch: Folder for frames and checkpoints.
-        time_limit: Seconds from the start of the call after which no measurement is to run.
-        start: Of the call, by ``time.monotonic()``.
+        time_limit: Seconds from the start of the call until which measurements may run.
+        start: Start of the call, by ``time.monotonic()``.
     """
 
     device: torch.device
@@ -40,11 +40,11 @@ class Settings:
     start: float = field(default_factory=time.monotonic)
 
     def seconds_left(self) -> float:
-        """Until the time limit; negative past it."""
+        """Return the seconds until the time limit; negative after it."""
         return self.start + self.time_limit - time.monotonic()
 
     def header(self) -> dict[str, object]:
-        """What figures must share to stand in one file: the machine and the settings."""
+        """Return the machine and the settings, which all figures of a file must share."""
         names = Path("/proc/cpuinfo")
         found = re.search(r"model name\s*: (.+)", names.read_text()) if names.is_file() else None
         cuda = self.device.type == "cuda"

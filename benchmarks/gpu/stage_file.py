@@ -1,4 +1,4 @@
-"""The figures of one stage: one JSON file that grows, and a Markdown table beside it."""
+"""Figures of one stage in a JSON file, with a Markdown table beside it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Result = dict[str, Any]
 
 
 class StageFile:
-    """Figures of a stage by name of the measurement, on disk as soon as they are there.
+    """Figures of a stage by name of the measurement, written to disk at once.
 
     Raises:
-        ValueError: If the file is of another machine or other settings, or none of ours.
+        ValueError: If the file is of another machine or other settings, or not of run.py.
     """
 
     def __init__(self, folder: Path, stage: str, settings: Settings) -> None:
@@ -30,11 +30,11 @@ class StageFile:
             self._read()
 
     def is_done(self, name: str) -> bool:
-        """Whether there are figures; a measurement that failed or disagreed is made again."""
+        """Return whether there are figures of a measurement, and it did not fail."""
         return name in self.results and not is_bad(self.results[name])
 
     def add(self, name: str, result: Result) -> None:
-        """Keep figures."""
+        """Add the figures of a measurement, and write the file."""
         self.results[name] = result
         content = dict(stage=self.stage, machine=self.header, measurements=self.results)
         write_text(self.path, json.dumps(content, indent=1) + "\n")
@@ -60,23 +60,23 @@ class StageFile:
             changes = "; ".join(f"{k}: {before.get(k)} -> {self.header[k]}" for k in differ)
             raise ValueError(
                 f"{self.path} holds figures of another machine or other settings ({changes}): "
-                "choose another --out, or move the file to measure anew."
+                "choose another --out, or move the file to measure again."
             )
 
 
 def is_bad(result: Result) -> bool:
-    """Whether a measurement failed, or found what it should not."""
+    """Return whether a measurement failed or has a wrong result."""
     return "failed" in result or result.get("passed") is False
 
 
 def markdown(head: list[str], rows: list[list[object]]) -> str:
-    """A Markdown table; None is a dash, floats have three significant digits."""
+    """Format a Markdown table; None is a dash, floats have three significant digits."""
     lines = [head, ["---"] * len(head), *([_cell(value) for value in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def left_out(results: dict[str, Result]) -> str:
-    """A line for each measurement that was skipped or failed, with the reason."""
+    """Format a line with the reason for each measurement that was skipped or failed."""
     return "\n".join(
         f"- {name}: {kind}: {result[kind].strip().splitlines()[-1]}"
         for name, result in results.items()

@@ -1,4 +1,4 @@
-"""Stage 2: how fast a training step is, what bounds it, and whether the input keeps up."""
+"""Stage 2: speed of a training step, its bounds, and speed of the input pipeline."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from settings import Settings
 from stage_file import Result, left_out, markdown
 from training_step import Variant, measure_step, profile_step
 
-# What configs/slic_r3d_ucf101.py does in one process.
+# Settings of configs/slic_r3d_ucf101.py in one process.
 DEFAULT = Variant("bf16", "hook")
-# What slic_r3d_ucf101_exact.py does; then one thing changes at a time from the default.
+# Settings of slic_r3d_ucf101_exact.py, then single changes of the default.
 VARIANTS = [
     Variant("tf32", "loaded", tuned=False),
     Variant("bf16", "hook", compiled=True),
@@ -28,7 +28,7 @@ VARIANTS = [
 
 
 def measurements(settings: Settings) -> Iterator[tuple[str, Callable[[], Result]]]:
-    """The most valuable first: the default step against its ceiling, why, and its input."""
+    """Yield the measurements, the most important first: default step, profile and input."""
     videos = 2 if settings.small else 32
     default = Variant("fp32", "hook", 2) if settings.small else DEFAULT
     yield "matrix product, bf16", partial(matrix_rate, "bf16", settings)
@@ -43,7 +43,7 @@ def measurements(settings: Settings) -> Iterator[tuple[str, Callable[[], Result]
 
 
 def table(results: dict[str, Result]) -> str:
-    """Steps against the measured matrix rate, shares of kernels, layers, loops."""
+    """Format tables of steps relative to the matrix rate, kernels, layouts and loops."""
 
     def of(kind: str) -> list[tuple[str, Result]]:
         return [
@@ -53,7 +53,7 @@ def table(results: dict[str, Result]) -> str:
         ]
 
     def share(result: Result) -> float | None:
-        """Of the matrix rate measured in the same precision."""
+        """Return the share of the matrix rate in the same precision."""
         ceiling = results.get(f"matrix product, {result['precision']}", {}).get("tflops")
         return result["tflops"] / ceiling if ceiling else None
 

@@ -1,9 +1,9 @@
-"""The training step of R3D-18 as configs/slic_r3d_ucf101.py has it, and what bounds it.
+"""Training step of R3D-18 with the settings of configs/slic_r3d_ucf101.py, and its bounds.
 
-Three views of 16 frames of 128x128 for each video, on clips that lie ready; loss, gradients, SGD.
-Floating-point operations are counted by ``torch.utils.flop_counter`` in a step that really runs:
-those of convolutions and matrix products, forward and backward, two for a multiplication and an
-addition (products with the zeros of the padding included).
+A step has three views of 16 frames of 128x128 per video, the loss, gradients and SGD. The clips are
+on the device. ``torch.utils.flop_counter`` counts the floating-point operations of a real step: of
+convolutions and matrix products, forward and backward, with two for a multiplication and an
+addition, including products with the zeros of the padding.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 VIEWS = 3
 PROFILED_STEPS, LISTED_KERNELS = 3, 12
-# What a kernel (or, on a CPU, an operator) is for, by its name; the first match counts.
+# Kinds of kernels (or, on a CPU, operators) by patterns of their names; the first match counts.
 KINDS = {
     "fused by the compiler": r"^triton_",
     "layout": r"nchwtonhwc|nhwctonchw|ncdhw|tensor_?transform|transpose|permute",
@@ -48,16 +48,16 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to do the step.
+    """Variant of the training step.
 
     Attributes:
         precision: ``'fp32'``, ``'tf32'``, ``'bf16'`` or ``'fp16'`` (the latter two by autocast).
-        layout: ``'usual'`` is torch's; ``'loaded'`` has the clips with channels last, as our
-            loader hands them out; ``'hook'`` that under ChannelsLastHook, which the configs have:
-            weights with channels last, too.
-        videos: In a batch.
-        compiled: Whether ``torch.compile`` has the backbone.
-        tuned: Whether cuDNN tries its algorithms (``cudnn_benchmark`` of a config).
+        layout: ``'usual'`` is torch's default; ``'loaded'`` has clips with channels last, as from
+            this package's loader; ``'hook'`` also has weights with channels last, as from the
+            configs' ChannelsLastHook.
+        videos: Number of videos in a batch.
+        compiled: Whether the backbone is compiled by ``torch.compile``.
+        tuned: Whether cuDNN compares its algorithms (``cudnn_benchmark`` of a config).
     """
 
     precision: str = "bf16"
@@ -72,7 +72,7 @@ class Variant:
 
 
 def build_network(small: bool, mining: str = "random_violating") -> BaseRecognizer:
-    """R3D-18 with SLICHead, always with the same weights; an eighth of the width if small."""
+    """Build R3D-18 with SLICHead and fixed weights; an eighth of the width if small."""
     cfg = Config.fromfile(ROOT / "configs/slic_r3d_ucf101.py").model
     cfg.cls_head.losses[0].mining = mining
     if small:
@@ -80,12 +80,12 @@ def build_network(small: bool, mining: str = "random_violating") -> BaseRecogniz
         cfg.cls_head.update(in_channels=64, hidden_channels=64)
     torch.manual_seed(0)
     model = MODELS.build(cfg)
-    model.backbone.init_weights()  # the head has none; the model's would log every weight
+    model.backbone.init_weights()  # the model's would log every weight
     return model
 
 
 def batch_samples(videos: int, device: torch.device) -> list[ActionDataSample]:
-    """Data samples of a training batch; two videos in a row share a pseudo-label."""
+    """Make the data samples of a batch; two consecutive videos share a pseudo-label."""
     samples = []
     for video in range(videos):
         sample = ActionDataSample(metainfo=dict(draw_seed=video))
@@ -96,12 +96,12 @@ def batch_samples(videos: int, device: torch.device) -> list[ActionDataSample]:
 
 
 def clip_shape(settings: Settings) -> tuple[int, ...]:
-    """Channels, frames, height and width of a clip."""
+    """Return the channels, frames, height and width of a clip."""
     return (3, 4, 16, 16) if settings.small else (3, 16, 128, 128)
 
 
 class TrainingStep:
-    """A network, an optimizer and a batch of normalised noise; calling it does a step."""
+    """Callable training step with a network, an optimizer and a batch of normalised noise."""
 
     def __init__(self, variant: Variant, settings: Settings) -> None:
         self.precision, self.device = variant.precision, settings.device
@@ -114,7 +114,7 @@ class TrainingStep:
         if variant.layout == "hook":
             use_channels_last(self.model.backbone)
             lay_out_weights(self.model.backbone)
-        # Not 0: an optimizer that changes nothing could be noticed by a compiler.
+        # Not 0, because a compiler could remove an optimizer that changes nothing.
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-4, momentum=0.5)
 
     def __call__(self) -> None:
@@ -127,7 +127,7 @@ class TrainingStep:
 
 
 def count_flops(work: Callable[[], object]) -> dict[str, int]:
-    """Floating-point operations of some work, by torch's operator."""
+    """Count the floating-point operations of a function by operator of torch."""
     counter = FlopCounterMode(display=False)
     with counter:
         work()
@@ -135,7 +135,7 @@ def count_flops(work: Callable[[], object]) -> dict[str, int]:
 
 
 def measure_step(variant: Variant, settings: Settings) -> Result:
-    """Seconds, operations per second and memory of a step."""
+    """Measure the seconds, operations per second and memory of a step."""
     torch.backends.cudnn.benchmark = variant.tuned
     step = TrainingStep(variant, settings)
     flops = sum(count_flops(step).values())
@@ -155,11 +155,11 @@ def measure_step(variant: Variant, settings: Settings) -> Result:
 
 
 def profile_step(variant: Variant, settings: Settings) -> Result:
-    """Share of each kind of kernel, the longest kernels, and how much of the time any ran.
+    """Measure the share of each kind of kernel, the longest kernels, and the share of busy time.
 
-    ``convolution_tflops`` is the rate while convolutions run. If it is far below that of matrix
-    products, the convolutions' shapes bound the step (few channels, a stem of three); if not, what
-    lies between them does.
+    ``convolution_tflops`` is the rate during convolutions. If it is far below that of matrix
+    products, the step is bound by the shapes of the convolutions (few channels, a stem of three);
+    otherwise, by the other kernels.
     """
     torch.backends.cudnn.benchmark = variant.tuned
     step = TrainingStep(variant, settings)
@@ -179,13 +179,13 @@ def profile_step(variant: Variant, settings: Settings) -> Result:
 
 
 def kind_of(kernel: str) -> str:
-    """What a kernel is for; ``'other'`` if no pattern knows its name."""
+    """Return the kind of a kernel; ``'other'`` if no pattern matches its name."""
     lower = kernel.lower()
     return next((kind for kind, pattern in KINDS.items() if re.search(pattern, lower)), "other")
 
 
 def summarize_kernels(events: Any, on_gpu: bool) -> Result:
-    """Sums of a profile's kernels (operators on a CPU), for one step.
+    """Sum the times of a profile's kernels (operators on a CPU) for one step.
 
     Raises:
         RuntimeError: If nothing was recorded.
@@ -194,7 +194,7 @@ def summarize_kernels(events: Any, on_gpu: bool) -> Result:
     shares: dict[str, float] = defaultdict(float)
     spans = []
     for event in events:
-        # Regions that the program marked span kernels that are listed themselves.
+        # Regions marked by the program contain kernels that are also listed.
         wanted = DeviceType.CUDA if on_gpu else DeviceType.CPU
         if event.device_type == wanted and not event.is_user_annotation:
             own = event.self_device_time_total if on_gpu else event.self_cpu_time_total

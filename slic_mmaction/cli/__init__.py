@@ -1,7 +1,6 @@
-"""The command `slic`: from a folder of videos to an answer.
+"""The command `slic` for folders of videos.
 
-Every command is a thin door to a Python function; what takes long to import is imported by the
-command that needs it.
+Every command calls a Python function. Slow imports happen inside the command that needs them.
 """
 
 from __future__ import annotations
@@ -17,7 +16,10 @@ _INTERRUPTED = 130
 
 
 def main() -> NoReturn:
-    """Run the command; bad input ends with one sentence and exit code 2, Ctrl-C with 130."""
+    """Run a command.
+
+    On bad input, print one sentence and exit with code 2. On Ctrl-C, exit with code 130.
+    """
     signal.signal(signal.SIGINT, _interrupt)
     code: int | str | None = 0
     try:
@@ -32,22 +34,22 @@ def main() -> NoReturn:
         print(f"slic: {' '.join(str(error).split())}", file=sys.stderr)
         code = 2
     if code == _INTERRUPTED:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # for the impatient: without a word
-        _say_stopped()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends at once
+        _print_stopped()
     sys.exit(code)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Ctrl-C. Modules that are being imported may catch anything, so then the process ends here."""
+    """Raise a KeyboardInterrupt, or exit during an import, where modules may catch it."""
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
-            _say_stopped()
+            _print_stopped()
             os._exit(_INTERRUPTED)
         frame = frame.f_back
     raise KeyboardInterrupt
 
 
-def _say_stopped() -> None:
+def _print_stopped() -> None:
     resume = ["--resume"] * (sys.argv[1:2] == ["pretrain"] and "--resume" not in sys.argv)
     command = shlex.join(["slic", *sys.argv[1:], *resume])
-    os.write(2, f"\nStopped. To go on: {command}\n".encode(errors="backslashreplace"))
+    os.write(2, f"\nStopped. To continue: {command}\n".encode(errors="backslashreplace"))

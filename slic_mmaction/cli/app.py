@@ -1,4 +1,4 @@
-"""All commands of `slic`; what takes long to import is imported by the command that needs it."""
+"""The typer application with all commands of `slic`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Pretrain on a folder of videos; search, cluster, look at and deduplicate it.",
+    help="Pretrain on a folder of videos; search, cluster, map and deduplicate it.",
 )
 app.command()(training.pretrain)
 app.command()(index.index)

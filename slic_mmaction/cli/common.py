@@ -1,4 +1,4 @@
-"""What several commands need: printing, durations, opening an index."""
+"""Helpers of several commands: printing, parsing durations, opening an index."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ import typer
 if TYPE_CHECKING:
     from ..collection import Collection
 
-Index = Annotated[Path, typer.Option("--in", help="An index made by `slic index`.")]
-_FOLDED = 24  # characters, beyond which a table's column may be folded
+Index = Annotated[Path, typer.Option("--in", help="Folder of the index, from `slic index`.")]
+_FOLDED = 24  # characters; wider columns of a table may be wrapped
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
 def seconds(text: str) -> float:
-    """A duration such as ``4s``, ``1.5``, ``250ms``, ``30m`` or ``2h`` in seconds."""
+    """Convert a duration such as ``4s``, ``1.5``, ``250ms``, ``30m`` or ``2h`` to seconds."""
     number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
     try:
         value = float(number) * _UNITS[text[len(number) :] or "s"]
     except (ValueError, KeyError):
         value = math.nan
     if not 0 <= value < math.inf:
-        raise ValueError(f"{text!r} is no duration: write 4s, 250ms, 30m or 2h.")
+        raise ValueError(f"{text!r} is not a duration: write 4s, 250ms, 30m or 2h.")
     return value
 
 
 def open_collection(path: Path) -> Collection:
-    """The collection at a path."""
+    """Open the index in a folder."""
     from ..collection import Collection
 
     return Collection(path)
@@ -47,12 +47,12 @@ def register_components() -> None:
 
 
 def shown(text: str) -> str:
-    """Text without line ends and control characters, for one line of a terminal."""
+    """Escape line ends and control characters of a text, to print it on one line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def quoted(path: Path) -> str:
-    """A path in a command line."""
+    """Quote a path for a shell command."""
     return shlex.quote(str(path))
 
 
@@ -62,12 +62,12 @@ def say(text: str) -> None:
 
 
 def say_next(*commands: str) -> None:
-    """Name the commands that make sense now."""
+    """Print commands to run next."""
     say("next: " + "\n      ".join(commands))
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV with a header; bytes of names that are no UTF-8 as ``\\xNN``."""
+    """Format rows as CSV with a header; bytes of names that are not UTF-8 become ``\\xNN``."""
     from ..preparation.video_files import printable
 
     text = io.StringIO()
@@ -79,7 +79,7 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def print_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
-    """Print a table, or a paragraph for each row where a terminal is too narrow for columns."""
+    """Print a table, or a paragraph for each row if the terminal is too narrow for columns."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -26,15 +26,18 @@ _GROUPS_SHOWN = 20
 def clusters(
     index: Index = Path("index"),
     method: Annotated[
-        str, typer.Option(help="Any registered clusterer, as FINCH or KMeans.")
+        str, typer.Option(help="A registered clusterer, such as FINCH or KMeans.")
     ] = "FINCH",
-    level: Annotated[int | None, typer.Option(min=0, help="Of FINCH; 0 is the finest.")] = None,
+    level: Annotated[
+        int | None, typer.Option(min=0, help="Level of FINCH, from 0, the finest.")
+    ] = None,
     number: Annotated[int | None, typer.Option(min=1, help="Number of clusters.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="CSV, with a page beside it; default: clusters.csv there.")
+        Path | None,
+        typer.Option(help="CSV, with an HTML page beside it; default: INDEX/clusters.csv."),
     ] = None,
 ) -> None:
-    """Cluster all windows, keep the clusters in the index, and show them on a page."""
+    """Cluster all windows, store the clusters in the index, and write a page of them."""
     out = out or index / "clusters.csv"
     page = out.with_suffix(".html")
     if page == out:
@@ -60,7 +63,7 @@ def clusters(
 def assign(
     folder: Annotated[Path, typer.Argument(help="Videos that are not in the index.")],
     index: Index = Path("index"),
-    out: Annotated[Path, typer.Option(help="CSV.")] = Path("assigned.csv"),
+    out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("assigned.csv"),
 ) -> None:
     """Find the cluster that each video of another folder belongs to."""
     from ..preparation.options import num_cores
@@ -71,7 +74,7 @@ def assign(
     write_text(out, csv_text([row._asdict() for row in assigned]))
     unknown = [row for row in assigned if not row.known and not row.error]
     say(f"{len(assigned)} videos: {out}")
-    say(f"{len(unknown)} of them are like nothing in the index:")
+    say(f"{len(unknown)} of them are not similar to any video of the index:")
     for row in unknown[:20]:
         say(f"  {shown(row.path)} (nearest: {shown(row.nearest)})")
     for row in [row for row in assigned if row.error][:20]:
@@ -81,14 +84,14 @@ def assign(
 def duplicates(
     index: Index = Path("index"),
     neighbors: Annotated[
-        int, typer.Option(min=1, help="How many similar videos each is compared with.")
+        int, typer.Option(min=1, help="Number of similar videos to compare each video with.")
     ] = 10,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Decoding processes; default: cores.")
+        int | None, typer.Option(min=1, help="Decoding processes; default: number of cores.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="CSV; default: duplicates.csv there.")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV; default: INDEX/duplicates.csv.")] = None,
 ) -> None:
-    """Find groups of near-duplicates, and which of each to keep. No file is deleted."""
+    """Find groups of near-duplicates and the video of each group to keep. No file is deleted."""
     from ..collection.duplicates import Member
     from ..preparation.options import num_cores
 
@@ -117,15 +120,15 @@ def duplicates(
     if members:
         print_table(f"{groups} groups of near-duplicates among {videos} videos", shown_rows)
         if groups > _GROUPS_SHOWN:
-            say(f"... and {groups - _GROUPS_SHOWN} groups more")
+            say(f"... and {groups - _GROUPS_SHOWN} more groups")
         size = sum(member.bytes for member in spare) / 1e6
-        say(f"{len(spare)} videos could go ({size:.1f} MB); all groups: {out}")
+        say(f"{len(spare)} videos could be deleted ({size:.1f} MB); all groups: {out}")
     else:
         say(f"no near-duplicates among {videos} videos; {found.compared} pairs compared: {out}")
     for path, reason in list(found.unreadable.items())[:20]:
         say(f"not compared: {shown(path)}: {shown(reason)}")
     if spare:
-        say("Nothing was deleted. Once you have deleted what you do not want:")
+        say("Nothing was deleted. After deleting files, update the index:")
         say_next(f"slic index {quoted(collection.folder)} --out {quoted(index)}")
     else:
         say_next(f"slic clusters --in {quoted(index)}", f"slic map --in {quoted(index)}")

@@ -23,24 +23,24 @@ from .common import (
 
 
 def index(
-    folder: Annotated[Path, typer.Argument(help="Videos; subfolders count.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of videos, with its subfolders.")],
     checkpoint: Annotated[
-        Path | None, typer.Argument(help="Weights, if --with is a config.")
+        Path | None, typer.Argument(help="Checkpoint, if --with is a config.")
     ] = None,
     network: Annotated[
         Path | None,
-        typer.Option("--with", help="A run's folder, a model.pth, or any recognizer's config."),
+        typer.Option("--with", help="Folder of a run, a model.pth, or a recognizer's config."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the index.")] = Path("index"),
     window: Annotated[str | None, typer.Option(help="Length of a window; default: 4s.")] = None,
     stride: Annotated[
-        str | None, typer.Option(help="From one window's start to the next; default: 2s.")
+        str | None, typer.Option(help="Time between the starts of two windows; default: 2s.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Decoding processes; default: cores.")
+        int | None, typer.Option(min=1, help="Decoding processes; default: number of cores.")
     ] = None,
 ) -> None:
-    """Embed all videos of a folder, or bring an index up to date with it."""
+    """Embed all videos of a folder, or update an index of it."""
     from ..collection import Collection
     from ..preparation.options import num_cores
 
@@ -51,7 +51,7 @@ def index(
 
         found = Network.find(network, checkpoint)
     elif not out.is_dir():
-        raise ValueError(f"{out} is a new index: say by which network, with --with.")
+        raise ValueError(f"{out} is a new index: give its network by --with.")
     length, step = (None if text is None else seconds(text) for text in (window, stride))
     changes = Collection.index(folder, out, found, length, step, workers or num_cores())
     say(
@@ -65,19 +65,23 @@ def index(
 
         say(f"passed over: {count_others(changes.others)}")
     if not changes.added + changes.renewed + changes.unchanged:
-        raise ValueError(f"No video of {folder} can be read, so {out} answers nothing.")
+        raise ValueError(f"No video of {folder} can be read, so the index {out} is empty.")
     say_next(f"slic search QUERY --in {quoted(out)}", f"slic clusters --in {quoted(out)}")
 
 
 def search(
-    query: Annotated[str, typer.Argument(help="A video file, or an indexed path.")],
+    query: Annotated[str, typer.Argument(help="Video file, or path of a video in the index.")],
     index: Index = Path("index"),
     top: Annotated[int, typer.Option(min=1, help="Number of hits.")] = 10,
-    start: Annotated[str | None, typer.Option(help="Only from here, as 3.2s.")] = None,
-    end: Annotated[str | None, typer.Option(help="Only until here.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Start of the clip in the query, such as 3.2s.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="End of the clip in the query.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    html: Annotated[Path | None, typer.Option(help="Write a page to see and play them.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write an HTML page that plays the hits.")
+    ] = None,
 ) -> None:
     """Find the moments most similar to a clip."""
     span = [None if moment is None else seconds(moment) for moment in (start, end)]
@@ -95,7 +99,7 @@ def search(
     elif as_csv:
         print(csv_text(rows), end="")
     elif not hits:
-        say(f"{index} holds no video but {shown(query)}.")
+        say(f"{index} has no video other than {shown(query)}.")
     else:
         print_table(
             f"most similar to {query}",
@@ -120,7 +124,7 @@ def export(
     out: Annotated[Path, typer.Argument(help="NAME.parquet, NAME.csv or NAME.npy.")],
     index: Index = Path("index"),
 ) -> None:
-    """Write all windows for other programs."""
+    """Write all windows and their vectors to a file for other programs."""
     collection = open_collection(index)
     for path in collection.export(out):
         say(f"written: {path}")

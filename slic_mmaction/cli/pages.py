@@ -14,12 +14,12 @@ from .common import Index, open_collection, quoted, say, say_next
 
 def draw_map(
     index: Index = Path("index"),
-    out: Annotated[Path, typer.Option(help="HTML, with a PNG beside it.")] = Path("map.html"),
+    out: Annotated[Path, typer.Option(help="HTML page, with a PNG beside it.")] = Path("map.html"),
     color: Annotated[
-        str | None, typer.Option(help="cluster or folder; default: clusters if there are any.")
+        str | None, typer.Option(help="Color by cluster or folder; default: cluster if clustered.")
     ] = None,
 ) -> None:
-    """Draw all videos in the plane: what is alike stands together."""
+    """Draw a map of all videos: similar videos are close to each other."""
     from ..visualization import map_page
 
     drawn = map_page(open_collection(index), out, color)
@@ -30,15 +30,15 @@ def draw_map(
 
 def serve(
     index: Index = Path("index"),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 7860,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 chooses a free one.")] = 7860,
     host: Annotated[
-        str, typer.Option(help="Address; any but loopback lets others see the videos.")
+        str, typer.Option(help="Address; other than loopback, others can see the videos.")
     ] = "127.0.0.1",
 ) -> None:
-    """Search, play and look through an index in the browser."""
+    """Search, play and browse an index in a web browser."""
     from ..visualization.server import serve
 
     with suppress(KeyboardInterrupt):
         serve(open_collection(index), host, port)
     say("\nStopped.")
-    os._exit(0)  # at once, though a thread may still be comparing videos
+    os._exit(0)  # without waiting for a thread that compares videos

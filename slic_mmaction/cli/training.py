@@ -11,17 +11,18 @@ from .common import quoted, register_components, say, say_next, seconds
 
 
 def pretrain(
-    folder: Annotated[Path, typer.Argument(help="Videos; subfolders count.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of videos, with its subfolders.")],
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("run"),
     backbone: Annotated[
-        str | None, typer.Option(help="Of configs/backbones, as slowonly; default: R3D-18.")
+        str | None,
+        typer.Option(help="Name in configs/backbones, such as slowonly; default: R3D-18."),
     ] = None,
-    init: Annotated[str | None, typer.Option(help="Weights to begin with: path or URL.")] = None,
+    init: Annotated[str | None, typer.Option(help="Path or URL of initial weights.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs.")] = None,
     time: Annotated[
-        str | None, typer.Option(help="Train the epochs that fit into this time, as 2h.")
+        str | None, typer.Option(help="Time limit, such as 2h, instead of a number of epochs.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with this run.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
 ) -> None:
     """Pretrain on a folder of videos, without labels."""
     register_components()
@@ -30,7 +31,7 @@ def pretrain(
     model = pretrain(
         folder, out, backbone, init, epochs, None if time is None else seconds(time), resume
     )
-    say(f"the network: {model}")
+    say(f"network: {model}")
     say_next(
         f"slic index {quoted(folder)} --with {quoted(out)} --out {quoted(out / 'index')}",
         f"slic report {quoted(out)}",
@@ -38,10 +39,10 @@ def pretrain(
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Folder of `slic pretrain`, or any work directory.")],
-    out: Annotated[Path, typer.Option(help="HTML.")] = Path("report.html"),
+    run: Annotated[Path, typer.Argument(help="Folder of `slic pretrain`, or a work directory.")],
+    out: Annotated[Path, typer.Option(help="HTML page to write.")] = Path("report.html"),
 ) -> None:
-    """Write a page of a training: curves, clusters, results, config, commands."""
+    """Write a page about a training: curves, clusters, results, config and commands."""
     register_components()
     from ..visualization.training_report import training_report
 

@@ -61,8 +61,8 @@ class Collection:
         self._table = WindowTable(self.path)
         if not self._table.is_whole:
             raise FileNotFoundError(
-                f"The index {path} is not finished, so it answers nothing yet: run the command "
-                "that began it again, and it goes on from there."
+                f"The index {path} is not finished: run the command that created it again to "
+                "continue."
             )
 
     # Building

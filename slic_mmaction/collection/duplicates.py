@@ -1,4 +1,4 @@
-"""Groups of near-duplicate videos: candidates by vectors and appearance, decided by footage."""
+"""Finding groups of near-duplicate videos among nearest neighbours by comparing their footage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .footage import Footage, Match, compare, summary
 from .footage_table import FootageTable, read_all
 
 _SAME_LENGTH = 0.2  # seconds
-_SAME_PIXELS = 0.95  # share: bars are found to a 64th of the picture
+_SAME_PIXELS = 0.95  # share, because bars are located to a 64th of the picture
 
 
 class Member(NamedTuple):
@@ -205,9 +205,9 @@ def _group(
 
 
 def best_of(group: Sequence[str], footage: Mapping[str, Footage], sizes: Mapping[str, int]) -> str:
-    """Choose the video to keep, by pixels inside of bars, length, absence of bars, and file size.
+    """Choose the video to keep, by pixels inside the bars, length, absence of bars, and file size.
 
-    Each counts among videos that are about equal in those before it.
+    Each criterion decides between videos that are about equal by the previous ones.
     """
     most = max(footage[name].pixels for name in group)
     sharp = [name for name in group if footage[name].pixels >= _SAME_PIXELS * most]

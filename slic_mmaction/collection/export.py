@@ -1,4 +1,4 @@
-"""Windows and their vectors as files for other programs."""
+"""Exporting windows and their vectors to files for other programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def export_windows(rows: pyarrow.Table, vectors: np.ndarray, path: Path) -> list[Path]:
-    """Write rows of :class:`WindowTable`; see :meth:`Collection.export`."""
+    """Write rows of a :class:`WindowTable` to a file; see :meth:`Collection.export`."""
     if path.suffix == ".parquet":
         import pyarrow.parquet
 
@@ -30,7 +30,7 @@ def export_windows(rows: pyarrow.Table, vectors: np.ndarray, path: Path) -> list
             csv.write_csv(table, file)
         return [path]
     if path.suffix != ".npy":
-        raise ValueError(f"{path} ends in none of .parquet, .csv and .npy.")
+        raise ValueError(f"{path} must end in .parquet, .csv or .npy.")
     with durable_file(path) as file:
         np.save(file, vectors)
     names = path.with_suffix(".txt")

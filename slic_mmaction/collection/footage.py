@@ -1,4 +1,4 @@
-"""Comparing the motion of two videos pixel by pixel, to decide if they show the same footage.
+"""Comparing the motion of two videos pixel by pixel, to decide whether they show the same footage.
 
 Pictures are sampled at a fixed rate, so that copies with another frame rate match. Uniform bars
 are cropped, and pictures are converted to small grey ones with mean 0. Two videos are compared at
@@ -48,7 +48,7 @@ class Footage(NamedTuple):
 
     Attributes:
         views: (T, 12, 12) float16 pictures, ten per second, without bars; and, if there are bars,
-            also with them, because a bar may be a dark part of the scene.
+            the same with bars, because a bar may be a dark part of the scene.
         repetition: Largest correlation with itself at another offset.
         width: Width of the video in pixels.
         height: Height of the video in pixels.
@@ -140,7 +140,7 @@ def _read(reader: VideoReader) -> Footage:
 
 
 def bars(frames: np.ndarray) -> tuple[int, int, int, int]:
-    """Find first and last+1 row and column inside of the uniform bars of frames (T, H, W)."""
+    """Find the first and last+1 row and column inside the uniform bars of frames (T, H, W)."""
     frames = frames[:: -(-len(frames) // _LOOKS_FOR_BARS)]
     darkest, brightest = np.quantile(frames, [0.01, 0.99])
     largest = min(_BAR[0], _BAR[1] * (brightest - darkest))
@@ -156,9 +156,9 @@ def bars(frames: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def summary(footage: Footage) -> np.ndarray:
-    """Summarise the appearance of a video (2, 288), for its pictures and for mirrored ones.
+    """Describe the appearance of a video by vectors (2, 288), of its pictures and mirrored ones.
 
-    It is the mean and the standard deviation of all pictures, both centred and of length 1.
+    A vector has the mean and the standard deviation of all pictures, both centred and of length 1.
     """
     pictures = footage.views[0].astype(np.float32)
     pictures = pictures - pictures.mean(axis=(1, 2), keepdims=True)
@@ -170,18 +170,18 @@ def summary(footage: Footage) -> np.ndarray:
 
 
 def compare(a: Footage, b: Footage) -> Match:
-    """Compare two videos at every offset, also mirrored, and return the best match."""
+    """Compare two videos at every offset, mirrored or not, and return the best match."""
     repeated = max(a.repetition, b.repetition)
     return max(
-        _laid_upon(_prepared(first), _prepared(second[:, :, ::step]), step < 0, repeated)
+        _best_match(_prepared(first), _prepared(second[:, :, ::step]), step < 0, repeated)
         for first in a.views
         for second in b.views
         for step in (1, -1)
     )
 
 
-def _laid_upon(a: np.ndarray, b: np.ndarray, mirrored: bool, repetition: float) -> Match:
-    """Find the best of all offsets of rows (S, P) and (T, P)."""
+def _best_match(a: np.ndarray, b: np.ndarray, mirrored: bool, repetition: float) -> Match:
+    """Return the match of rows (S, P) and (T, P) at the best offset."""
     offsets, count, motion, still = _correlations(a, b, _SHARED)
     best = int(motion.argmax())
     offset, common = int(offsets[best]), int(count[best])
@@ -201,7 +201,10 @@ def _quick(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def repetition(frames: np.ndarray) -> float:
-    """Find the largest correlation of frames (T, H, W) with themselves 0.4 s later, or 0."""
+    """Return the largest correlation of frames (T, H, W) with themselves 0.4 s or more later.
+
+    It is at least 0.
+    """
     rows = _prepared(frames)
     offsets, _, motion, _ = _correlations(rows, rows, _SHARED_WITH_ITSELF)
     return float(motion[offsets >= _REPEATED_AFTER * RATE].max(initial=0.0))

@@ -1,4 +1,4 @@
-"""What duplicates compare of videos, kept beside the index, so that each is decoded once."""
+"""Cache of the footage of videos beside the index, so that each video is decoded once."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ State = tuple[int, int]
 
 
 class FootageTable(PathTable):
-    """Rows (path, size, date, ...), one for each video whose footage is known.
+    """LanceDB table of rows (path, size, date, ...), one for each video with known footage.
 
     Args:
-        folder: Of the index. Nothing is kept where it cannot be written to.
+        folder: Folder of the index. If it is read-only, nothing is stored.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,7 +38,7 @@ class FootageTable(PathTable):
         self._writable = os.access(folder, os.W_OK)
 
     def read(self, states: Mapping[str, State]) -> dict[str, Footage]:
-        """Footage of all videos whose file is as it was; what others have left is removed."""
+        """Return the footage of all unchanged videos, and remove the rows of all others."""
         known = self.known()
         old = [name for name, state in known.items() if states.get(name) != state]
         if old and self._writable:
@@ -60,7 +60,7 @@ class FootageTable(PathTable):
         return found
 
     def add(self, footage: Mapping[str, Footage], states: Mapping[str, State]) -> None:
-        """Keep the footage of videos."""
+        """Store the footage of videos."""
         import pyarrow as pa
 
         names = [name for name in footage if name in states]
@@ -83,10 +83,10 @@ class FootageTable(PathTable):
 def read_all(
     folder: Path, paths: Sequence[str], num_workers: int, table: FootageTable
 ) -> tuple[dict[str, Footage], dict[str, str]]:
-    """Footage of videos, and why others have none; what the table has not yet is decoded."""
+    """Read the footage of videos and the reasons of failures; decode what the table lacks."""
     states: dict[str, State] = {}
     for path in paths:
-        with suppress(OSError):  # which reading it will name
+        with suppress(OSError):  # reading the video reports it
             status = os.stat(folder / path)
             states[path] = status.st_size, status.st_mtime_ns
     footage = table.read(states)

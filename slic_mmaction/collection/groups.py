@@ -1,4 +1,4 @@
-"""Clusters of windows, the distances to their means, and the cluster of a new video."""
+"""Clustering windows, distances to cluster means, and assigning new videos to clusters."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 NOISE = -1
 _VIDEOS_IN_A_CLUSTER = 5
-_SAMPLE = 2000  # windows whose nearest neighbours define what is far in a collection
-_FAR = 0.99  # share of them with a nearer neighbour
+_SAMPLE = 2000  # number of windows from which the largest usual distance is estimated
+_FAR = 0.99  # quantile of the distances to their nearest neighbours
 
 
 class Assignment(NamedTuple):
@@ -21,7 +21,7 @@ class Assignment(NamedTuple):
         cluster: Cluster with the nearest mean; -1 if the video cannot be read.
         distance: Cosine distance to that mean.
         nearest: Path of the most similar video of the collection.
-        known: Whether that video is as near as videos of the collection are to each other.
+        known: Whether the distance to that video is usual between videos of the collection.
         error: Reason why the video cannot be read, or ''.
     """
 
@@ -51,7 +51,7 @@ def cluster_means(vectors: np.ndarray, cluster: np.ndarray) -> np.ndarray:
 
 
 class ClusterJudge:
-    """Assigns new videos to the clusters of a collection.
+    """Assignment of new videos to the clusters of a collection.
 
     Args:
         vectors: (N, D) vectors of windows.
@@ -88,7 +88,7 @@ class ClusterJudge:
         )
 
     def _far(self) -> float:
-        """Compute the distance within which nearly all windows have another video's neighbour."""
+        """Compute the 0.99 quantile of the distances to the nearest window of another video."""
         chosen = np.random.default_rng(0).permutation(len(self.paths))[:_SAMPLE]
         paths = np.unique(self.paths, return_inverse=True)[1]
         nearest = []
@@ -109,7 +109,7 @@ def _units(rows: np.ndarray) -> np.ndarray:
 def cluster_windows(
     vectors: np.ndarray, num_videos: int, clusterer: Mapping[str, Any] | None
 ) -> np.ndarray:
-    """Clusters (N,) of vectors (N, D); see :meth:`Collection.cluster`."""
+    """Cluster vectors (N, D) and return labels (N,); see :meth:`Collection.cluster`."""
     if clusterer is None:
         from ..clustering import finch
 
@@ -122,8 +122,8 @@ def cluster_windows(
         build = TASK_UTILS.build(dict(clusterer))
     except KeyError as error:
         raise ValueError(
-            f"There is no clusterer {clusterer['type']}: there are FINCH, KMeans, "
-            "SphericalKMeans, DBSCAN, OPTICS and AgglomerativeClustering."
+            f"There is no clusterer {clusterer['type']}: choose FINCH, KMeans, "
+            "SphericalKMeans, DBSCAN, OPTICS or AgglomerativeClustering."
         ) from error
     except TypeError as error:
         raise ValueError(f"{clusterer['type']} has no such option ({error}).") from error

@@ -68,7 +68,7 @@ class Network:
 
         Raises:
             FileNotFoundError: If there is no config or checkpoint.
-            ValueError: If the config is none or has no pipeline to evaluate with, or the checkpoint
+            ValueError: If the config is not valid or has no evaluation pipeline, or the checkpoint
                 lacks weights of the network.
         """
         cfg = config if isinstance(config, Config) else read_config(Path(config))

@@ -1,4 +1,4 @@
-"""What the config of a recognizer says of its network: how clips are sampled and prepared."""
+"""Reading the sampling and the transforms of clips from the config of a recognizer."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ _CROPS = ("ThreeCrop", "TenCrop")
 
 
 def read_config(path: Path) -> Config:
-    """A config; what is none is a sentence.
+    """Read a config file.
 
     Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it is something else.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is not a config.
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no config at {path}.")
     if path.suffix != ".py":
-        raise ValueError(f"{path} is no config: with a checkpoint, give one of MMAction2 (.py).")
+        raise ValueError(
+            f"{path} is not a config of MMAction2 (.py): give one with the checkpoint."
+        )
     try:
         return Config.fromfile(str(path))
     except SyntaxError as error:
@@ -37,7 +39,7 @@ def read_config(path: Path) -> Config:
 
 
 def without_pretraining(model: Mapping) -> dict[str, Any]:
-    """A model's config that downloads no weights: those of a checkpoint follow."""
+    """Return the config of a model without the download of pretrained weights."""
     backbone = {k: v for k, v in model["backbone"].items() if k != "init_cfg"}
     backbone |= {"pretrained": None} if "pretrained" in backbone else {}
     backbone |= {"pretrained2d": False} if "pretrained2d" in backbone else {}
@@ -45,7 +47,11 @@ def without_pretraining(model: Mapping) -> dict[str, Any]:
 
 
 def read_pipeline(cfg: Config) -> tuple[Sampling, list[dict]]:
-    """The sampling and the transforms of the pipeline by which a config evaluates."""
+    """Return the sampling and the transforms after decoding of a config's evaluation pipeline.
+
+    Raises:
+        ValueError: If no pipeline of the config samples and decodes frames.
+    """
     hooks = cfg.get("custom_hooks") or []
     candidates = [hook.get("pipeline") for hook in hooks if hook.get("type") == "PseudoLabelHook"]
     for loader in ("test_dataloader", "val_dataloader"):
@@ -63,8 +69,8 @@ def read_pipeline(cfg: Config) -> tuple[Sampling, list[dict]]:
                     step["type"] = "CenterCrop"
             return _sampling(sampler), after
     raise ValueError(
-        f"{cfg.filename or 'The config'} has no pipeline to evaluate with that samples frames and "
-        "decodes them: give one with a test_dataloader."
+        f"{cfg.filename or 'The config'} has no evaluation pipeline that samples and decodes "
+        "frames: give a config with a test_dataloader."
     )
 
 

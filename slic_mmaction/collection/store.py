@@ -1,4 +1,4 @@
-"""The LanceDB tables of a collection, whose readers see complete states only."""
+"""LanceDB tables of a collection. Readers see complete states only."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 TABLE = "windows"
 NOT_CLUSTERED = -1
-_WHOLE = "whole"  # tag of the last version with every video of the folder
+_WHOLE = "whole"  # tag of the last published version, which has every video of the folder
 _PATHS_AT_ONCE = 500
 
 
 class PathTable:
-    """A LanceDB table with the columns path, size and date (ns) of a video's file, and others.
+    """LanceDB table with the columns path, size and date (ns) of a video's file, and others.
 
     Args:
         folder: Folder of the LanceDB database.
@@ -47,7 +47,7 @@ class PathTable:
                 self._table = self._database.open_table(name)
 
     def known(self) -> dict[str, tuple[int, int]]:
-        """Return size in bytes and date in ns of every video of the newest version, by path."""
+        """Return the size in bytes and date in ns of every video of the newest version, by path."""
         if self._table is None:
             return {}
         columns = ["path", "size", "date"]
@@ -80,7 +80,7 @@ class PathTable:
         except (OSError, RuntimeError, ValueError) as error:
             raise ValueError(
                 f"The index {self._folder} cannot be read. If its files are damaged, delete "
-                f"{self._name}.lance there and run the command again: it is made anew ({error})."
+                f"{self._name}.lance there and run the command again to rebuild it ({error})."
             ) from error
 
 
@@ -102,7 +102,7 @@ class WindowTable(PathTable):
 
     @property
     def is_whole(self) -> bool:
-        """Whether there is a version to read."""
+        """Whether a version was published."""
         return self._table is not None and _WHOLE in self._table.tags.list()
 
     @property
@@ -140,7 +140,7 @@ class WindowTable(PathTable):
     def write_clusters(
         self, rows: pyarrow.Table, cluster: np.ndarray, distance: np.ndarray
     ) -> None:
-        """Publish rows of :meth:`read` with clusters (N,) and distances (N,) to their means."""
+        """Publish the rows of :meth:`read` with clusters (N,) and distances (N,) to their means."""
         import pyarrow as pa
 
         columns: Mapping[str, Any] = dict(

@@ -58,7 +58,7 @@ def update_index(
 ) -> Changes:
     """Update an index as :meth:`Collection.index` does; ``folder`` is absolute."""
     found, others = scan_folder(folder)
-    if not found:  # nor is an index emptied because a disk is not mounted
+    if not found:  # the disk may be not mounted: do not empty the index
         raise FileNotFoundError(f"{folder} holds no videos (passed over: {count_others(others)}).")
     path.mkdir(parents=True, exist_ok=True)
     with alone(path):
@@ -83,20 +83,26 @@ def alone(path: Path) -> Iterator[None]:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
+    """Read the settings of an index.
+
+    Raises:
+        FileNotFoundError: If there is no index.
+        ValueError: If the file is damaged or has another format.
+    """
     file = path / SETTINGS
     if not file.is_file():
-        raise FileNotFoundError(f"{path} is no index of videos: `slic index` makes one.")
+        raise FileNotFoundError(f"{path} is not an index of videos: create one with `slic index`.")
     try:
         settings = json.loads(file.read_text())
         whole = settings["format"] != _FORMAT or settings.keys() >= _NEEDED
     except (ValueError, TypeError, KeyError):
         whole = False
     if not whole:
-        raise ValueError(f"{file} is damaged: delete the index and make it anew.")
+        raise ValueError(f"{file} is damaged: delete the index and create it again.")
     if settings.get("format") != _FORMAT:
         raise ValueError(
-            f"{path} has format {settings.get('format')}, but this version reads {_FORMAT}: make "
-            "it anew."
+            f"{path} has format {settings.get('format')}, but this version reads {_FORMAT}: "
+            "create the index again."
         )
     return settings
 
@@ -104,15 +110,15 @@ def read_settings(path: Path) -> dict[str, Any]:
 def _begin(
     folder: Path, path: Path, network: Network | None, window: float | None, stride: float | None
 ) -> None:
-    """Write settings and network of a new index, or compare them with those of an old one."""
+    """Write the settings and the network of a new index, or check them against an existing one."""
     if not (path / SETTINGS).is_file():
         if network is None:
-            raise FileNotFoundError(f"{path} is a new index: say by which network.")
+            raise FileNotFoundError(f"{path} is a new index: give its network.")
         window, stride = WINDOW if window is None else window, STRIDE if stride is None else stride
         if not 0 < stride <= window:
             raise ValueError(
-                f"The stride must lie above 0 s and within the window, but got {stride:g} s and "
-                f"{window:g} s."
+                "The stride must be above 0 s and at most the window, but got a stride of "
+                f"{stride:g} s and a window of {window:g} s."
             )
         network.save(path / NETWORK)
         new = dict(
@@ -132,7 +138,7 @@ def _begin(
     if network is not None and network.digest != settings["network"]:
         raise ValueError(
             f"{path} holds vectors of another network, which must not be mixed: choose another "
-            "--out, or leave out --with to go on with the network of the index."
+            "--out, or leave out --with to continue with the network of the index."
         )
     for name, asked in (("window", window), ("stride", stride)):
         if asked not in (None, settings[name]):

@@ -30,8 +30,8 @@ class Sampling(NamedTuple):
 
     Attributes:
         frames: Number of frames of a clip.
-        interval: Distance of the frames. None if they are spread over the whole window, as for 2D
-            networks and ``UniformSample``, so that a window is one clip.
+        interval: Distance between frames. None spreads them over the whole window, as for 2D
+            networks and ``UniformSample``; a window is then one clip.
         separate: Whether the network processes each frame alone, as 2D networks do.
     """
 
@@ -62,10 +62,10 @@ class Sampling(NamedTuple):
 
 
 def place_windows(duration: float, window: float, stride: float) -> list[tuple[float, float]]:
-    """Return start and end, in seconds, of the windows that cover a video.
+    """Return the start and end, in seconds, of the windows that cover a video.
 
-    A video no longer than a window has one window. The last window ends with the video: one of 7 s
-    with windows of 4 s and a stride of 2 s has the windows 0 to 4, 2 to 6 and 3 to 7 s.
+    A video no longer than a window has one window. The last window ends with the video: with
+    windows of 4 s and a stride of 2 s, a video of 7 s has the windows 0-4, 2-6 and 3-7 s.
     """
     if duration <= window:
         return [(0.0, duration)]
@@ -77,7 +77,7 @@ def place_windows(duration: float, window: float, stride: float) -> list[tuple[f
 
 
 class Chunk(NamedTuple):
-    """Some clips of a video, or the end of a video.
+    """Clips of a video, or the end of a video.
 
     Attributes:
         path: Path of the video, relative to the folder.
@@ -98,7 +98,7 @@ class Chunk(NamedTuple):
 
 
 class WindowClips(IterableDataset):
-    """Dataset of the clips of all windows of videos in chunks; each worker reads some videos.
+    """Dataset of the clips of all windows of videos, in chunks. Each worker reads some videos.
 
     Args:
         folder: Folder of the videos.
@@ -146,8 +146,8 @@ class WindowClips(IterableDataset):
             start, end = max(self.span[0], 0.0), min(self.span[1], duration)
             if start >= end:
                 raise ValueError(
-                    f"{path} lasts {duration:.2f} s, so it has nothing from {self.span[0]:g} to "
-                    f"{self.span[1]:g} s."
+                    f"{path} lasts {duration:.2f} s and has no frames from {self.span[0]:g} to "
+                    f"{self.span[1]:g} s: choose another start or end."
                 )
             spans = [(start, end)]
         numbers: dict[tuple[int, ...], int] = {}  # windows that overlap share clips
@@ -191,9 +191,9 @@ class WindowClips(IterableDataset):
 def _complete(
     reader: VideoReader, clips: Sequence[tuple[int, ...]]
 ) -> Iterator[tuple[int, list[np.ndarray]]]:
-    """Yield numbers and frames of clips, each as soon as its last frame is decoded.
+    """Yield the number and frames of each clip as soon as its last frame is decoded.
 
-    Frames are freed when no clip needs them.
+    Frames are freed after the last clip that needs them.
     """
     users: dict[int, list[int]] = {}
     for number, clip in enumerate(clips):

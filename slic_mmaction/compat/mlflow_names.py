@@ -1,7 +1,7 @@
 """Names of scalars in MLflow.
 
-mmengine 0.10.7 gives MLflow the names of scalars as they are, and MLflow refuses most signs of
-punctuation: the first ``R@1`` would end a training. There it is called ``R_at_1``.
+mmengine 0.10.7 passes the names of scalars to MLflow unchanged. MLflow refuses most punctuation,
+so ``R@1`` would end a training. This module writes it as ``R_at_1``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ _add_scalar, _add_scalars = MLflowVisBackend.add_scalar, MLflowVisBackend.add_sc
 
 
 def repair_mlflow_names() -> bool:
-    """Make mmengine write names that MLflow takes.
+    """Make mmengine write names that MLflow accepts.
 
-    Left alone: an mmengine that changes names itself.
+    Returns:
+        False, without a change, if this mmengine converts names itself.
     """
     if "sub(" in inspect.getsource(MLflowVisBackend):
         return False
@@ -27,16 +28,16 @@ def repair_mlflow_names() -> bool:
 
 
 def allowed(name: str) -> str:
-    """A name of letters, digits, spaces and ``_-.:/`` only."""
+    """Replace all characters of a name except letters, digits, spaces and ``_-.:/``."""
     return re.sub(r"[^\w\-. :/]", "_", name.replace("@", "_at_"))
 
 
 def add_scalar(self: MLflowVisBackend, name: str, *args: Any, **kwargs: Any) -> None:
-    """Write a scalar by its allowed name."""
+    """Write a scalar under its allowed name."""
     _add_scalar(self, allowed(name), *args, **kwargs)
 
 
 def add_scalars(self: MLflowVisBackend, scalar_dict: dict, *args: Any, **kwargs: Any) -> None:
-    """Write scalars by their allowed names."""
+    """Write scalars under their allowed names."""
     named = {allowed(name): value for name, value in scalar_dict.items()}
     _add_scalars(self, named, *args, **kwargs)

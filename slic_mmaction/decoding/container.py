@@ -1,4 +1,4 @@
-"""Opening a video file with PyAV, choosing its video stream, and its orientation."""
+"""Opening a video file with PyAV: choice of the video stream, and orientation."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ PROGRESSIVE = 1
 
 
 def open_container(name: str, source: str | bytes) -> tuple[Any, Any]:
-    """Open a path or a file's content; return its ``av`` container and video stream.
+    """Open a video file, and return its ``av`` container and video stream.
 
-    The stream is the default one, or else the one that FFmpeg's own player chooses (a moving one,
-    then the one of the highest bit rate). It is never an attached picture such as the cover of a
+    The stream is the one that FFmpeg's own player chooses: the default one, or else a moving one,
+    then the one of the highest bit rate. It is never an attached picture such as the cover of a
     sound file.
+
+    Args:
+        name: Name of the video in messages.
+        source: Path or content of the file.
 
     Raises:
         UnreadableVideoError: If the file cannot be opened, or has no video that can be decoded.
@@ -56,12 +60,12 @@ def video_streams(container: Any) -> list[Any]:
 
 
 def may_split_fields(stream: Any, first_frame: Callable[[], Any]) -> bool:
-    """Return whether a packet may be half a frame, as in interlaced H.264 of camcorders.
+    """Return whether a packet may hold half a frame, as in interlaced H.264 of camcorders.
 
     Args:
         stream: Video stream.
-        first_frame: Function that decodes the first frame. It is called with PyAV 17 only, the last
-            version for Python 3.10.
+        first_frame: Function that decodes the first frame. It is only called with PyAV 17, the
+            last version for Python 3.10.
     """
     context = stream.codec_context
     if context.name != "h264":
@@ -73,11 +77,11 @@ def may_split_fields(stream: Any, first_frame: Callable[[], Any]) -> bool:
 
 
 def display_matrix(frame: Any) -> tuple[int, int, int, int]:
-    """Read the display matrix of a decoded ``av.VideoFrame`` (or None).
+    """Return the display matrix of a decoded ``av.VideoFrame``, or the default for None.
 
     Returns:
-        (a, b, c, d), with which the stored pixel (x, y) is shown at (a x + c y, b x + d y), up to
-        a shift (ISO/IEC 14496-12, track header). The default is (1, 0, 0, 1).
+        (a, b, c, d): the stored pixel (x, y) is shown at (a x + c y, b x + d y), up to a shift
+        (ISO/IEC 14496-12, track header). The default is (1, 0, 0, 1).
     """
     stored = frame and frame.side_data.get("DISPLAYMATRIX")
     if not stored:

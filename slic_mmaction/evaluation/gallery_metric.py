@@ -1,4 +1,4 @@
-"""The base class of all metrics of queries against a gallery."""
+"""Base class of the metrics that compare queries to a gallery."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class GalleryMetric(BaseMetric):
     :class:`FeatureTestLoop` passes stored features of all clips. With MMEngine's own loops, the
     metric collects one feature for each video in memory. The protocol is not an option: the
     pipeline's :class:`SampleProtocolClips` adds it to every data sample, and the names of results
-    contain it. Every query counts. All ranks share the work.
+    contain it. No query is left out. The queries are distributed over all ranks.
 
     Args:
         **options: ``collect_device`` and ``prefix`` of MMEngine's ``BaseMetric``.
@@ -139,7 +139,7 @@ def comparable(query: FeatureSet, gallery: FeatureSet) -> tuple[Tensor, Tensor]:
 
 
 def over_ranks(num_rows: int, work: Callable[[slice], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-    """Compute results for all rows, each rank a slice, and gather them on the CPU of all ranks."""
+    """Compute results for a slice of the rows on each rank, and gather them on all ranks (CPU)."""
     share = share_of(num_rows, *get_dist_info())
     found = together(lambda: work(slice(share.start, share.stop)))
     return tuple(gather_rows(part) for part in found)
@@ -151,7 +151,11 @@ def shown(figures: dict[str, float]) -> str:
 
 
 def possible_ks(ks: Sequence[int], gallery_size: int) -> list[int]:
-    """Return the ``ks`` up to the gallery's size; raise a ValueError if there are none."""
+    """Return the ``ks`` up to the size of the gallery.
+
+    Raises:
+        ValueError: If there are none.
+    """
     possible = [k for k in ks if k <= gallery_size]
     if not possible:
         raise ValueError(
@@ -171,8 +175,8 @@ def _video_of(sample: dict) -> dict:
     """Extract the values that an evaluation needs from a data sample."""
     if "role" not in sample:
         raise ValueError(
-            "The metric got a data sample that is neither query nor gallery: give its dataloader "
-            "a RetrievalDataset."
+            "A data sample of the metric is neither query nor gallery: use a RetrievalDataset in "
+            "the dataloader."
         )
     name = f"{sample['role']} video {sample['video']}"
     if "embedding" not in sample or "feature" not in sample:

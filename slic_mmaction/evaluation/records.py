@@ -30,8 +30,7 @@ from .results import chance_levels
 RUN_RECORD = "run_record.json"
 EVALUATION = "evaluation.json"
 
-# Keys, at any depth, of the machine, the folder, the seed or monitoring: they do not change a
-# training.
+# Keys, at any depth, that do not change a training: machine, folders, seed and monitoring.
 _DETAILS = {"num_workers", "out_file", "persistent_workers", "seed", "val_begin", "val_interval"}
 _TRAINING = (
     "auto_scale_lr",
@@ -47,7 +46,7 @@ _TRAINING = (
 def evaluation_of(runner: Runner, part: str, figures: dict[str, float]) -> dict[str, Any]:
     """Return the figures of a ``'val'`` or ``'test'`` part with chance levels and protocol.
 
-    Chance levels have the unit of the figures: percent for this package's metrics, shares for
+    Chance levels have the unit of the figures: percent for this package's metrics, fractions for
     MMAction2's accuracies.
     """
     loop = runner.val_loop if part == "val" else runner.test_loop
@@ -74,9 +73,9 @@ def evaluation_of(runner: Runner, part: str, figures: dict[str, float]) -> dict[
 
 
 def write_evaluation(runner: Runner, part: str, figures: dict[str, float]) -> None:
-    """Write ``evaluation.json`` with everything that tells whether two figures may be compared.
+    """Write ``evaluation.json``, which shows whether the figures of two runs may be compared.
 
-    Called after a ``'val'`` or ``'test'`` part; of several validations the last one stays.
+    Called after a ``'val'`` or ``'test'`` part. Each validation replaces the last one.
     """
     evaluation = evaluation_of(runner, part, figures)
     record = dict(
@@ -101,23 +100,23 @@ def write_json(path: Path, record: dict[str, Any]) -> None:
 
 
 def training_hash(cfg: Config) -> str:
-    """Hash the settings of a training: equal for two configs that train in the same way.
+    """Compute a hash of a training's settings, equal for two configs that train in the same way.
 
-    The hash of eight hexadecimal digits does not depend on seeds, folders, loaded checkpoints,
-    the machine, the evaluation or the variables of a config file.
+    The hash has eight hexadecimal digits. It does not depend on seeds, folders, loaded
+    checkpoints, the machine, the evaluation or the variables of a config file.
     """
     return _digest(_settings(cfg))
 
 
 def training_family(cfg: Config) -> str:
-    """Hash as :func:`training_hash`, but equally for all splits of a dataset."""
+    """Compute a :func:`training_hash` that is equal for all splits of a dataset."""
     return _digest(re.sub(r"split_?\d", "split", _settings(cfg)))
 
 
 def code_version(folder: Path = Path(__file__).parent) -> str:
-    """Return the commit of the code in a folder, with ``+changes`` if files were changed.
+    """Return the commit of the code in a folder, with ``+changes`` if tracked files were changed.
 
-    Outside a git repository it is ``v`` and the version of this package.
+    Outside a git repository, return ``v`` and the version of this package.
     """
     commit = _git(folder, "rev-parse", "--short=10", "HEAD")
     if commit is None:
@@ -126,7 +125,7 @@ def code_version(folder: Path = Path(__file__).parent) -> str:
 
 
 def experiment_name(config_file: str | None, name: str) -> str:
-    """Name a run by its config below ``configs/``, or by MMEngine's name without the time."""
+    """Return the config's path in ``configs/``, or MMEngine's experiment name without the time."""
     if not config_file:
         return re.sub(r"_\d{8}_\d{6}$", "", name)
     parts = Path(config_file).with_suffix("").parts

@@ -1,4 +1,4 @@
-"""Figures of an evaluation beside what chance alone would give, for people."""
+"""Figures of an evaluation with their chance levels, and their printed form."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from scipy.stats import hypergeom
 
 from .protocols import name_in_keys
 
-_SETTINGS = ("lr", "weight_decay", "val_top1")  # of a linear probe, chosen by itself
+_SETTINGS = ("lr", "weight_decay", "val_top1")  # values that a linear probe chooses, not results
 
 
 def chance_level(metric: str, query: Counter[int], gallery: Counter[int]) -> float | None:
-    """What a metric is on average, in percent, if the gallery is ranked at random.
+    """Compute the mean of a metric, in percent, over random rankings of the gallery.
 
     Args:
-        metric: ``R@5``, ``mAP``, ``top1`` or ``mean1``; others have no such level.
+        metric: Name such as ``R@5``, ``mAP``, ``top1`` or ``mean1``.
         query: Number of queries of each class.
         gallery: Number of gallery videos of each class.
 
     Returns:
-        None if there is no such level. For ``topK``, and for ``mean1``, the mean accuracy of the
-        classes, that of guessing classes evenly.
+        The chance level; None for other metrics. For ``topK`` and ``mean1``, it is the accuracy
+        of guessing every class with equal probability.
     """
     total, kind, number = sum(gallery.values()), metric[:2], metric[metric.find("@") + 1 :]
     if not total or not query:
         return None
     if metric == "mAP":
-        # The mean precision at the r-th of R right ones, over all orders.
+        # Mean precision at the ranks of the R correct videos, over all orders.
         harmonic = float((1 / np.arange(1, total + 1)).sum())
         level = {
             c: (harmonic + (right - 1) / max(1, total - 1) * (total - harmonic)) / total
@@ -55,7 +55,7 @@ def chance_level(metric: str, query: Counter[int], gallery: Counter[int]) -> flo
 def chance_levels(
     figures: Mapping[str, float], query: Counter[int], gallery: Counter[int]
 ) -> dict[str, float]:
-    """The :func:`chance_level` of those figures that have one, by their names."""
+    """Compute the :func:`chance_level` of all figures that have one, by their names."""
     levels = {key: chance_level(key.rpartition("/")[2], query, gallery) for key in figures}
     return {key: level for key, level in levels.items() if level is not None}
 
@@ -73,7 +73,7 @@ class Result(NamedTuple):
 
 
 def results_of(record: Mapping[str, Any]) -> Iterator[Result]:
-    """The results in a record of :func:`records.evaluation_of`, by names for people."""
+    """Yield the results in a record of :func:`records.evaluation_of`, with short names."""
     # MMAction2's accuracies are shares.
     scale = 1 if "name" in record else 100
     kind, chance = kind_of(record), record.get("chance", {})
@@ -86,14 +86,14 @@ def results_of(record: Mapping[str, Any]) -> Iterator[Result]:
 
 
 def kind_of(record: Mapping[str, Any]) -> str:
-    """What the names of all figures begin with: ``retrieval``, ``finetune/center``."""
+    """Return the common prefix of the figures' names, such as ``finetune/center``."""
     parents = [key.split("/")[:-1] for key in record["figures"]]
     common = list(takewhile(lambda names: len(set(names)) == 1, zip(*parents)))
     return "/".join(names[0] for names in common[: 1 if "name" in record else None])
 
 
 def measured_on(record: Mapping[str, Any]) -> str:
-    """What was evaluated: ``230 queries in 571 gallery videos``."""
+    """Describe the evaluated videos, such as ``230 queries in 571 gallery videos``."""
     if "query" in record:
         sizes = record["query"]["videos"], record["gallery"]["videos"]
         return "{} queries in {} gallery videos".format(*sizes)
@@ -101,7 +101,7 @@ def measured_on(record: Mapping[str, Any]) -> str:
 
 
 def results_table(record: Mapping[str, Any]) -> str:
-    """A table of results beside chance, as text."""
+    """Format a table of results and chance levels as text."""
     protocol = f" (protocol {record['name']})" if "name" in record else ""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for heading in ("", "this network", "chance"):

@@ -1,4 +1,4 @@
-"""A readable console for trainings and tests."""
+"""Readable console output of trainings and tests."""
 
 from __future__ import annotations
 
@@ -29,22 +29,23 @@ from ..evaluation.records import evaluation_of
 from ..evaluation.results import results_of, results_table
 from ..progress import SLOW_INTERVAL, duration, progress_bar
 
-_PATIENCE = 0.2  # share of all epochs, at least five, after which a standstill is said
-_FIGURES = 2  # in the line of a validation
-_BETTER = 0.005  # of the loss, by which an epoch is better than those before
+_PATIENCE = 0.2  # share of all epochs without a lower loss before a message
+_FIGURES = 2  # number of figures in the line of a validation
+_BETTER = 0.005  # smallest relative decrease of the loss that counts
 
 
 @HOOKS.register_module()
 class PlainReportHook(Hook):
     """Print the progress of a run: a line for each epoch and clustering, and tables of results.
 
-    The first lines give the config, the device and the path of the log; the last ones the
-    checkpoint and a command to run next. Within an epoch there is a bar, or a line each minute if
-    the output is piped. :class:`QuietRunner` adds this hook.
+    The first lines show the config, the device and the path of the log. The last lines show the
+    checkpoint and a command to run next. Within an epoch there is a progress bar, or a line per
+    minute if the output is piped. :class:`QuietRunner` adds this hook.
 
-    The spread is one minus the mean cosine between the embeddings of different videos of a batch:
-    0 if all are equal, about 1 if they point in all directions. If the loss of a pretraining has
-    not fallen for a fifth of all epochs, a sentence says that more epochs will hardly help.
+    The spread is one minus the mean cosine between the embeddings of different videos of a batch.
+    It is 0 if all embeddings are equal, and about 1 if they point in all directions. If the loss
+    of a pretraining has not fallen for a fifth of all epochs, the hook prints that more epochs
+    will hardly help.
 
     Examples:
         >>> from mmaction.registry import HOOKS
@@ -62,7 +63,7 @@ class PlainReportHook(Hook):
 
     @master_only
     def before_train(self, runner: Runner) -> None:
-        """Print what is trained, and start to measure time."""
+        """Print the config and the size of the training, and start to measure time."""
         dataset = runner.train_dataloader.dataset
         self._store: PseudoLabelStore | None = None
         if isinstance(dataset, ClusterAwareDataset):
@@ -75,9 +76,9 @@ class PlainReportHook(Hook):
         length = f"{_count(runner.max_epochs, 'epoch')} of {_count(steps, 'step')}"
         _say_what("training", runner, f"{_count(len(dataset), 'video')}, {length}")
         if runner.epoch:
-            _say(f"going on after epoch {runner.epoch}")
+            _say(f"continuing after epoch {runner.epoch}")
         elif runner._resume:
-            _say(f"nothing to resume in {_shown(runner.work_dir)}: beginning with epoch 1")
+            _say(f"nothing to resume in {_shown(runner.work_dir)}: starting with epoch 1")
 
     @master_only
     def before_train_epoch(self, runner: Runner) -> None:
@@ -92,7 +93,7 @@ class PlainReportHook(Hook):
             return
         sizes = Counter(labels[labels >= 0].tolist())
         if len(sizes) == len(labels):
-            return  # every video is its own
+            return  # every video is a cluster of its own
         line = (
             f"clusters: {len(sizes)} of {len(labels)} videos, the largest of "
             f"{max(sizes.values(), default=0)}"
@@ -111,12 +112,12 @@ class PlainReportHook(Hook):
             if outputs and name in outputs:
                 values.append(outputs[name].detach())
         steps = runner.max_iters // runner.max_epochs
-        # A loop by iterations is one epoch, which validations interrupt.
+        # A loop by iterations is a single epoch with validations in between.
         self._count_step(f"epoch {runner.epoch + 1}", steps - runner.iter % steps)
 
     @master_only
     def after_train_epoch(self, runner: Runner) -> None:
-        """Report the epoch."""
+        """Print the loss and other figures of the epoch."""
         self._end_bar()
         means = {name: fmean(map(float, values)) for name, values in self._sums.items() if values}
         epoch = runner.epoch + 1
@@ -131,8 +132,8 @@ class PlainReportHook(Hook):
             words.append(f"{duration(each * (runner.max_epochs - epoch))} left")
         _say(", ".join(words))
         if self._store is None:
-            return  # a classifier's schedule may have its steps still to come
-        # The triplet loss is a mean over violating negatives only, whose share falls.
+            return  # the learning rate of a classifier may still be reduced
+        # The triplet loss is a mean over violating negatives only, and their share falls.
         self._losses.append(means.get("loss", float("inf")) * means.get("violating_share", 1.0))
         patience = standstill(self._losses, runner.max_epochs)
         if patience and not self._said:
@@ -165,7 +166,7 @@ class PlainReportHook(Hook):
 
     @master_only
     def before_test(self, runner: Runner) -> None:
-        """Print what is tested."""
+        """Print the config and the number of videos of the test."""
         _say_what("test", runner, _count(len(runner.test_dataloader.dataset), "video"))
 
     @master_only
@@ -189,12 +190,12 @@ class PlainReportHook(Hook):
 
     @master_only
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Report a validation: in a line, or in a table at the end of a training."""
+        """Print results of a validation: a line, or a table at the end of a training."""
         self._end_bar()
         record = evaluation_of(runner, "val", metrics or {})
-        # Asked for its epoch, a Runner that only validates would build its training.
-        goes_on = isinstance(runner._train_loop, BaseLoop) and runner.iter < runner.max_iters
-        if goes_on:
+        # runner.epoch would build the training of a Runner that only validates.
+        is_training = isinstance(runner._train_loop, BaseLoop) and runner.iter < runner.max_iters
+        if is_training:
             moment = f"after step {runner.iter}" if runner.iter else "before the first epoch"
             moment = f"after epoch {runner.epoch}" if runner.epoch else moment
             first = islice(results_of(record), _FIGURES)
@@ -204,7 +205,7 @@ class PlainReportHook(Hook):
 
     @master_only
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Show the results of a test."""
+        """Print the results of a test."""
         self._end_bar()
         _say(results_table(evaluation_of(runner, "test", metrics or {})))
 
@@ -220,9 +221,9 @@ class PlainReportHook(Hook):
 
 
 def standstill(losses: Sequence[float], max_epochs: int) -> int:
-    """Return for how many epochs the losses have not fallen, or 0 if they still fall.
+    """Return the number of last epochs in which the losses have not fallen, or 0 if they fall.
 
-    The number is a fifth of all epochs, at least five.
+    The number is a fifth of all epochs, but at least five.
     """
     patience = max(5, round(_PATIENCE * max_epochs))
     best_before = min(losses[:-patience], default=float("inf"))
@@ -251,7 +252,7 @@ def _device(runner: Runner) -> str:
 
 
 def _shown(path: str | Path) -> str:
-    """Return the path, relative to the current folder if it is below it."""
+    """Return a path, relative to the current folder if it lies inside."""
     whole, here = Path(path).absolute(), Path.cwd()
     return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
 

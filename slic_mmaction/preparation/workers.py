@@ -1,4 +1,4 @@
-"""Worker processes in which a crash or hang fails a single call only."""
+"""Worker processes in which a crash or a hang affects a single call only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENDED_FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGHUP", "SIGINT")
 
 
 class Failure(NamedTuple):
-    """The failure of a call."""
+    """Failure of a call."""
 
     reason: str
     transient: bool = False  # whether another try may succeed (a time limit, a full disk)
@@ -49,9 +49,9 @@ def run_isolated(
     running: dict[concurrent.futures.Future, Item] = {}
     try:
         with starting_workers():
-            assert pool.active  # which starts it
+            assert pool.active  # reading this attribute starts the pool
         while True:
-            # One more waits for each worker, so that none is ever idle.
+            # Each worker has one more item waiting, so that it is never idle.
             for item in islice(pending, 2 * num_workers - len(running)):
                 running[pool.schedule(function, (item,), timeout=timeout)] = item
             if not running:
@@ -79,16 +79,16 @@ def _outcome(future: concurrent.futures.Future, timeout: float) -> Any:
         return Failure(f"crashed the process that worked on it ({cause})")
     if isinstance(error, concurrent.futures.TimeoutError) and "Task timeout" in error.args:
         return Failure(f"took longer than {timeout:g} s", transient=True)
-    # A ValueError or OSError is a sentence; others need the name of their kind.
+    # The message of a ValueError or OSError is a sentence; others need the name of their class.
     plain = isinstance(error, (ValueError, OSError))
     reason = str(error) if plain else f"{type(error).__name__}: {error}"
     return Failure(reason, transient=isinstance(error, (OSError, MemoryError)))
 
 
 def _start_worker() -> None:
-    # A decoder that hangs would never come to pebble's handler, which is written in Python.
+    # pebble's handler is written in Python, which a hanging decoder never runs.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # FFmpeg's complaints about bad files would tear the progress display apart.
+    # FFmpeg's messages about bad files would break the progress display.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -102,7 +102,10 @@ def _end_with_parent() -> None:
 
 
 def worker_context(*modules: str) -> Any:
-    """Fork from a server without threads, which has imported what all workers need."""
+    """Return a context that forks workers from a server with the given modules imported.
+
+    The server has no threads.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, *modules])
     return context
@@ -110,12 +113,13 @@ def worker_context(*modules: str) -> Any:
 
 @contextmanager
 def starting_workers() -> Iterator[None]:
-    """Hold Ctrl-C back while processes of :func:`worker_context` start, which never get it.
+    """Block Ctrl-C in processes of :func:`worker_context`, and delay it here while they start.
 
-    A terminal sends it to all processes of a command. This one stops the others, which would
-    print tracebacks: while they import modules, or look for queues that are gone.
+    A terminal sends Ctrl-C to all processes of a command. Workers that receive it print
+    tracebacks: while they import modules, or look for queues that are gone. They are stopped by
+    this process instead.
     """
-    resource_tracker.ensure_running()  # or the server would lift the block
+    resource_tracker.ensure_running()  # otherwise, the server would remove the block
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()  # all workers inherit the block from it

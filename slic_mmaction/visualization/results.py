@@ -1,4 +1,4 @@
-"""Figures of validations and tests, with their chance levels."""
+"""Tables of validation and test results with their chance levels, for HTML pages."""
 
 from __future__ import annotations
 

@@ -34,16 +34,16 @@ class Run(NamedTuple):
         folder: Folder of ``slic pretrain``, or the same as ``work_dir``.
         work_dir: Work directory of MMEngine.
         config: Config of the run; empty if the folder has none.
-        config_file: Config file to run it again; None if there is none.
-        config_text: Text of the whole config, as dumped by MMEngine.
-        series: Scalars by name and epoch, those of clusterings also from their files.
+        config_file: Config file to repeat the run; None if there is none.
+        config_text: Text of the whole config, as written by MMEngine.
+        series: Scalars by name and epoch, including figures computed from the clusterings.
         clusterings: Clusterings in the order of epochs.
-        evaluations: ``evaluation.json`` of every start that was validated or tested.
+        evaluations: ``evaluation.json`` of every start with a validation or test.
         environment: Recorded versions, devices, seed and code.
         begun: Time of the first start; None without a log.
         seconds: Total time of all starts.
         last_sign: Time of the last line of the log; None without a log.
-        process: ``'alive'``, ``'gone'``, or ``''`` if that is unknown on this machine.
+        process: ``'alive'``, ``'gone'``, or ``''`` if unknown on this machine.
     """
 
     folder: Path
@@ -62,7 +62,7 @@ class Run(NamedTuple):
 
     @property
     def epoch(self) -> int:
-        """The last epoch, which may be unfinished."""
+        """Number of the last epoch, which may be unfinished."""
         return int(max(self.series.get("loss") or self.series.get("lr") or {0: 0}))
 
     @property
@@ -95,7 +95,7 @@ class Run(NamedTuple):
         return next((str(prefix) for prefix in prefixes if prefix), "")
 
     def find(self, path: str) -> Path:
-        """Find a path of the config, which may be relative to the folder of the start."""
+        """Resolve a path of the config, which may be relative to the folder of the start."""
         for start in (Path(), *self.work_dir.resolve().parents):
             if (start / path).exists():
                 return start / path
@@ -107,7 +107,7 @@ def read_run(folder: str | Path) -> Run:
 
     Raises:
         FileNotFoundError: If the folder does not exist.
-        ValueError: If it has no training, or a file in it is damaged.
+        ValueError: If the folder has no training, or a file in it is damaged.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -190,7 +190,7 @@ def _environment(log: str, record: Path) -> Iterator[tuple[str, str]]:
         if known.get(key) is not None:
             yield name, str(known[key])
     if known.get("origin"):
-        yield "began with the weights of", str(known["origin"].get("file"))
+        yield "initial weights", str(known["origin"].get("file"))
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -201,7 +201,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _process(lock: Path) -> str:
-    """Return the state of the training's process, which DurableCheckpointHook writes to a file."""
+    """Return the state of the training's process from the file of DurableCheckpointHook."""
     found = re.fullmatch(r"process (\d+) on (.+)", lock.read_text()) if lock.is_file() else None
     if found is None or found[2] != socket.gethostname():
         return ""

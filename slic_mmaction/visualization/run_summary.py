@@ -1,4 +1,4 @@
-"""A summary of a training in sentences, and commands to continue it."""
+"""Summary of a training in sentences, and commands to continue it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .run_folder import Run
 
 
 def sentences(run: Run) -> Iterator[str]:
-    """Describe the network, the videos, the state and the results of a training."""
+    """Yield sentences on the network, the videos, the state and the results of a training."""
     videos = f"{len(run.clusterings[-1].labels)} videos" if run.clusterings else "videos"
     folder = run.videos_folder or run.dataset.get("ann_file") or "a folder that is not recorded"
     yield f"{_network(run.config)} on {videos} of {folder}."
@@ -28,7 +28,7 @@ def sentences(run: Run) -> Iterator[str]:
         yield "No loss has been logged yet."
         return
     words = [_went("loss", losses)]
-    # The triplet loss is a mean over violating negatives only, whose share falls.
+    # The triplet loss is a mean over violating negatives only, and their share falls.
     shares = list(run.series.get("violating_share", {}).values()) or [1.0] * len(losses)
     still = standstill([a * b for a, b in zip(losses, shares)], run.max_epochs or len(losses))
     if still:
@@ -59,7 +59,7 @@ def _went(what: str, values: list[float]) -> str:
     first, last = values[0], values[-1]
     end = "" if what.startswith("spread") else "."
     if not math.isfinite(last):
-        return f"The {what} is not finite any more: the training has diverged{end}"
+        return f"The {what} is no longer finite: the training has diverged{end}"
     if last == first:
         return f"The {what} is {first:.4g}{end}"
     how = "fell" if last < first else "rose"
@@ -92,7 +92,7 @@ def _network(config: Mapping[str, Any]) -> str:
 
 
 def commands(run: Run) -> Iterator[str]:
-    """Yield shell commands, each after a comment."""
+    """Yield commands to repeat, continue, evaluate and use a training, each after a comment."""
 
     def command(*words: object) -> str:
         return shlex.join(map(str, words))

@@ -1,4 +1,4 @@
-"""The page of a training, with its curves, clusters, results and commands."""
+"""HTML page of a training, with its curves, clusters, results and commands."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ _STYLE = """<style>
 
 
 def training_report(run: str | Path, path: str | Path) -> Path:
-    """Write a page of a training: curves, clusters over time, results, config and commands.
+    """Write an HTML page with the curves, clusters, results, config and commands of a training.
 
     Args:
-        run: Folder of ``slic pretrain``, or any work directory of a SLIC config. The training may
-            be unfinished.
+        run: Folder of ``slic pretrain``, or work directory of a SLIC config. The training may be
+            unfinished.
         path: Path of the HTML file.
 
     Returns:
-        The path.
+        Path of the HTML file.
 
     Raises:
         FileNotFoundError: If the folder does not exist.
-        ValueError: If it has no training.
+        ValueError: If the folder has no training.
     """
     path, found = Path(path), read_run(run)
-    # `slic pretrain` calls every config by the same name, and every folder by its own.
+    # Configs of `slic pretrain` all have the same name; the folder's name identifies the run.
     named = found.config_file if found.folder == found.work_dir else None
     title = f"Training: {named.stem if named else found.folder.resolve().name}"
     if found.begun:
@@ -79,7 +79,7 @@ def _sections(run: Run, page: Path) -> Iterator[Markup]:
     if charts:
         body = render('<div class="charts">{% for c in charts %}{{ c }}{% endfor %}</div>',
                       charts=charts)  # fmt: skip
-        yield section("Curves", body, note="By epoch. The figure is the last one.")
+        yield section("Curves", body, note="By epoch, with the last value.")
     if run.evaluations:
         yield section(
             "Results",
@@ -102,7 +102,7 @@ def _sections(run: Run, page: Path) -> Iterator[Markup]:
             "<details><summary>Show the config</summary>{{ text }}</details>",
             text=_code(run.config_text),
         )
-        yield section("Config", text, note="As it was run.")
+        yield section("Config", text, note="The config of the last start.")
 
 
 def _cluster_sections(run: Run, page: Path) -> Iterator[Markup]:
@@ -118,9 +118,9 @@ def _cluster_sections(run: Run, page: Path) -> Iterator[Markup]:
                 b=last.epoch + 1,
             ),
             render('<div class="went">{{ rows }}</div>', rows=table(flow_rows(before, last))),
-            note="The 15 largest clusters of each clustering: number \u00b7 videos. Two have the "
-            "same colour if each is the other's largest partner. All others are grey and not to "
-            "scale.",
+            note="The 15 largest clusters of each clustering: number \u00b7 videos. Two clusters "
+            "have the same colour if each shares most videos with the other. All others are grey "
+            "and not to scale.",
         )
     bins = {name: count for name, count in size_bins(last.labels).items() if count}
     if bins:
@@ -129,8 +129,8 @@ def _cluster_sections(run: Run, page: Path) -> Iterator[Markup]:
         yield section(
             "Largest clusters",
             *_gallery(run, last, page),
-            note=f"Of the last clustering, at most {_CLUSTERS}; of each at most {_VIDEOS} videos, "
-            "evenly chosen from all by path.",
+            note=f"At most {_CLUSTERS} clusters of the last clustering, with at most {_VIDEOS} "
+            "videos each, evenly chosen from all by path.",
         )
 
 

@@ -140,7 +140,7 @@ def test_a_killed_run_changes_nothing_that_is_seen_and_goes_on(
     monkeypatch.setattr(Network, "windows", killed)
     with pytest.raises(KeyboardInterrupt):
         build(videos, out, network)
-    with pytest.raises(FileNotFoundError, match="is not finished, so it answers nothing yet"):
+    with pytest.raises(FileNotFoundError, match="is not finished: run the command"):
         Collection(out)
     assert build(videos, out) == (3, 0, 0, 3)  # of six, three had been kept
     whole = Collection(out)
@@ -160,7 +160,7 @@ def test_other_networks_folders_and_processes_are_refused(
     videos: Path, video_set: Path, tmp_path: Path, network: Network, tiny_config: Callable
 ) -> None:
     out = tmp_path / "index"
-    with pytest.raises(FileNotFoundError, match="is a new index: say by which network"):
+    with pytest.raises(FileNotFoundError, match="is a new index: give its network"):
         build(videos, out)
     build(videos, out, network)
     other = make_network(tiny_config(), tmp_path / "other.pth", seed=1)
@@ -176,7 +176,7 @@ def test_other_networks_folders_and_processes_are_refused(
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match=r"holds no videos \(passed over: nothing\)"):
         build(tmp_path / "empty", tmp_path / "none", network)
-    with pytest.raises(FileNotFoundError, match="is no index of videos"):
+    with pytest.raises(FileNotFoundError, match="is not an index of videos"):
         Collection(tmp_path)
 
 
@@ -266,7 +266,7 @@ def test_clusters_are_kept_and_new_videos_find_theirs(
     found = Collection(out)
     with pytest.raises(ValueError, match="has no clusters yet"):
         found.assign(videos)
-    with pytest.raises(ValueError, match="There is no clusterer Nonsense: there are FINCH"):
+    with pytest.raises(ValueError, match="There is no clusterer Nonsense: choose FINCH"):
         found.cluster(dict(type="Nonsense"))
     with pytest.raises(ValueError, match=r"DBSCAN has no such option .*level"):
         found.cluster(dict(type="DBSCAN", level=3))
@@ -308,7 +308,7 @@ def test_export(videos: Path, tmp_path: Path, network: Network) -> None:
     assert np.array_equal(np.load(array), found.vectors)
     lines = names.read_text().splitlines()
     assert len(lines) == len(found.paths) and lines[0].split("\t")[0] == "0.mp4"
-    with pytest.raises(ValueError, match=r"ends in none of \.parquet, \.csv and \.npy"):
+    with pytest.raises(ValueError, match=r"must end in \.parquet, \.csv or \.npy"):
         found.export(tmp_path / "a.json")
 
 
@@ -392,5 +392,5 @@ def test_what_is_no_network(tmp_path: Path, tiny_config: Callable[..., Config]) 
     cfg = tiny_config()
     for name in ("custom_hooks", "test_dataloader", "val_dataloader", "embed_pipeline"):
         cfg[name] = None
-    with pytest.raises(ValueError, match="has no pipeline to evaluate with"):
+    with pytest.raises(ValueError, match="has no evaluation pipeline"):
         Network.from_config(cfg, tmp_path / "weights.pth")

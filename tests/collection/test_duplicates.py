@@ -99,7 +99,7 @@ def test_command(tmp_path: Path) -> None:
     assert len(kept) == 2 and kept[0] not in {"half's.mp4", "trimmed\n.mp4", "bars.mp4"}
     assert "trimmed\\n.mp4" in result.output and "half's.mp4" in result.output
     assert "not compared: gone.mp4: The video" in result.output
-    assert "8 videos could go" in result.output and "Nothing was deleted" in result.output
+    assert "8 videos could be deleted" in result.output and "Nothing was deleted" in result.output
 
     found = Collection(tmp_path).duplicates(neighbors=20)
     assert [member.path for member in found.members] == [row["path"] for row in rows]

@@ -111,7 +111,7 @@ def test_a_part_of_a_video(tmp_path: Path) -> None:
     part = WindowClips(tmp_path, ["a.mp4"], Sampling(4, None), TRANSFORMS_2D, span=(2.0, 3.0))
     (chunk,) = part
     assert numbers_of(chunk.clips[0].permute(0, 2, 3, 1).numpy()) == [53, 59, 65, 71]
-    with pytest.raises(ValueError, match=r"a.mp4 lasts 4.00 s, so it has nothing from 5 to 6 s"):
+    with pytest.raises(ValueError, match=r"a.mp4 lasts 4.00 s and has no frames from 5 to 6 s"):
         list(WindowClips(tmp_path, ["a.mp4"], Sampling(4, 1), TRANSFORMS, span=(5.0, 6.0)))
 
 

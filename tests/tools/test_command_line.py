@@ -33,7 +33,7 @@ def test_train_with_the_stock_tool_then_resume_and_test_with_ours(
 
     options = ("--resume", "--cfg-options", "train_cfg.max_epochs=3")
     code, said = start_program(TOOLS / "train.py", config, "--work-dir", work, *options).end()
-    assert code == 0 and "\ngoing on after epoch 2\n" in said and "\nepoch 3 of 3: " in said
+    assert code == 0 and "\ncontinuing after epoch 2\n" in said and "\nepoch 3 of 3: " in said
     assert "System environment:" not in said and (work / "epoch_3.pth").is_file()
 
     options = ("--work-dir", tmp_path / "test")

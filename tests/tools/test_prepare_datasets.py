@@ -202,7 +202,7 @@ def test_kinetics400_with_spaces_in_folders(run, place, tmp_path: Path) -> None:
     assert read == [("-aaaaaaaaa__000001_000011.mp4", 0), ("bbbbbbbbbbb_000010_000020.mp4", 2)]
     assert config.val_dataloader is config.val_cfg is config.val_evaluator is None
     (root / "videos_train" / "air_drumming").mkdir()
-    with pytest.raises(FileExistsError, match=r"air_drumming is there too"):
+    with pytest.raises(FileExistsError, match=r"air_drumming exists, too"):
         run(KINETICS, "--root", root, "--underscore-folders")
     (root / "videos_train" / "air_drumming").rmdir()
     said = run(KINETICS, "--root", root, "--underscore-folders")

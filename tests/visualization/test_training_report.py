@@ -221,5 +221,5 @@ def test_a_loss_that_is_not_finite_and_a_single_cluster(tmp_path: Path) -> None:
     with scalars.open("a") as file:
         file.write('{"loss": NaN, "epoch": 3, "step": 3}\n')
     text = Reader(training_report(run, tmp_path / "page.html")).text
-    assert "The loss is not finite any more: the training has diverged." in text
+    assert "The loss is no longer finite: the training has diverged." in text
     assert "1 cluster, the largest of 1; they agree with the clusters before by 1.00" in text

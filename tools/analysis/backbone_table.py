@@ -1,14 +1,14 @@
-"""Examine the configs of configs/backbones and write the table of docs/backbones.md.
+"""Measure the configs of configs/backbones and write the table of docs/backbones.md.
 
-    python tools/analysis/backbone_table.py                      what is new or has changed
-    python tools/analysis/backbone_table.py --redo               everything
+    python tools/analysis/backbone_table.py                      new and changed configs
+    python tools/analysis/backbone_table.py --redo               all configs
     python tools/analysis/backbone_table.py slic_c3d_ucf101 --redo
 
-Width, parameters and forward time are measured with a config's real settings; then follow two
-iterations of pretraining with a clustering, and a retrieval with three clips of each video, on
-generated videos with the network made small (backbone_trial.py).
-A row is kept while its backbone and clips in the config are what they were; a failed one is tried
-again. The rows are in benchmarks/results/backbones.json.
+Width, parameters and forward time are measured with the real settings of a config. Then a small
+version of the network is trained for two iterations with a clustering, and evaluated by retrieval
+with three clips of each video, on generated videos (backbone_trial.py).
+A row is kept until its backbone or clips change in the config. Failed rows are tried again. The
+rows are stored in benchmarks/results/backbones.json.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from slic_mmaction.evaluation.records import code_version
 from slic_mmaction.progress import progress_bar
 
 # isort: split
-# After slic_mmaction, which repairs what keeps mmaction from being imported.
+# After slic_mmaction, which repairs the import of mmaction.
 from mmaction.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
@@ -55,18 +55,18 @@ Row = dict[str, Any]
 
 
 def config_paths() -> dict[str, Path]:
-    """Configs that have a row, by name; those of narrower networks have none."""
+    """Return the configs of the table by name, without those of narrower networks."""
     paths = sorted(CONFIGS.glob("slic_*_ucf101.py"))
     return {path.stem: path for path in paths if "_slim_" not in path.stem}
 
 
 def pseudo_label_hook(cfg: Config) -> dict[str, Any]:
-    """The hook that clusters, as the config has it."""
+    """Return the config of the PseudoLabelHook."""
     return next(hook for hook in cfg.custom_hooks if hook["type"] == "PseudoLabelHook")
 
 
 def identity(cfg: Config) -> Row:
-    """Type of the backbone, and eight digits of a hash of the network and the clip it gets."""
+    """Return the type of the backbone, and eight digits of a hash of the network and its clips."""
     model = cfg.model.to_dict()
     seen = [model["backbone"], model.get("neck"), pseudo_label_hook(cfg)["pipeline"]]
     digest = hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
@@ -74,15 +74,15 @@ def identity(cfg: Config) -> Row:
 
 
 def is_current(row: Row, cfg: Config) -> bool:
-    """Whether examining the config here could say nothing more than the row does."""
+    """Return whether a row is up to date, so that the config need not be measured again."""
     same = row.items() >= identity(cfg).items()
-    # Figures of a machine that had the package stay.
+    # Keep figures of a machine that had the package.
     installed = row["missing"] is not None and missing_package(row["backbone"]) is None
     return same and not row["problems"] and not installed
 
 
 def measure(cfg: Config, video: Path) -> Row:
-    """Width, size and speed of a config's backbone, with random weights."""
+    """Measure the width, size and speed of a config's backbone with random weights."""
     init_default_scope("mmaction")
     recognizer = MODELS.build(cfg.model)
     pipeline = Compose(pseudo_label_hook(cfg)["pipeline"])
@@ -107,7 +107,7 @@ def measure(cfg: Config, video: Path) -> Row:
 
 
 def examine(path: Path, videos: Path) -> Row:
-    """The row of a config: measured with one thread, then tried; failures are in ``problems``."""
+    """Measure a config with one thread, train it, and return its row; failures are ``problems``."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     cfg = Config.fromfile(path)
@@ -129,7 +129,7 @@ def examine(path: Path, videos: Path) -> Row:
     family = path.stem.removeprefix("slic_").removesuffix("_ucf101")
     with tempfile.TemporaryDirectory() as folder:
         small = small_run(Config.fromfile(path), family, videos, Path(folder) / path.stem)
-        # Each begins with what the one before it leaves.
+        # Each step needs the result of the previous one.
         stages: dict[str, Callable[[], Row]] = dict(
             figures=lambda: measure(cfg, videos / "train_1.mp4"),
             pretraining=lambda: dict(losses=try_pretraining(small)),
@@ -138,14 +138,14 @@ def examine(path: Path, videos: Path) -> Row:
         for stage, work in {} if row["missing"] else stages.items():
             try:
                 row.update(work())
-            except Exception as error:  # Whatever it is: it is this row's result.
+            except Exception as error:  # Any failure is the result of this row.
                 row["problems"][stage] = f"{type(error).__name__}: {' '.join(str(error).split())}"
                 break
     return row
 
 
 def cells(row: Row) -> list[str]:
-    """A row of the table; what failed stands instead of what it would have found."""
+    """Format a row of the table, with problems in place of missing results."""
     problems = {stage: f"no: {said:.157}" for stage, said in row["problems"].items()}
     family = row["config"].removeprefix("slic_").removesuffix("_ucf101")
     config = f"[{family}](../configs/backbones/{row['config']}.py)"
@@ -157,12 +157,12 @@ def cells(row: Row) -> list[str]:
         found += [f"{row['frames']}x{row['pixels']}", f"{row['forward_seconds']:.2f} s"]
         done = row["losses"] and row["retrieval"]
         found.append("yes" if done else next(iter(problems.values()), "-"))
-    # A bar would end a cell.
+    # A vertical bar would end a cell.
     return [text.replace("|", "\\|") for text in (config, f"`{row['backbone']}`", *found)]
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
-    """The table, and a line that says where its numbers come from."""
+    """Format the table, and a line on the origin of its numbers."""
     lines = [HEAD, ["---", "---", "--:", "--:", "---", "--:", "---"], *map(cells, rows)]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     sources = {(row["date"], row["torch"], row["machine"]) for row in rows}
@@ -174,10 +174,10 @@ def to_markdown(rows: Sequence[Row]) -> str:
 
 
 def put_between_markers(page: str, table: str) -> str:
-    """A page with what stands between :data:`BEGIN` and :data:`END` replaced.
+    """Replace the text between :data:`BEGIN` and :data:`END` in a page.
 
     Raises:
-        ValueError: If the page lacks them.
+        ValueError: If the page lacks these markers.
     """
     before, begin, rest = page.partition(BEGIN + "\n")
     _, end, after = rest.partition(END)
@@ -202,10 +202,10 @@ def write_videos(root: Path) -> None:
 
 
 def run(names: Sequence[str], redo: bool) -> None:
-    """Examine and write; page and rows are written after each config.
+    """Measure configs, and write the page and the rows after each.
 
     Raises:
-        ValueError: If there is no config of a name, or the page has no markers.
+        ValueError: If there is no config of this name, or the page has no markers.
     """
     paths = config_paths()
     if unknown := [name for name in names if name not in paths]:
@@ -235,12 +235,12 @@ def run(names: Sequence[str], redo: bool) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the tool; exits with 2 and one sentence if an input cannot be used."""
+    """Run the tool. On bad input, print one sentence and exit with code 2."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", help="only these configs, such as slic_c3d_ucf101")
-    parser.add_argument("--redo", action="store_true", help="examine what has a row, too")
+    parser.add_argument("--redo", action="store_true", help="also measure configs that have a row")
     args = parser.parse_args(argv)
     try:
         run(args.names, args.redo)

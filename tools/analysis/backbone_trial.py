@@ -1,6 +1,6 @@
-"""Configs of ``configs/backbones`` made small enough to try on a CPU, and tried.
+"""Small versions of the configs of ``configs/backbones``, and short trainings of them on a CPU.
 
-Every family keeps its own code and settings, but for width, depth and the size of the clips.
+Only width, depth and the size of the clips are changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-# The first half of a 2D ResNet, which has no width to set.
+# The first half of a 2D ResNet, which has no option for the width.
 HALF: dict[str, Any] = dict(num_stages=2, strides=(1, 2), dilations=(1, 1), out_indices=(1,))
 # Settings of the backbone, by the family in a config's name, ``slic_FAMILY_ucf101``.
 SMALL: dict[str, dict[str, Any]] = {
@@ -60,7 +60,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "videomae": dict(img_size=32, embed_dims=32, depth=2, num_heads=2, num_frames=8),
     "x3d": dict(gamma_w=0.3, gamma_d=1),
 }
-# Frames and pixels of a small clip, where they are not 4 x 16 (2D networks) or 8 x 32.
+# Frames and pixels of a small clip, if not 4 x 16 (2D networks) or 8 x 32.
 CLIPS = {
     **dict.fromkeys(("c2d", "omni_resnet", "r3d50"), (8, 16)),
     # Its five poolings leave one value.
@@ -73,8 +73,8 @@ CLIPS = {
 
 
 def missing_package(backbone: str) -> str | None:
-    """What a type of backbone needs to run and this machine lacks, None if nothing."""
-    # Its temporal interlacing is a compiled operation, which mmcv-lite lacks, and only for GPUs.
+    """Return the name of the package that a type of backbone lacks on this machine, or None."""
+    # The temporal interlacing is a compiled operation for GPUs only, which mmcv-lite lacks.
     if backbone == "ResNetTIN" and not (find_spec("mmcv._ext") and torch.cuda.is_available()):
         return "full mmcv and a GPU"
     module = "mmpretrain." if backbone == "MobileOneTSM" else backbone
@@ -83,7 +83,7 @@ def missing_package(backbone: str) -> str | None:
 
 
 def replace_values(node: Any, values: dict[str, Any]) -> None:
-    """Replace the values of some keys wherever they occur; a function gets the old value."""
+    """Replace the values of keys at any depth; a function is called with the old value."""
     for child in node if isinstance(node, (list, tuple)) else ():
         replace_values(child, values)
     for key, value in node.items() if isinstance(node, dict) else ():
@@ -94,7 +94,7 @@ def replace_values(node: Any, values: dict[str, Any]) -> None:
 
 
 def small_values(videos: Path, folder: Path, frames: int, pixels: int) -> dict[str, Any]:
-    """What makes frames, clips and batches small and puts other videos in the data's place."""
+    """Return the values for small frames, clips and batches, and for other videos."""
     return dict(
         clip_len=frames,
         num_segments=frames,
@@ -112,17 +112,17 @@ def small_values(videos: Path, folder: Path, frames: int, pixels: int) -> dict[s
 
 
 def small_run(cfg: Config, family: str, videos: Path, folder: Path) -> Config:
-    """Point a config at a few videos and make it cheap; what it does stays.
+    """Change a config to a small network and a few videos.
 
     Args:
-        cfg: Of ``configs/backbones``; changed in place.
-        family: As in its name; of one that is not known the network stays as it is.
+        cfg: Config of ``configs/backbones``; changed in place.
+        family: Family in the name of the config. The network of an unknown family is unchanged.
         videos: Folder with ``train.txt`` and ``test.txt``, lines ``path label``.
-        folder: Where the run writes.
+        folder: Work directory of the run.
     """
     usual = (4, 16) if cfg.model.type == "Recognizer2D" else (8, 32)
     frames, pixels = CLIPS.get(family, usual)
-    # MMEngine takes `_delete_` out of what it is given.
+    # MMEngine removes `_delete_` from its argument.
     cfg.merge_from_dict(dict(model=dict(backbone=copy.deepcopy(SMALL.get(family, {})))))
     head = cfg.model.cls_head
     if family == "c3d" and head.type == "SLICHead":
@@ -149,7 +149,7 @@ def try_pretraining(cfg: Config) -> list[float]:
     """Cluster, train an epoch of a few iterations, validate and write a checkpoint.
 
     Args:
-        cfg: Of :func:`small_run`.
+        cfg: Config from :func:`small_run`.
 
     Returns:
         The loss of each iteration.
@@ -162,7 +162,7 @@ def try_pretraining(cfg: Config) -> list[float]:
 
     class KeepWeights(Hook):
         def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-            # Not earlier: many backbones freeze their stages when they are switched to training.
+            # Many backbones freeze their stages when they are switched to training.
             for name, weight in runner.model.backbone.named_parameters():
                 if batch_idx == 0 and weight.requires_grad and weight.ndim > 1:
                     weights[name] = weight.detach().clone()
@@ -185,10 +185,10 @@ def try_pretraining(cfg: Config) -> list[float]:
 
 
 def try_retrieval(cfg: Config) -> dict[str, float]:
-    """Metrics of the checkpoint of :func:`try_pretraining`, with three clips of each video.
+    """Evaluate the checkpoint of :func:`try_pretraining` with three clips of each video.
 
     Raises:
-        RuntimeError: If a metric is no percentage.
+        RuntimeError: If a metric is not a percentage.
     """
     cfg.load_from = str(Path(cfg.work_dir) / "epoch_1.pth")
     cfg.experiment_name += "-test"

@@ -1,4 +1,4 @@
-"""Cluster the rows of a ``.npy`` file and say how good and how balanced the clusters are.
+"""Cluster the rows of a ``.npy`` file and print the quality and sizes of the clusters.
 
     python tools/analysis/cluster_embeddings.py embeddings.npy
     python tools/analysis/cluster_embeddings.py embeddings.npy --method kmeans --num-clusters 1000
@@ -39,7 +39,7 @@ from slic_mmaction.progress import show_progress
 from slic_mmaction.visualization.figure_file import save_figure
 
 # isort: split
-# After slic_mmaction, which repairs what keeps mmaction from being imported.
+# After slic_mmaction, which repairs the import of mmaction.
 from mmaction.registry import TASK_UTILS
 
 METHODS = {
@@ -50,10 +50,10 @@ METHODS = {
     "optics": "OPTICS",
     "agglomerative": "AgglomerativeClustering",
 }
-# Options with a flag of their own; any other goes through --options.
+# Options with a flag of their own; others are given by --options.
 FLAGS = ("level", "num_clusters", "metric", "eps", "distance_threshold", "seed")
 BAR_WIDTH = 30
-# Okabe and Ito's blue and orange, which colour-blind readers tell apart.
+# Okabe and Ito's blue and orange, which colour-blind readers can distinguish.
 _CLUSTERS, _POINTS = "#0072B2", "#E69F00"
 
 
@@ -61,14 +61,20 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("embeddings", type=Path, help="(N, D) numbers, .npy")
+    parser.add_argument("embeddings", type=Path, help="embeddings (N, D), .npy")
     parser.add_argument("--method", choices=METHODS, default="finch")
-    parser.add_argument("--level", type=int, help="of FINCH, 0 (the default) is the finest")
-    parser.add_argument("--num-clusters", type=int, help="of FINCH and k-means")
+    parser.add_argument("--level", type=int, help="level of FINCH; 0 (default) is the finest")
+    parser.add_argument(
+        "--num-clusters", type=int, help="number of clusters, for FINCH and k-means"
+    )
     parser.add_argument("--metric", choices=("cosine", "euclidean"), help="default: cosine")
     parser.add_argument("--eps", type=float, help="radius of DBSCAN's neighbourhoods")
-    parser.add_argument("--distance-threshold", type=float, help="of agglomerative clustering")
-    parser.add_argument("--seed", type=int, help="of k-means")
+    parser.add_argument(
+        "--distance-threshold",
+        type=float,
+        help="largest distance of merged clusters, for agglomerative clustering",
+    )
+    parser.add_argument("--seed", type=int, help="random seed of k-means")
     parser.add_argument(
         "--options",
         nargs="+",
@@ -77,9 +83,9 @@ def parse_args() -> argparse.Namespace:
         metavar="KEY=VALUE",
         help="any other option of the clusterer, for example min_samples=4",
     )
-    parser.add_argument("--labels", type=Path, help="(N,) true classes, .npy, to compare with")
-    parser.add_argument("--out", type=Path, help="default: EMBEDDINGS.METHOD.npy beside the input")
-    parser.add_argument("--histogram", type=Path, help="also draw cluster sizes into this PNG")
+    parser.add_argument("--labels", type=Path, help="true classes (N,), .npy, to compare with")
+    parser.add_argument("--out", type=Path, help="labels, .npy; default: EMBEDDINGS.METHOD.npy")
+    parser.add_argument("--histogram", type=Path, help="PNG to write with the cluster sizes")
     return parser.parse_args()
 
 
@@ -88,12 +94,12 @@ def load_array(path: Path, ndim: int, kinds: str, what: str) -> np.ndarray:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not ``.npy`` or holds something else than ``what``.
+        ValueError: If it is not ``.npy`` or does not hold ``what``.
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}: give an .npy file with {what}.")
     try:
-        # Private, so that nothing can change the file; torch warns about a read-only map.
+        # Copy-on-write keeps the file unchanged; torch warns about a read-only map.
         array = np.lib.format.open_memmap(path, mode="c")
     except ValueError as error:
         raise ValueError(
@@ -101,12 +107,12 @@ def load_array(path: Path, ndim: int, kinds: str, what: str) -> np.ndarray:
         ) from error
     if array.ndim != ndim or array.dtype.kind not in kinds or array.size == 0:
         raise ValueError(f"{path} holds {array.dtype} of shape {array.shape}, but it needs {what}.")
-    # torch takes the machine's byte order only.
+    # torch supports only the byte order of the machine.
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def clusterer_config(args: argparse.Namespace) -> dict[str, Any]:
-    """Config for TASK_UTILS from the flags that were given.
+    """Return a clusterer's config for TASK_UTILS from the command line.
 
     Raises:
         ValueError: If the method has no such option.
@@ -123,13 +129,13 @@ def clusterer_config(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def write_labels(path: Path, labels: np.ndarray) -> None:
-    """Write labels as ``.npy``; the file appears whole or not at all."""
+    """Write labels as ``.npy`` atomically."""
     with durable_file(path) as file:
         np.save(file, labels)
 
 
 def quality_table(labels: np.ndarray, true_labels: np.ndarray | None) -> Table:
-    """Figures of a clustering, then its clusters by size."""
+    """Return a table of the figures of a clustering and the numbers of clusters by size."""
     quality = cluster_quality(labels, true_labels)
     table = Table("", "", "", show_header=False)
     table.add_row("points", f"{len(labels):,}")
@@ -149,7 +155,7 @@ def quality_table(labels: np.ndarray, true_labels: np.ndarray | None) -> Table:
 
 
 def size_report(labels: np.ndarray, out_path: Path, title: str) -> None:
-    """Draw the histogram of cluster sizes, in clusters and in points, below a title.
+    """Draw histograms of cluster sizes, counted in clusters and in points.
 
     Many small clusters may hold few points: a clustering into one huge cluster and a thousand
     pairs looks balanced by its number of clusters.
@@ -190,7 +196,7 @@ def _bars(axis: Axes, names: list[str], heights: np.ndarray, colour: str, notes:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Cluster, write and report.
+    """Cluster embeddings, write the labels and print the figures.
 
     Raises:
         FileNotFoundError: If an input is missing.
@@ -211,7 +217,7 @@ def run(args: argparse.Namespace) -> None:
     except TypeError as error:
         raise ValueError(f"An option of {args.method} is of the wrong type: {error}") from error
     out = args.out or args.embeddings.with_suffix(f".{args.method}.npy")
-    # Better fail before the search than after it.
+    # Fail before the search, not after it.
     out.parent.mkdir(parents=True, exist_ok=True)
     if not os.access(out.parent, os.W_OK):
         raise PermissionError(f"{out.parent} cannot be written to: choose another --out.")
@@ -233,7 +239,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run the tool; exits with 2 and one sentence if an input cannot be used."""
+    """Run the tool. On bad input, print one sentence and exit with code 2."""
     try:
         run(parse_args())
     except (OSError, ValueError, ImportError, MemoryError) as error:

@@ -4,10 +4,10 @@
     python tools/analysis/results.py work_dirs/a work_dirs/b --out results --metric R@1 R@5
     python tools/analysis/results.py work_dirs --metric retrieval/iic/R@1 finetune/center/top1
 
-Without --out the Markdown is printed; with it OUT.md and OUT.json are written. Every protocol has
-columns of its own; a metric that was measured under several must be named with its protocol.
-Figures come from the evaluation.json of a test or validation, seeds, commits and the origin of
-weights from the run_record.json beside it; RunRecordHook writes both. More in docs/ablations.md.
+The table is printed as Markdown. With --out, OUT.md and OUT.json are written instead. Every
+protocol has its own columns; name a metric of several protocols with its protocol. Figures are
+read from the evaluation.json of tests and validations, and seeds, commits and the origin of weights
+from the run_record.json beside it. RunRecordHook writes both. See docs/ablations.md.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from slic_mmaction.evaluation.protocols import name_in_keys
 from slic_mmaction.evaluation.records import EVALUATION, RUN_RECORD
 
 SPLITS, MEAN_OF_SPLITS = ("1", "2", "3"), "mean of 1-3"
-# Data set and split, in the name of an annotation file.
+# Data set and split in the name of an annotation file.
 ANN_FILE = re.compile(
     r"(?:_(?:train|val|test)(?:_list)?(?:_split_?(\d))?(?:_videos|_rawframes)?)?$"
 )
 HEAD = ("method", "epoch", "data", "split", "videos")
 RUN_HEAD = ("method", "split", "protocol", "values", "seeds", "config", "commit", "folder")
-CHOSEN = ("lr", "weight_decay")  # by a linear probe: settings, no results
+CHOSEN = ("lr", "weight_decay")  # settings that a linear probe chooses, not results
 NOTE = """\
 Mean ± sample standard deviation over seeds, with their number in brackets. Numbers of different \
 columns are of different protocols: do not compare them."""
 
 
 class Result(NamedTuple):
-    """One figure of one run, and everything that must be said with it."""
+    """Figure of a run with its origin."""
 
-    method: tuple[str, ...]  # names of the runs that made the weights, in order
+    method: tuple[str, ...]  # names of the runs that trained the weights, in order
     families: tuple[str, ...]  # hashes of their configs, the same for all splits
     hashes: tuple[str, ...]  # hashes of their configs
-    epoch: int | None  # of the last of them
-    seeds: tuple[int | None, ...]  # theirs, then those of the evaluation
+    epoch: int | None  # of the last run
+    seeds: tuple[int | None, ...]  # of the runs, then of the evaluation
     data: str
     split: str  # "-" without one
     videos: int | None
@@ -57,12 +57,12 @@ class Result(NamedTuple):
 
 
 def unique(values: Iterable[Any]) -> tuple[Any, ...]:
-    """Each value once, in the order of their first."""
+    """Return the distinct values in order of first appearance."""
     return tuple(dict.fromkeys(values))
 
 
 def grouped(results: Iterable[Result], key: Callable[[Result], Hashable]) -> list[list[Result]]:
-    """Results of equal keys, in the order of their first."""
+    """Group results by key, in order of first appearance."""
     groups: dict[Hashable, list[Result]] = {}
     for result in results:
         groups.setdefault(key(result), []).append(result)
@@ -70,7 +70,7 @@ def grouped(results: Iterable[Result], key: Callable[[Result], Hashable]) -> lis
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A dict from a file."""
+    """Read a dict from a JSON file."""
     try:
         content = json.loads(path.read_text())
     except ValueError as error:
@@ -81,7 +81,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_results(work_dirs: Iterable[Path]) -> list[Result]:
-    """All results below some folders; of several starts of one training the farthest counts."""
+    """Read all results in folders, for each training those of the start with the last epoch."""
     trainings: list[Result] = []
     tests: list[Result] = []
     for work_dir in work_dirs:
@@ -103,13 +103,13 @@ def read_results(work_dirs: Iterable[Path]) -> list[Result]:
 
 
 def read_evaluation(folder: Path, evaluation: dict[str, Any]) -> Iterator[Result]:
-    """The results of one run."""
+    """Yield the results of one run."""
     path = folder / RUN_RECORD
     run = read_json(path) if path.is_file() else dict(name=folder.parent.name)
     chain: list[dict[str, Any]] = [run]
     while chain[0].get("origin"):
         chain.insert(0, chain[0]["origin"])
-    # A test trains nothing. Without weights of another run it judges its own random ones.
+    # A test trains nothing. Without weights of another run, it evaluates random weights.
     trained = chain if evaluation.get("part") == "val" else chain[:-1]
     parts = [evaluation[part] for part in ("query", "gallery", "videos") if part in evaluation]
     named = [ANN_FILE.split(Path(part["ann_file"]).stem)[:2] for part in parts]
@@ -136,8 +136,8 @@ def read_evaluation(folder: Path, evaluation: dict[str, Any]) -> Iterator[Result
 
 
 def choose_columns(results: Iterable[Result], wanted: Sequence[str] = ()) -> list[str]:
-    """All columns, or those of some metrics (``R@1``) and columns (``retrieval/iic/R@1``)."""
-    # Split at numbers: R@5 before R@10.
+    """Return all columns, or those of metrics (``R@1``) and full names (``retrieval/iic/R@1``)."""
+    # Numbers are compared as such: R@5 before R@10.
     parts = {r.column: re.split(r"(\d+)", r.column) for r in results}
     known = sorted(parts, key=lambda c: [int(p) if p.isdigit() else p for p in parts[c]])
     chosen = []
@@ -155,8 +155,11 @@ def choose_columns(results: Iterable[Result], wanted: Sequence[str] = ()) -> lis
 
 
 def make_cell(results: Sequence[Result]) -> dict[str, Any]:
-    """Mean over seeds, sample standard deviation (None of one) and all values of one column; of
-    two runs with the same seeds the later counts."""
+    """Compute the mean and standard deviation over seeds of one column.
+
+    The sample standard deviation of one value is None. Of two runs with the same seeds, the later
+    one counts.
+    """
     by_seeds = {r.seeds: r.value for r in results}
     values = list(by_seeds.values())
     spread = stdev(values) if len(values) > 1 else None
@@ -164,7 +167,7 @@ def make_cell(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def make_rows(results: Iterable[Result], columns: Sequence[str]) -> list[dict[str, Any]]:
-    """A row for each training and set of videos, and for the mean of splits 1 to 3."""
+    """Make a row for each training and set of videos, and for the mean of splits 1 to 3."""
     shown = sorted((r for r in results if r.column in columns), key=lambda r: Path(r.folder).name)
     for group in grouped(shown, attrgetter("families", "epoch", "data", "column", "seeds")):
         splits = {result.split: result for result in group}
@@ -188,7 +191,7 @@ def make_rows(results: Iterable[Result], columns: Sequence[str]) -> list[dict[st
 
 
 def to_markdown(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    """One table of means, one of the runs behind it."""
+    """Format a table of means, and a table of the runs."""
 
     def text(value: Any) -> str:
         if isinstance(value, dict):
@@ -196,7 +199,9 @@ def to_markdown(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
             return f"{value['mean']:.4g}{spread} ({len(value['values'])})"
         if isinstance(value, tuple):
             return " → ".join(map(text, value)) or "-"
-        return "-" if value is None else str(value).replace("|", "\\|")  # a bar would end a cell
+        return (
+            "-" if value is None else str(value).replace("|", "\\|")
+        )  # a vertical bar would end a cell
 
     def table(head: Sequence[str], lines: Iterable[Iterable[Any]]) -> str:
         lines = [head, ["---"] * len(head), *lines]
@@ -215,13 +220,15 @@ def to_markdown(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the tool; exits with 2 and one sentence if an input cannot be used."""
+    """Run the tool. On bad input, print one sentence and exit with code 2."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("work_dirs", type=Path, nargs="+", help="searched for runs at any depth")
+    parser.add_argument(
+        "work_dirs", type=Path, nargs="+", help="folders to search for runs at any depth"
+    )
     parser.add_argument("--out", type=Path, help="write OUT.md and OUT.json")
-    parser.add_argument("--metric", nargs="+", default=(), help="show only these")
+    parser.add_argument("--metric", nargs="+", default=(), help="show only these metrics")
     args = parser.parse_args(argv)
     try:
         results = read_results(args.work_dirs)

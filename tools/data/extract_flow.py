@@ -1,14 +1,14 @@
-"""Estimate the optical flow of videos and store it, one compact file for each.
+"""Estimate the optical flow of videos and store it in one compact file per video.
 
     python tools/data/extract_flow.py data/ucf101/videos --out data/ucf101/flow --workers 16
     python tools/data/extract_flow.py data/ucf101/ucf101_train_split_1_videos.txt \\
         --video-root data/ucf101/videos --out data/ucf101/flow --method dis
 
 ``FlowView(source="files", root="data/ucf101/flow", video_root="data/ucf101/videos")`` reads
-the files while training. A stopped run goes on with the same command; what is done is left
-alone. Videos without flow are listed with the reason in ``OUT/broken_videos.txt``.
+the files during training. A stopped run continues with the same command; existing files are kept.
+Videos without flow are listed with the reason in ``OUT/broken_videos.txt``.
 
-Exit code: 0 if every video has its flow, 1 if some are broken, 2 if nothing was tried.
+Exit code: 0 if all videos have flow, 1 if some are broken, 2 if the input cannot be used.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from slic_mmaction.flow.extract import add_video_arguments, conclude, videos_ask
 from slic_mmaction.preparation.workers import Failure, run_isolated
 from slic_mmaction.progress import progress_bar
 
-Job = tuple[Path, Path]  # a video, and the flow file that it should have
+Job = tuple[Path, Path]  # a video and its flow file
 
 
 def plan(videos: Iterable[Path], video_root: Path, out: Path) -> list[Job]:
-    """Give each video a flow file of its own.
+    """Choose the path of the flow file of each video.
 
     Raises:
-        ValueError: If two videos would share one, or a video is not below ``video_root``.
+        ValueError: If two videos would share a file, or a video is not in ``video_root``.
     """
     by_target: dict[Path, Path] = {}
     for video in videos:
@@ -59,10 +59,10 @@ def plan(videos: Iterable[Path], video_root: Path, out: Path) -> list[Job]:
 
 
 def remaining(jobs: Iterable[Job], settings: FlowSettings) -> list[Job]:
-    """The jobs whose flow file is missing or damaged.
+    """Return the jobs whose flow file is missing or damaged.
 
     Raises:
-        ValueError: If there is a flow file of other settings.
+        ValueError: If a flow file has other settings.
     """
     todo = []
     for video, target in jobs:
@@ -83,7 +83,7 @@ def remaining(jobs: Iterable[Job], settings: FlowSettings) -> list[Job]:
 
 
 def extract(job: Job, settings: FlowSettings) -> str | None:
-    """Make one flow file with one thread; returns what is wrong with the video, or None."""
+    """Write one flow file with one thread; return the fault of the video, or None."""
     cv2.setNumThreads(1)
     video, target = job
     try:
@@ -100,7 +100,10 @@ def arguments() -> argparse.Namespace:
     add_video_arguments(parser, out="folder for the flow files")
     parser.add_argument("--method", choices=METHODS, default="tvl1", help="default: tvl1")
     parser.add_argument(
-        "--component", choices=("x", "xy"), default="x", help="default: x, all that SLIC shows"
+        "--component",
+        choices=("x", "xy"),
+        default="x",
+        help="components of the flow; default: x, the one that SLIC uses",
     )
     parser.add_argument(
         "--bound",
@@ -112,7 +115,7 @@ def arguments() -> argparse.Namespace:
         "--short-side",
         type=int,
         default=128,
-        help="short side of the stored flow in pixels; smaller videos keep theirs (default: 128)",
+        help="short side of the stored flow in pixels, at most that of the video (default: 128)",
     )
     args = parser.parse_args()
     if args.bound <= 0 or args.short_side < 16:
@@ -125,7 +128,7 @@ def run(jobs: list[Job], settings: FlowSettings, workers: int) -> list[str]:
     broken = []
     task = functools.partial(extract, settings=settings)
     with progress_bar("flow", len(jobs)) as advance:
-        # No time limit: it would have to be that of the longest video.
+        # No time limit, because it depends on the longest video.
         for job, result in run_isolated(task, jobs, workers, timeout=math.inf):
             reason = result.reason if isinstance(result, Failure) else result
             if reason is not None:

@@ -1,14 +1,14 @@
-"""Describe the motion in each video by one vector, for ``PseudoLabelHook(descriptors=...)``.
+"""Compute a motion descriptor of each video for ``PseudoLabelHook(descriptors=...)``.
 
     python tools/data/extract_motion.py data/ucf101/videos --out data/ucf101/motion.npz --workers 16
     python tools/data/extract_motion.py data/ucf101/ucf101_train_split_1_videos.txt \\
         --video-root data/ucf101/videos --out data/ucf101/motion.npz
 
-A vector is a motion boundary histogram (docs/motion.md), which needs no training and no labels. A
-stopped run goes on with the same command, from what was kept at most a minute ago; videos that are
-new are added. Videos without a vector are listed with the reason in ``OUT.broken_videos.txt``.
+The descriptor is a motion boundary histogram (docs/motion.md), which needs no training and no
+labels. Results are saved every minute. The same command continues a stopped run, and adds new
+videos. Videos without a descriptor are listed with the reason in ``OUT.broken_videos.txt``.
 
-Exit code: 0 if every video has its vector, 1 if some are broken, 2 if nothing was tried.
+Exit code: 0 if all videos have a descriptor, 1 if some are broken, 2 if the input cannot be used.
 """
 
 from __future__ import annotations

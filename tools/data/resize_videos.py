@@ -1,16 +1,16 @@
-"""Scale a folder of videos to a short side, so that training decodes less.
+"""Resize a folder of videos to a short side, for faster decoding in training.
 
 In the root of the repository:
 
     python tools/data/resize_videos.py data/ucf101/videos data/ucf101/videos_128 --short-side 128
 
-then prepare the new folder (``tools/data/*/prepare.py --videos data/ucf101/videos_128``). Frames
-and their times stay; names stay but for the suffix .mp4; the sound goes. Can be stopped
-and started again at any time. Uses the program ffmpeg if there is one, else PyAV.
+Then prepare the new folder (``tools/data/*/prepare.py --videos data/ucf101/videos_128``). Frames
+and their times are kept, and names except for the suffix .mp4. The sound is removed. A stopped run
+continues with the same command. The program ffmpeg is used if installed, else PyAV.
 
-The result is H.264 with a key frame every 16 frames, as MMAction2's ``resize_videos.py --dense``:
-in a file of UCF101, which has one key frame, a clip from the end takes more than twice the decoding
-of one from the beginning.
+The result is H.264 with a key frame every 16 frames, as from MMAction2's ``resize_videos.py
+--dense``. A file of UCF101 has a single key frame, so that decoding a clip from its end takes more
+than twice as long as one from its beginning.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ SETTINGS = "resize.json"
 FAULTS = "not_resized.csv"
 DONE = ""
 KEY_FRAME_EVERY = 16
-# PyAV gives the turn counter-clockwise, as FFmpeg's av_display_rotation_get.
+# PyAV gives the rotation counter-clockwise, as FFmpeg's av_display_rotation_get.
 UPRIGHT = {90: ("transpose=cclock",), 180: ("hflip", "vflip"), 270: ("transpose=clock",)}
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """How videos are scaled.
+    """Settings of the resized videos.
 
     Args:
         short_side: Pixels of the shorter side; both sides are rounded to even numbers, as H.264
@@ -63,7 +63,7 @@ class Scaling:
     crf: int
 
     def filter(self) -> str:
-        """FFmpeg filter; it sees a frame after the rotation that a phone noted."""
+        """FFmpeg filter, applied after the rotation that is stored in the file."""
         side = str(self.short_side // 2 * 2)
         width, height = (
             side if self.upscale else f"min({side},trunc({dim}/2)*2)" for dim in ("iw", "ih")
@@ -75,16 +75,16 @@ class Scaling:
 def resize_video(
     job: tuple[str, str], scaling: Scaling, ffmpeg: str | None, timeout: float
 ) -> None:
-    """Scale a video; the result appears whole and checked, or not at all.
+    """Resize a video, check the result and write it atomically.
 
     Args:
-        job: Source and target, a .mp4.
-        scaling: How.
-        ffmpeg: The program; None for PyAV.
-        timeout: Seconds that ``ffmpeg`` may take.
+        job: Paths of the source and of the target, a .mp4.
+        scaling: Settings of the resized video.
+        ffmpeg: Path of the program; None for PyAV.
+        timeout: Time limit of ``ffmpeg`` in seconds.
 
     Raises:
-        ValueError: If the source does not decode, or the result has other frames than it.
+        ValueError: If the source cannot be decoded, or the result has other frames.
         OSError: If there is no room for the result, or the program takes too long.
     """
     source, target = map(Path, job)
@@ -92,7 +92,7 @@ def resize_video(
     if reason := before.fault(min_frames=1, min_share=0.9):
         raise ValueError(reason)
     with durable_file(target) as file:
-        part = Path(file.name)  # opened once more by what writes it
+        part = Path(file.name)  # opened again by the encoder
         if ffmpeg is None:
             resize_by_pyav(source, part, scaling)
         else:
@@ -105,13 +105,13 @@ def resize_video(
 def resize_by_ffmpeg(
     ffmpeg: str, source: Path, target: Path, scaling: Scaling, timeout: float
 ) -> None:
-    """Scale a video with the program; every frame keeps its time."""
+    """Resize a video with ffmpeg, keeping the time of every frame."""
     command = [ffmpeg, "-hide_banner", "-loglevel", "error", "-nostdin", "-y", "-threads", "1"]
-    # A path beginning with `/` is never taken for a protocol or an option.
+    # A path that begins with `/` is never read as a protocol or an option.
     command += ["-i", str(source.resolve()), "-map", "0:V:0", "-filter_threads", "1"]
     command += ["-vf", f"{scaling.filter()},setsar=1,format=yuv420p", *_keep_times(ffmpeg)]
-    # Fine enough for any time in the source, which the default, 1 / rate, is not; the words for
-    # "that of the source" differ between versions.
+    # Precise enough for any time in the source, unlike the default, 1 / rate. The option for the
+    # time base of the source differs between versions.
     command += ["-enc_time_base", "1:90000", "-c:v", "libx264", "-crf", str(scaling.crf)]
     command += ["-g", str(KEY_FRAME_EVERY), "-threads", "1", "-map_metadata", "-1"]
     command += ["-f", "mp4", str(target.resolve())]
@@ -122,13 +122,16 @@ def resize_by_ffmpeg(
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         said = f"ffmpeg failed: {lines[-1] if lines else f'exit code {done.returncode}'}"
-        # Killed, or out of room: another try may succeed.
+        # Killed, or no room: another try may succeed.
         passing = done.returncode < 0 or any("No space left" in line for line in lines)
         raise OSError(said) if passing else ValueError(said)
 
 
 def _keep_times(ffmpeg: str) -> tuple[str, ...]:
-    """Options that neither drop nor repeat frames; renamed in 5.1, the old name left in 8."""
+    """Return the options that neither drop nor repeat frames.
+
+    They were renamed in FFmpeg 5.1. FFmpeg 8 removed the old name.
+    """
     banner = subprocess.run([ffmpeg, "-version"], capture_output=True, text=True).stdout
     version = re.search(r"version n?(\d+)\.(\d+)", banner)
     old = version is not None and (int(version[1]), int(version[2])) < (5, 1)
@@ -136,7 +139,7 @@ def _keep_times(ffmpeg: str) -> tuple[str, ...]:
 
 
 def resize_by_pyav(source: Path, target: Path, scaling: Scaling) -> None:
-    """Scale a video with PyAV; every frame keeps its time."""
+    """Resize a video with PyAV, keeping the time of every frame."""
     import av
 
     if "libx264" not in av.codec.codecs_available:
@@ -151,7 +154,7 @@ def resize_by_pyav(source: Path, target: Path, scaling: Scaling) -> None:
         out: Any = None
         time = -step
         for frame in reading.decode(stream):
-            # Frames of packed AVI files may have no time, or that of the frame before.
+            # Frames of packed AVI files may have no time, or that of the previous frame.
             time = frame.pts if frame.pts is not None and frame.pts > time else time + step
             frame.pts = time
             if graph is None:
@@ -171,7 +174,7 @@ def resize_by_pyav(source: Path, target: Path, scaling: Scaling) -> None:
 
 
 def _graph(av: Any, stream: Any, scale: str, rotation: int) -> Any:
-    """Filter graph: upright, scaled, in the encoder's pixel format."""
+    """Return a filter graph that rotates, scales and converts to the encoder's pixel format."""
     graph = av.filter.Graph()
     filters = [*UPRIGHT.get(rotation % 360, ()), scale, "setsar=1", "format=yuv420p"]
     nodes = [graph.add_buffer(template=stream)]
@@ -184,11 +187,11 @@ def _graph(av: Any, stream: Any, scale: str, rotation: int) -> Any:
 
 
 def plan(source: Path, target: Path, scaling: Scaling) -> dict[Path, Path]:
-    """Where each video of ``source`` goes.
+    """Choose the target path of each video of ``source``.
 
     Raises:
-        ValueError: If there is none, two would get one name, or ``target`` lies within ``source``
-            or holds videos scaled in another way.
+        ValueError: If there are no videos, two would get the same name, or ``target`` lies within
+            ``source`` or holds videos with other settings.
     """
     if source.resolve() in (target.resolve(), *target.resolve().parents):
         raise ValueError(f"{target} lies within {source}, which is read; name another folder.")
@@ -212,7 +215,7 @@ def plan(source: Path, target: Path, scaling: Scaling) -> dict[Path, Path]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the scaling; returns the exit code."""
+    """Resize all videos and return the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -244,7 +247,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         elif record != DONE:
             faults[source] = record
     before = len(targets) - len(states) - len(faults)
-    # The program is stopped in time; the workers' own limit is for what hangs beside it.
+    # The program has a time limit of its own; that of the workers is for all other hangs.
     work = functools.partial(resize_video, scaling=scaling, ffmpeg=ffmpeg, timeout=args.timeout)
     outcomes = run_isolated(work, states, args.workers, args.timeout + 10)
     with progress_bar("resizing", total=len(states)) as advance:
@@ -263,9 +266,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"before: {before}, failed: {len(faults)}"
     )
     if faults:
-        print(f"what failed and why: {args.target / FAULTS}")
+        print(f"failed videos and reasons: {args.target / FAULTS}")
     if passing:
-        print(f"{passing} of them may succeed another time; the same command tries them again.")
+        print(f"{passing} of them may succeed later: run the same command again.")
     if not done + before:
         return 1
     folder = shlex.quote(str(args.target))

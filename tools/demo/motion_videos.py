@@ -1,8 +1,8 @@
-"""Made-up videos in which looks tell every video apart and motion is what a class has in common.
+"""Generated videos whose class is their motion, and whose appearance is unique.
 
-Each video has a background and a patch in its middle, both with a pattern that no other video has.
-The patch moves over the background, and how it moves is the class. So the easiest way
-to tell one video from all others is its pattern, which says nothing about the class.
+Each video has a background and a patch in the middle, both with a pattern that no other video has.
+The class is the motion of the patch over the background. The pattern distinguishes a video from all
+others most easily, but it says nothing about the class.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from slic_mmaction.durable_file import write_text
 SIDE = 64
 NUM_FRAMES = 24
 PATCH = 28
-# Darkest and brightest spots.
+# Range of brightness of the spots.
 BACKGROUND, FOREGROUND = (10, 130), (150, 255)
 SHIFT = 8.0  # Largest displacement of the patch, in pixels.
 DEFORMATION = 0.45  # Largest relative change of its sides.
-# How a point p of the patch, from its centre, has moved at a phase: matrix @ p + offset. All go
-# there and back, so that neither direction nor a mirror image says anything.
+# A point p of the patch, relative to its centre, moves to matrix @ p + offset at a phase. All
+# motions go back and forth, so that neither the direction nor mirroring matters.
 Motion = Callable[[float, float], tuple[list[list[float]], list[float]]]
 _D, _S = DEFORMATION, SHIFT
 _ONE = [[1.0, 0.0], [0.0, 1.0]]
@@ -39,16 +39,16 @@ MOTIONS: dict[str, Motion] = {
     "lean": lambda s, c: ([[1, _D * s], [0, 1]], [0, 0]),
     "slant": lambda s, c: ([[1, 0], [_D * s, 1]], [0, 0]),
 }
-# Videos of each motion.
+# Number of videos of each motion.
 SPLITS = {"train": 27, "test": 14}
 
 
 def render_clip(motion: str, seed: list[int]) -> np.ndarray:
-    """Render one video: a patch that moves over a background.
+    """Render a video of a patch that moves over a background.
 
     Args:
         motion: One of :data:`MOTIONS`.
-        seed: Of everything else: patterns, place, phase, tempo.
+        seed: Random seed of patterns, position, phase and tempo.
 
     Returns:
         (NUM_FRAMES, SIDE, SIDE, 3) uint8, RGB.
@@ -76,7 +76,7 @@ def render_clip(motion: str, seed: list[int]) -> np.ndarray:
 def pattern(
     draw: np.random.Generator, side: int, cells: int, low: float, high: float
 ) -> np.ndarray:
-    """Spots of one colour: ``cells`` x ``cells`` random brightnesses, smoothly enlarged."""
+    """Return spots of one colour: ``cells`` x ``cells`` random brightnesses, smoothly enlarged."""
     grid = draw.uniform(low, high, (cells, cells)).astype(np.float32)
     spots = cv2.resize(grid, (side, side), interpolation=cv2.INTER_CUBIC)
     colour = colorsys.hsv_to_rgb(draw.uniform(), draw.uniform(0.2, 0.8), 1.0)
@@ -86,8 +86,8 @@ def pattern(
 def write_video_set(root: Path) -> None:
     """Write the videos of both splits and MMAction2's annotation files.
 
-    ``root/{train,test}.txt`` hold lines ``path label``. They are written last, so where
-    they are, the set is complete, and nothing is done.
+    ``root/{train,test}.txt`` hold lines ``path label``. They are written last. If they exist, the
+    set is complete, and nothing is done.
 
     Args:
         root: Folder of the set.
@@ -109,7 +109,7 @@ def _write_video(path: Path, clip: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (SIDE, SIDE))
     if not writer.isOpened():
-        raise OSError(f"OpenCV cannot write {path}: this build of it has no mp4v encoder.")
+        raise OSError(f"OpenCV cannot write {path}: this build of OpenCV has no mp4v encoder.")
     for frame in clip:
         writer.write(np.ascontiguousarray(frame[..., ::-1]))
     writer.release()

@@ -1,8 +1,8 @@
-"""What clustering is for, on made-up videos, in a few minutes on two CPU cores: ``make demo``.
+"""Show the effect of clustering on generated videos: ``make demo``, some minutes on two CPU cores.
 
-Makes videos that each look different and move in one of nine ways. Trains the same network twice,
-side by side: with clusters of videos that move alike, and without clusters. Then counts for how
-many new videos each network finds one of the same motion (docs/demo.md).
+The videos all look different and have one of nine motions. The same network is trained twice at
+the same time: with clusters of videos with similar motion, and without clusters. The result is the
+share of new videos for which each network finds a video of the same motion (docs/demo.md).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from slic_mmaction.visualization import read_scalars, retrieval_gallery
 ROOT = Path(__file__).parents[2]
 WORK = Path("work_dirs/demo")
 VIDEOS = WORK / "moving_patches"
-# The two runs, by their configs and work directories.
+# Names of the configs and work directories of the two runs.
 CLUSTERING, INSTANCE = "slic", "instance"
 EXPECTED_GAIN = 10.0
 
@@ -37,10 +37,10 @@ def config_of(arm: str) -> str:
 
 
 def describe_motion() -> None:
-    """Describe how each training video moves; no label takes part.
+    """Compute motion descriptors of the training videos, without labels.
 
     Raises:
-        SystemExit: It failed, and has said why.
+        SystemExit: If it fails; the reason is printed.
     """
     command = ["tools/data/extract_motion.py", f"{VIDEOS}/train.txt", "--video-root", str(VIDEOS)]
     done = subprocess.run([sys.executable, *command, "--out", f"{VIDEOS}/motion.npz"])
@@ -49,7 +49,7 @@ def describe_motion() -> None:
 
 
 def start(arm: str, settings: list[str]) -> subprocess.Popen:
-    """Start ``tools/train.py`` anew, with one thread so that two runs share two cores."""
+    """Start ``tools/train.py`` with one thread, so that two runs share two cores."""
     work_dir = WORK / arm
     shutil.rmtree(work_dir, ignore_errors=True)
     work_dir.mkdir(parents=True)
@@ -65,16 +65,16 @@ def start(arm: str, settings: list[str]) -> subprocess.Popen:
 
 
 def scalars(arm: str) -> dict[str, dict[float, float]]:
-    """What an arm has logged so far, by name and epoch."""
+    """Read the logged scalars of a run by name and epoch."""
     started = any((WORK / arm).glob("*/vis_data/scalars.json"))
     return read_scalars(WORK / arm) if started else {}
 
 
 def watch(runs: dict[str, subprocess.Popen], epochs: int, console: Console) -> None:
-    """Show how far all runs are together until they have ended.
+    """Show the common progress of all runs until they end.
 
     Raises:
-        SystemExit: One of them failed; the others are stopped.
+        SystemExit: If a run fails; the others are stopped.
     """
     shown = 0
     with progress_bar("Epochs of both networks", len(runs) * epochs) as advance:
@@ -98,7 +98,7 @@ def watch(runs: dict[str, subprocess.Popen], epochs: int, console: Console) -> N
 
 
 def draw_gallery(out_path: Path) -> Path:
-    """Picture of a query of each motion with its five nearest training videos."""
+    """Draw a query of each motion with its five nearest training videos."""
     found = np.load(WORK / CLUSTERING / "neighbors.npz")
     query_labels, gallery_labels = found["query_labels"], found["gallery_labels"]
     _, chosen = np.unique(query_labels, return_index=True)
@@ -117,7 +117,7 @@ def draw_gallery(out_path: Path) -> Path:
 
 
 def show_results(console: Console) -> None:
-    """A table, and what it says in one sentence."""
+    """Print a table of the results and one sentence about it."""
     recalls = {arm: list(scalars(arm)["retrieval/R@1"].values()) for arm in (CLUSTERING, INSTANCE)}
     figures = {
         "untrained": recalls[CLUSTERING][0],
@@ -145,7 +145,7 @@ def show_results(console: Console) -> None:
 
 
 def show_next_steps(console: Console, epochs: int) -> None:
-    """Commands that go on with the trained network."""
+    """Print commands that use the trained network."""
     run = WORK / CLUSTERING
     query = (VIDEOS / "test.txt").read_text().split()[0]
     folder = Path(sys.executable).parent
@@ -171,9 +171,9 @@ def show_next_steps(console: Console, epochs: int) -> None:
 
 
 def main() -> None:
-    """Run the demo; exits with 1 if a step fails."""
+    """Run the demo, and exit with code 1 if a step fails."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0, help="of both runs (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of both runs (default: 0)")
     parser.add_argument(
         "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="settings of both runs"
     )

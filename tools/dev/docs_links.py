@@ -1,4 +1,4 @@
-"""A hook of MkDocs for what stands otherwise on a code host and in Sphinx than on the site."""
+"""MkDocs hook that converts links of a code host and roles of Sphinx for the site."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LINK = re.compile(r"(!?)\[([^\]]+)\]\((\.\./[^)#\s]+)[^)\s]*\)")
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
-    """Replace links to ``../configs/x.py`` and the like: the site holds only the pages."""
+    """Replace links to files such as ``../configs/x.py``, which are not part of the site."""
     folder = os.path.dirname(page.file.abs_src_path)
     root = os.path.dirname(config.config_file_path)
 
@@ -30,5 +30,5 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Take Sphinx's roles out of docstrings: ``:class:`~a.B``` is ``B``."""
+    """Replace roles of Sphinx in docstrings: ``:class:`~a.B``` becomes ``B``."""
     return _ROLE.sub(r"\1", html)

@@ -1,9 +1,9 @@
-"""Write ``model-index.yml`` and the ``metafile.yml`` beside configs, by which ``mim`` finds them.
+"""Write ``model-index.yml`` and the ``metafile.yml`` files with which ``mim`` finds the configs.
 
     python tools/dev/metafiles.py
 
-Everything is read from the configs; a test compares. Run it again after a config has changed.
-Configs that only measure a checkpoint (retrieval, kNN, linear probe) are not models of their own.
+All values are read from the configs. Run it again after changing a config; a test checks this.
+Configs that only evaluate a checkpoint (retrieval, kNN, linear probe) are not listed as models.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mmengine.config import Config
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("configs", "configs/ablations", "configs/backbones", "configs/finetune")
 DATA = {"ucf101": "UCF101", "hmdb51": "HMDB51", "kinetics400": "Kinetics-400"}
-# The paper's figures, of its abstract. They are not results of this package.
+# Figures of the paper's abstract. They are not results of this package.
 SLIC = {
     "Name": "SLIC",
     "README": "README.md",
@@ -31,7 +31,7 @@ SLIC = {
 
 
 def contents(load: Callable[[str], Config]) -> dict[str, str]:
-    """Text of each file by its path; ``load`` reads a config by its path below ``configs/``."""
+    """Return the text of each file by path; ``load`` reads a config by its path in ``configs/``."""
     files: dict[str, Any] = {
         "model-index.yml": {"Import": [f"{folder}/metafile.yml" for folder in FOLDERS]}
     }
@@ -69,7 +69,7 @@ def _model(path: str, config: Config) -> dict[str, Any]:
 
 
 def _dicts(node: Any) -> Iterator[dict[str, Any]]:
-    """All dicts inside nested dicts and lists."""
+    """Yield all dicts in nested dicts and lists."""
     if isinstance(node, dict):
         yield node
         node = list(node.values())

@@ -1,11 +1,11 @@
-"""Build an environment of other versions, run the quick tests in it, and note the result.
+"""Build an environment of other versions, run the quick tests in it, and record the result.
 
     python tools/dev/try_stack.py onedl
     python tools/dev/try_stack.py python312 --python /opt/python3.12/bin/python3 tests/models
 
-Environments lie in build/stacks/NAME; one that is there is brought up to date. The row of that
-name in docs/versions.md is written anew: what was installed, which tests ran, when, and how they
-ended. Further pip options can be given in the environment (PIP_EXTRA_INDEX_URL).
+Environments lie in build/stacks/NAME; an existing one is updated. The row of this name in
+docs/versions.md is replaced: installed versions, tests, date and result. Further options of pip can
+be given by environment variables (PIP_EXTRA_INDEX_URL).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ print(json.dumps(dict(found, python=platform.python_version())))
 
 
 class Row(NamedTuple):
-    """Versions to try: the tested ones, but for what is said here."""
+    """Versions to try, as differences from the tested ones."""
 
     python: str = "3.11"
     extras: str = "cpu,collection,dev"
@@ -49,7 +49,7 @@ class Row(NamedTuple):
 ROWS = {
     "tested": Row(),
     "onedl": Row(extras="onedl,collection,dev", more=("faiss-cpu",)),
-    # The newest Python with the oldest NumPy, and what goes with that.
+    # The newest Python with the oldest NumPy, and matching versions.
     "numpy1": Row(
         "3.12",
         free=("numpy", "opencv-python", "opencv-contrib-python", "pyarrow"),
@@ -61,7 +61,7 @@ ROWS = {
 
 
 def build(row: Row, python: str, folder: Path) -> Path:
-    """Install the row; returns its Python."""
+    """Install the versions of a row and return the path of its Python."""
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run([python, "-m", "venv", folder], check=True)
     constraints = folder / "constraints.txt"
@@ -74,7 +74,7 @@ def build(row: Row, python: str, folder: Path) -> Path:
 
 
 def kept(line: str, row: Row) -> bool:
-    """Whether a line of the constraints holds for a row, too."""
+    """Return whether a line of the constraints also applies to a row."""
     if not line or line.startswith("#"):
         return False
     name = Requirement(line).name
@@ -82,7 +82,7 @@ def kept(line: str, row: Row) -> bool:
 
 
 def entry(name: str, python: Path, tests: list[str], verdict: str) -> str:
-    """A line of the table."""
+    """Format a line of the table."""
     found = json.loads(subprocess.check_output([python, "-c", VERSIONS], text=True))
     versions = [f"{key} {found[key]}" for key in (*UPSTREAM, *SHOWN) if key in found]
     today = datetime.date.today().isoformat()
@@ -92,7 +92,7 @@ def entry(name: str, python: Path, tests: list[str], verdict: str) -> str:
 
 
 def write(name: str, line: str) -> None:
-    """Put the line into the page, in the place of an earlier one of that name."""
+    """Write a line to the page, replacing an earlier one of this name."""
     before, rows, after = re.split(
         f"({re.escape(BEGIN)}.*{re.escape(END)})", PAGE.read_text(), flags=re.DOTALL
     )
@@ -102,7 +102,7 @@ def write(name: str, line: str) -> None:
 
 
 def main() -> int:
-    """Try one row; returns pytest's exit status."""
+    """Try one row and return the exit status of pytest."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("name", choices=ROWS)
     parser.add_argument("tests", nargs="*", help="files and folders; default: all")
@@ -112,14 +112,14 @@ def main() -> int:
     row = ROWS[args.name]
     python = build(row, args.python or f"python{row.python}", ROOT / "build" / "stacks" / args.name)
     chosen = ["-n", args.jobs, "-q", "-m", "not slow and not faults"]
-    # Without a PYTHONPATH that may hold the packages of another environment.
+    # PYTHONPATH may hold packages of another environment.
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
         [python, "-m", "pytest", *chosen, *args.tests],
         cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     print(done.stdout)
-    if done.returncode in (0, 1):  # otherwise pytest did not come to an end
+    if done.returncode in (0, 1):  # otherwise pytest did not finish
         verdict = re.sub(r"(, \d+ warnings?)? in .*", "", done.stdout.strip().splitlines()[-1])
         write(args.name, entry(args.name, python, args.tests, verdict))
     return done.returncode

@@ -1,10 +1,10 @@
-"""Prepare a folder of your own videos, without labels: SLIC needs none.
+"""Prepare a folder of your own videos for pretraining, without labels.
 
 In the root of the repository:
 
     python tools/data/custom/prepare.py path/to/videos
 
-Can be stopped and started again at any time. More in docs/data/custom.md.
+A stopped preparation continues with the same command. See docs/data/custom.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CONFIGS = Path(__file__).parents[3] / "configs"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the preparation; returns the exit code."""
+    """Run the preparation and return the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     lists = list_videos(args.videos, args.holdout, settings.quarantine)
     report = prepare(lists, args.root, settings, match=match_paths)
     if len(lists.splits) == 1:
-        # An earlier run may have held some out; now they are trained on.
+        # Validation videos of an earlier run are now used for training.
         (args.root / VAL).unlink(missing_ok=True)
     return conclude(report, args.root / "slic_r3d_custom.py", CONFIGS, TRAIN, None)
 

@@ -1,10 +1,10 @@
-"""Prepare HMDB51: archives or unpacked videos in, MMAction2 annotation files out.
+"""Prepare HMDB51: write MMAction2's annotation files from archives or unpacked videos.
 
 In the root of the repository, with the two files of the official site:
 
     python tools/data/hmdb51/prepare.py --archives hmdb51_org.rar test_train_splits.rar
 
-Can be stopped and started again at any time. More in docs/data/hmdb51.md.
+A stopped preparation continues with the same command. See docs/data/hmdb51.md.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ HINT = "Unpack test_train_splits.rar there, or name it with --archives."
 def read_lists(annotations: Path, videos: Path) -> VideoLists:
     """Read a ``<class>_test_split<N>.txt`` for each class and split, lines ``video.avi code``.
 
-    The code is 0 for unused, 1 for training, 2 for test. Labels number the sorted class names, as
-    in MMAction2.
+    The code is 0 for unused, 1 for training, 2 for test. Labels are the indices of the sorted class
+    names, as in MMAction2.
 
     Args:
-        annotations: Folder with the split files, or above them.
+        annotations: Folder with the split files, or a parent of it.
         videos: Folder of the videos.
 
     Raises:
-        FileNotFoundError: If there is no split file, or one of a class is missing.
-        ValueError: If a line is wrong; it is named.
+        FileNotFoundError: If there is no split file, or that of a class is missing.
+        ValueError: If a line is wrong.
     """
     folder = folder_with(annotations, "*_test_split1.txt", HINT)
     found = (re.fullmatch(r"(?!\.)(.+)_test_split[123]\.txt", p.name) for p in folder.iterdir())
-    # Sorted by class, not by file: `sword` comes before `sword_exercise`, its file after.
+    # Sorted by class, not by file: `sword` comes before `sword_exercise`, but its file after it.
     classes = sorted({match[1] for match in found if match})
     splits = []
     unused: list[Entry] = []
@@ -68,7 +68,7 @@ def read_lists(annotations: Path, videos: Path) -> VideoLists:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the preparation; returns the exit code."""
+    """Run the preparation and return the exit code."""
     return prepare_three_splits("hmdb51", read_lists, CONFIGS, __doc__, argv)
 
 

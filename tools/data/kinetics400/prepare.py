@@ -1,10 +1,10 @@
-"""Prepare Kinetics-400: CSV files and a folder of videos in, MMAction2 annotation files out.
+"""Prepare Kinetics-400: write MMAction2's annotation files from CSV files and videos.
 
 In the root of the repository, with data/kinetics400/{annotations,videos_train,videos_val}:
 
     python tools/data/kinetics400/prepare.py
 
-Can be stopped and started again at any time. More in docs/data/kinetics400.md.
+A stopped preparation continues with the same command. See docs/data/kinetics400.md.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ HINT = "Get train.csv and validate.csv (or val.csv) as docs/data/kinetics400.md 
 
 
 def folder_name(label: str) -> str:
-    """Name of a class as MMAction2 writes it: no quotes, underscores for spaces."""
+    """Return the folder name of a class in MMAction2: no quotes, underscores for spaces."""
     return label.replace('"', "").strip().replace(" ", "_")
 
 
 def read_csv(path: Path) -> list[tuple[str, str, str]]:
-    """Read a file of columns ``label,youtube_id,time_start,time_end,split``.
+    """Read a CSV file of columns ``label,youtube_id,time_start,time_end,split``.
 
-    Where it has no column ``split``, its name says the split.
+    Without a column ``split``, the split is read from the file's name.
 
     Returns:
-        (split, class, stem) of every row; the class is empty where no label is given, as in the
-        test set.
+        (split, class, stem) of every row. The class is empty if there is no label, as in the test
+        set.
 
     Raises:
         ValueError: If a column or a value is missing or wrong.
@@ -64,11 +64,13 @@ def read_csv(path: Path) -> list[tuple[str, str, str]]:
 
 
 def read_lists(annotations: Path, videos: Mapping[str, Path]) -> VideoLists:
-    """Read all CSV files of a folder; labels number the sorted class names, as in MMAction2.
+    """Read all CSV files of a folder.
+
+    Labels are the indices of the sorted class names, as in MMAction2.
 
     Args:
         annotations: Folder with the CSV files.
-        videos: Folder of the videos of each split; splits that are not in it are left out.
+        videos: Folder of the videos of each split. Other splits are left out.
 
     Raises:
         FileNotFoundError: If no CSV file lists one of the splits.
@@ -82,7 +84,7 @@ def read_lists(annotations: Path, videos: Mapping[str, Path]) -> VideoLists:
             for row_part, name, stem in rows
             if row_part == part
         )
-        # A dict drops rows that are there twice: some copies hold a split in two files.
+        # A dict removes duplicate rows: some copies have a split in two files.
         entries = tuple(dict.fromkeys(listed))
         if not entries:
             raise FileNotFoundError(f"No CSV file in {annotations} lists {part} videos. {HINT}")
@@ -95,19 +97,21 @@ def read_lists(annotations: Path, videos: Mapping[str, Path]) -> VideoLists:
 
 
 def underscore_class_folders(videos: Path) -> int:
-    """Rename class folders ``air drumming`` to ``air_drumming``, as MMAction2 asks for.
+    """Rename class folders ``air drumming`` to ``air_drumming``, as in MMAction2.
 
     Returns:
-        Number of folders renamed.
+        Number of renamed folders.
 
     Raises:
-        FileExistsError: If both names are there. Nothing is renamed then.
+        FileExistsError: If both names exist. Nothing is renamed then.
     """
     spaced = [path for path in sorted(videos.iterdir()) if path.is_dir() and " " in path.name]
     targets = [path.with_name(folder_name(path.name)) for path in spaced]
     for path, target in zip(spaced, targets):
         if target.exists():
-            raise FileExistsError(f"Cannot rename {path}: {target} is there too; merge the two.")
+            raise FileExistsError(
+                f"Cannot rename {path}: {target} exists, too. Merge the two folders."
+            )
     for path, target in zip(spaced, targets):
         path.rename(target)
     return len(spaced)
@@ -133,10 +137,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def video_folders(args: argparse.Namespace) -> dict[str, Path]:
-    """Folders of the splits that are there.
+    """Return the existing video folders by split.
 
     Raises:
-        FileNotFoundError: If a folder that was named is not there, or there is none at all.
+        FileNotFoundError: If a given folder does not exist, or there is none at all.
     """
     folders = {}
     for part in PARTS:
@@ -148,14 +152,14 @@ def video_folders(args: argparse.Namespace) -> dict[str, Path]:
             raise FileNotFoundError(f"There is no folder of {part} videos at {named}.")
     if not folders:
         raise FileNotFoundError(
-            f"No videos: {args.root / 'videos_train'} and {args.root / 'videos_val'} are not "
-            "there; name the folders with --videos-train and --videos-val."
+            f"No videos: {args.root / 'videos_train'} and {args.root / 'videos_val'} do not "
+            "exist; give the folders with --videos-train and --videos-val."
         )
     return folders
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the preparation; returns the exit code."""
+    """Run the preparation and return the exit code."""
     args = parse_args(argv)
     folders = video_folders(args)
     if args.underscore_folders:
@@ -165,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = prepare(lists, args.root, settings_from(args))
     first = next(iter(folders))
     config = args.root / f"slic_r3d_kinetics400_{first}.py"
-    # Validation would embed all training videos each time: it is left to the smaller sets.
+    # No validation, which would embed all training videos each time.
     return conclude(report, config, CONFIGS, lists.splits[0].file_name, None)
 
 

@@ -1,11 +1,11 @@
-"""Prepare UCF101: archives or unpacked videos in, MMAction2 annotation files out.
+"""Prepare UCF101: write MMAction2's annotation files from archives or unpacked videos.
 
 In the root of the repository, with the two files of the official site:
 
     python tools/data/ucf101/prepare.py \\
         --archives UCF101.rar UCF101TrainTestSplits-RecognitionTask.zip
 
-Can be stopped and started again at any time. More in docs/data/ucf101.md.
+A stopped preparation continues with the same command. See docs/data/ucf101.md.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def read_lists(annotations: Path, videos: Path) -> VideoLists:
     """Read ``classInd.txt``, ``trainlistNN.txt`` and ``testlistNN.txt``.
 
     Args:
-        annotations: Folder with the split files, or above them.
+        annotations: Folder with the split files, or a parent of it.
         videos: Folder of the videos.
 
     Raises:
         FileNotFoundError: If a split file is missing.
-        ValueError: If a line is wrong; it is named.
+        ValueError: If a line is wrong.
     """
     folder = folder_with(annotations, "classInd.txt", HINT)
     labels = {}
@@ -74,7 +74,7 @@ def read_entry(path: Path, number: int, line: str, labels: Mapping[str, int]) ->
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the preparation; returns the exit code."""
+    """Run the preparation and return the exit code."""
     return prepare_three_splits("ucf101", read_lists, CONFIGS, __doc__, argv)
 
 
