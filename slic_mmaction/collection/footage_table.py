@@ -20,7 +20,7 @@ from .store import PathTable
 _TIMEOUT = 3600.0  # seconds for one video
 _FEW = 8  # videos
 _SECONDS_BETWEEN_WRITES = 20.0
-TABLE = "footage_1"  # the number is that of the format: other footage is another table
+TABLE = "footage_1"  # with the version of the format
 
 State = tuple[int, int]
 """Size in bytes and date in ns of a file."""
