@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -174,8 +175,8 @@ ARMS: dict[str, tuple[Change, ...]] = {
 }
 
 
-def apply_arm(cfg: Config, name: str, num_videos: int) -> None:
-    """Apply the changes of an arm to a config for ``num_videos`` training videos.
+def apply_arm(cfg: Config, name: str) -> None:
+    """Change a config to that of an arm.
 
     Raises:
         ValueError: If there is no such arm.
@@ -184,6 +185,11 @@ def apply_arm(cfg: Config, name: str, num_videos: int) -> None:
         raise ValueError(f"There is no arm {name!r}: choose from {', '.join(ARMS)}.")
     for change in ARMS[name]:
         change(cfg)
+
+
+def count_clusters(cfg: Config) -> None:
+    """Replace a share of clusters for each video by a number, for the training videos."""
     clusterer = cfg.custom_hooks[0].clusterer
     if clusterer and 0 < clusterer.get("num_clusters", 0) < 1:
-        clusterer.num_clusters = round(clusterer.num_clusters * num_videos)
+        lines = Path(cfg.train_dataloader.dataset.dataset.ann_file).read_text("utf-8").splitlines()
+        clusterer.num_clusters = round(clusterer.num_clusters * len(lines))

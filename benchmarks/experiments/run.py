@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from arms import ARMS, apply_arm
+from arms import ARMS, apply_arm, count_clusters
 from clusters import GROUP
 from evaluate import config_of
 from mmengine.config import Config, DictAction
@@ -59,6 +59,13 @@ def prepare(args: argparse.Namespace, arm: str, seed: int) -> Path:
         ValueError: If the folder holds a run of another config.
     """
     cfg = Config.fromfile(args.config)
+    apply_arm(cfg, arm)
+    cfg.randomness = dict(seed=seed)
+    cfg.train_cfg.max_epochs = args.epochs
+    cfg.train_dataloader.batch_size //= args.ranks
+    if args.load_from:
+        cfg.load_from = str(Path(args.load_from.format(seed=seed)).resolve(strict=True))
+    cfg.merge_from_dict(args.cfg_options or {})
     dataset = cfg.train_dataloader.dataset.dataset
     if args.cut:
         # Test videos must not choose settings.
@@ -68,13 +75,7 @@ def prepare(args: argparse.Namespace, arm: str, seed: int) -> Path:
     if args.sources < 1:
         train, _ = write_cut(Path(dataset.ann_file), 1 - args.sources, args.out / "sources")
         dataset.ann_file = str(train)
-    apply_arm(cfg, arm, len(Path(dataset.ann_file).read_text("utf-8").splitlines()))
-    cfg.randomness = dict(seed=seed)
-    cfg.train_cfg.max_epochs = args.epochs
-    cfg.train_dataloader.batch_size //= args.ranks
-    if args.load_from:
-        cfg.load_from = str(Path(args.load_from.format(seed=seed)).resolve(strict=True))
-    cfg.merge_from_dict(args.cfg_options or {})
+    count_clusters(cfg)
     folder = args.out / arm / f"seed{seed}"
     path = config_of(folder)
     if path.exists():

@@ -51,7 +51,8 @@ def test_many_none_and_stopping_early() -> None:
 
 
 PROGRAM = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 sys.argv[0] = "slic"  # which imports quickly
 from slic_mmaction.preparation.workers import run_isolated
 try:
@@ -95,7 +96,11 @@ def test_ctrl_c_reaches_the_main_process_alone(moment: str, tmp_path: Path) -> N
 
 def test_ctrl_c_waits_until_workers_have_started() -> None:
     steps = []
-    with pytest.raises(KeyboardInterrupt), starting_workers():
-        signal.raise_signal(signal.SIGINT)
-        steps.append("all of them")
-    assert steps and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), starting_workers():
+            signal.raise_signal(signal.SIGINT)
+            steps.append("all of them")
+        assert steps and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
