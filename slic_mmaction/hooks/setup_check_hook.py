@@ -71,9 +71,9 @@ def _check_batches(loader: Any) -> None:
         )
     if len(loader) == 0:
         raise ValueError(
-            f"There is no batch to train on: {len(loader.dataset)} videos on {get_world_size()} "
-            f"ranks are fewer than a batch of {loader.batch_size} on each, and drop_last drops "
-            "them. Set train_dataloader.batch_size to a smaller number."
+            f"There is no batch to train on: {len(loader.dataset)} videos on "
+            f"{_count(get_world_size())} are fewer than a batch of {loader.batch_size} on each, and "
+            "drop_last drops them. Set train_dataloader.batch_size to a smaller number."
         )
     check_same_batches(len(loader))
 
@@ -102,7 +102,7 @@ def _check_learning_rate(runner: Runner) -> None:
         fitting = max(1, base // (ranks * updates))
         accumulated = f" x {updates} accumulated" if updates > 1 else ""
         runner.logger.warning(
-            f"An update uses {size * ranks * updates} videos ({ranks} rank{'s' * (ranks > 1)} x "
+            f"An update uses {size * ranks * updates} videos ({_count(ranks)} x "
             f"batch_size {size}{accumulated}), but the learning rate is for {base}: set "
             f"train_dataloader.batch_size={fitting}, or scale the learning rate with "
             "--auto-scale-lr."
@@ -130,7 +130,7 @@ def check_shared_memory(loader: DataLoader) -> None:
     needed, free = batch * prefetched * ranks, shutil.disk_usage(SHARED_MEMORY).free
     if needed > free:
         raise OSError(
-            f"Loader workers need up to {needed / 1e6:.0f} MB of shared memory ({ranks} ranks x "
+            f"Loader workers need up to {needed / 1e6:.0f} MB of shared memory ({_count(ranks)} x "
             f"{prefetched} batches of {batch / 1e6:.1f} MB), but {SHARED_MEMORY} has "
             f"{free / 1e6:.0f} MB free: start the container with "
             f"--shm-size={needed // 2**30 + 1}g, or set train_dataloader.num_workers or batch_size "
@@ -144,3 +144,7 @@ def _num_bytes(item: Any) -> int:
     if isinstance(item, dict):
         return sum(map(_num_bytes, item.values()))
     return sum(map(_num_bytes, item)) if isinstance(item, (list, tuple)) else 0
+
+
+def _count(ranks: int) -> str:
+    return f"{ranks} rank{'s' * (ranks > 1)}"

@@ -17,7 +17,7 @@ from slic_mmaction.hooks.setup_check_hook import check_shared_memory
     [
         (
             dict(train_dataloader__batch_size=64, train_dataloader__drop_last=True),
-            r"no batch to train on: 8 videos on 1 ranks are fewer than a batch of 64",
+            r"no batch to train on: 8 videos on 1 rank are fewer than a batch of 64",
         ),
         (
             dict(train_dataloader__sampler=dict(_delete_=True, type="InfiniteSampler")),
