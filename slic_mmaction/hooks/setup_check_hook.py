@@ -72,8 +72,8 @@ def _check_batches(loader: Any) -> None:
     if len(loader) == 0:
         raise ValueError(
             f"There is no batch to train on: {len(loader.dataset)} videos on "
-            f"{_count(get_world_size())} are fewer than a batch of {loader.batch_size} on each, and "
-            "drop_last drops them. Set train_dataloader.batch_size to a smaller number."
+            f"{_count(get_world_size())} are fewer than a batch of {loader.batch_size} on each, "
+            "and drop_last drops them. Set train_dataloader.batch_size to a smaller number."
         )
     check_same_batches(len(loader))
 
