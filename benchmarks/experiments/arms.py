@@ -160,6 +160,7 @@ ARMS: dict[str, tuple[Change, ...]] = {
     "info_nce_late_difference": (*LATE, DIFFERENCE),
     # Clusters of the averaged weights' embeddings, of four clips
     "info_nce_surest": (*LATE, AVERAGED, SUREST, embed_clips(4)),
+    "info_nce_surest20": (*LATE, AVERAGED, SUREST, clustering(begin=20), embed_clips(4)),
     "info_nce_two_views": (*LATE, AVERAGED, AGREED, embed_clips(4), by_differences_too),
     "info_nce_two_views_p02": (
         *(*LATE, AVERAGED, AGREED, embed_clips(4), by_differences_too),
