@@ -15,7 +15,9 @@ from ..nearest import similarity_blocks, top_k_lowest_index_first
 from ..progress import progress_bar
 from .footage import Footage, Match, compare, summary
 from .footage_table import FootageTable, read_all
+from .search import random_cosines
 
+_CLOSER_THAN = 0.95  # share of random pairs of windows; docs/duplicates.md has measurements
 _SAME_LENGTH = 0.2  # seconds
 _SAME_PIXELS = 0.95  # share, because bars are located to a 64th of the picture
 
@@ -92,7 +94,8 @@ def find_duplicates(
 
     Every video is decoded once, over all calls, and compared with its nearest neighbours by vectors
     and by overall appearance. Both are needed: vectors of a weak network may differ after a change
-    of colours, and the appearance of a long video does not show a short common part.
+    of colours, and the appearance of a long video does not show a short common part. A neighbour by
+    vectors must also be closer than 95% of random pairs of windows.
 
     Args:
         folder: Folder of the videos.
@@ -106,7 +109,9 @@ def find_duplicates(
     names = list(dict.fromkeys(paths))
     footage, unreadable = read_all(folder, names, num_workers, table)
     readable = [name for name in names for _ in range(2) if name in footage]
-    pairs = set(nearest_videos(paths, vectors, neighbors))
+    random = random_cosines(vectors, paths)
+    limit = float(np.quantile(random, _CLOSER_THAN)) if len(random) else -np.inf
+    pairs = set(nearest_videos(paths, vectors, neighbors, limit))
     if footage:
         looks = np.concatenate([summary(footage[name]) for name in readable[::2]])
         pairs |= set(nearest_videos(readable, looks, neighbors))
@@ -122,7 +127,7 @@ def find_duplicates(
 
 
 def nearest_videos(
-    paths: Sequence[str], vectors: np.ndarray, neighbors: int
+    paths: Sequence[str], vectors: np.ndarray, neighbors: int, limit: float = -np.inf
 ) -> list[tuple[str, str]]:
     """Find the nearest neighbours of each video, by the closest vectors of two videos.
 
@@ -132,6 +137,7 @@ def nearest_videos(
         paths: Video of each vector; those of the same video are consecutive.
         vectors: (N, D) vectors.
         neighbors: Number of nearest neighbours; of equally close ones the first.
+        limit: Cosine that neighbours must reach.
 
     Returns:
         Pairs of paths in alphabetical order, each once.
@@ -157,6 +163,8 @@ def nearest_videos(
     pairs = set()
     for own, best in enumerate(closest):
         for other in sorted(best, key=lambda other: (-best[other], other))[:count]:
+            if best[other] < limit:
+                break
             pairs.add((min(names[own], names[other]), max(names[own], names[other])))
     return sorted(pairs)
 

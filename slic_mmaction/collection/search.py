@@ -61,9 +61,8 @@ class Searcher:
     ) -> None:
         self.vectors, self.paths, self.clusters = vectors, paths, clusters
         self.starts, self.ends = starts, ends
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        self._units = vectors / np.maximum(lengths, np.float32(_TINY))
-        self._random = self._random_pairs()
+        self._units = _units(vectors)
+        self._random = random_cosines(vectors, paths)
 
     def search(self, query: np.ndarray, top: int, left_out: np.ndarray | None = None) -> list[Hit]:
         """Find the ``top`` moments most similar to a vector (D,), best first.
@@ -111,14 +110,29 @@ class Searcher:
                 hits.append(Hit(len(hits) + 1, path, start, end, cosine, closer, cluster))
         return hits
 
-    def _random_pairs(self) -> np.ndarray:
-        """Compute the sorted cosines of random pairs of windows of different videos."""
-        a, b = np.random.default_rng(0).integers(0, max(len(self.paths), 1), (2, _PAIRS))
-        pairs = [(i, j) for i, j in zip(a, b) if self.paths[i] != self.paths[j]]
-        if not pairs:
-            return np.empty(0)
-        a, b = np.transpose(pairs)
-        return np.sort((self._units[a] * self._units[b]).sum(1))
+
+def random_cosines(vectors: np.ndarray, paths: Sequence[str]) -> np.ndarray:
+    """Compute cosines of random pairs of windows of different videos, the lowest first.
+
+    Args:
+        vectors: (N, D) float32 vectors of the windows.
+        paths: Video of each window.
+
+    Returns:
+        At most 20,000 cosines; none if there are not two videos.
+    """
+    a, b = np.random.default_rng(0).integers(0, max(len(paths), 1), (2, _PAIRS))
+    pairs = [(i, j) for i, j in zip(a, b) if paths[i] != paths[j]]
+    if not pairs:
+        return np.empty(0)
+    first, second = (_units(vectors[list(rows)]) for rows in zip(*pairs))
+    return np.sort((first * second).sum(1))
+
+
+def _units(vectors: np.ndarray) -> np.ndarray:
+    """Scale vectors (N, D) to length 1; zeros stay zeros."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(lengths, np.float32(_TINY))
 
 
 def windows_between(starts: np.ndarray, ends: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -16,7 +16,7 @@ from slic_mmaction import nearest
 from slic_mmaction.cli.app import app
 from slic_mmaction.collection import Collection, footage_table
 from slic_mmaction.collection.duplicates import Duplicates, best_of, nearest_videos
-from slic_mmaction.collection.footage import Footage, read_footage
+from slic_mmaction.collection.footage import Footage, read_footage, summary
 from slic_mmaction.collection.store import WindowTable
 from tests.collection.near_duplicates import COPIES, scene, write_near_duplicates
 from tests.videos import encode
@@ -31,8 +31,9 @@ def windows(seed: int) -> tuple[list[str], np.ndarray]:
     return paths, (centres + 0.3 * rng.normal(size=(len(paths), 4))).astype(np.float32)
 
 
+@pytest.mark.parametrize("limit", [-np.inf, 0.9])
 @pytest.mark.parametrize("neighbors", [1, 3, 20])
-def test_nearest_videos(neighbors: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nearest_videos(neighbors: int, limit: float, monkeypatch: pytest.MonkeyPatch) -> None:
     paths, vectors = windows(neighbors)
     units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     video = np.array(paths, int)
@@ -40,10 +41,12 @@ def test_nearest_videos(neighbors: int, monkeypatch: pytest.MonkeyPatch) -> None
     np.maximum.at(closest, (video[:, None], video), (units @ units.T).astype(float))
     np.fill_diagonal(closest, -np.inf)
     ranked = (-closest).argsort(axis=1)[:, : min(neighbors, 13)]
-    pairs = {tuple(sorted((f"{i:02}", f"{j:02}"))) for i in range(14) for j in ranked[i]}
-    assert nearest_videos(paths, vectors, neighbors) == sorted(pairs)
+    near = [(i, j) for i in range(14) for j in ranked[i] if closest[i, j] >= limit]
+    assert 0 < len(near) < 14 * 13 or limit < 0
+    pairs = {(f"{min(pair):02}", f"{max(pair):02}") for pair in near}
+    assert nearest_videos(paths, vectors, neighbors, limit) == sorted(pairs)
     monkeypatch.setattr(nearest, "BLOCK_ELEMENTS", 3 * len(paths))
-    assert nearest_videos(paths, vectors, neighbors) == sorted(pairs)
+    assert nearest_videos(paths, vectors, neighbors, limit) == sorted(pairs)
 
 
 def test_of_equal_videos_the_first_are_nearest() -> None:
@@ -72,10 +75,13 @@ def test_best_of_a_group() -> None:
     assert best_of(["small", "short", "bars"], group, sizes) == "bars"
 
 
-def write_index(folder: Path, names: list[str], path: Path) -> None:
-    """An index with vectors that say nothing."""
+def write_index(
+    folder: Path, names: list[str], path: Path, vectors: np.ndarray | None = None
+) -> None:
+    """An index with vectors that say nothing, unless given."""
     table, count = WindowTable(path), len(names)
-    vectors = np.random.default_rng(0).normal(size=(count, 4)) + 4
+    if vectors is None:
+        vectors = np.random.default_rng(0).normal(size=(count, 4)) + 4
     table.add(names, [0.0] * count, [4.0] * count, [9000] * count, [0] * count, vectors)
     table.publish()
     settings = dict(format=1, folder=str(folder), window=4.0, stride=2.0, network="")
@@ -104,6 +110,20 @@ def test_command(tmp_path: Path) -> None:
     found = Collection(tmp_path).duplicates(neighbors=20)
     assert [member.path for member in found.members] == [row["path"] for row in rows]
     assert all(set(pair) <= groups[0] or set(pair) <= groups[1] for pair in found.pairs)
+
+
+def test_neighbours_by_vectors_are_closer_than_random_pairs(tmp_path: Path) -> None:
+    names = [f"{i}.mp4" for i in range(7)]
+    for i, name in enumerate(names):
+        encode(tmp_path / name, [np.roll(f, 9 * i, axis=1) for f in scene(i, 0, 30)])
+    vectors = 0.2 + np.eye(7)
+    vectors[1] = vectors[0] + 0.05
+    write_index(tmp_path, names, tmp_path / "index", vectors)
+    looks = np.concatenate([summary(read_footage(str(tmp_path / name))) for name in names])
+    pairs = set(nearest_videos([name for name in names for _ in range(2)], looks, 1))
+    assert len(nearest_videos(names, vectors, 1)) == 6 and (names[0], names[1]) not in pairs
+    # Of the nearest neighbours by vectors, only one pair is closer than 95% of all.
+    assert Collection(tmp_path / "index").duplicates(neighbors=1).compared == len(pairs) + 1
 
 
 def test_nothing_found(tmp_path: Path) -> None:
