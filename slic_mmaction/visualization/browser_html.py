@@ -159,7 +159,7 @@ class CollectionHtml:
                 "Nobody has looked for duplicates yet. It decodes every video once, which takes "
                 "minutes for a thousand videos."
             )
-        return self._groups(found, f", according to `slic duplicates` on {when}")
+        return self._groups(found, f", according to slic duplicates on {when}")
 
     def find_duplicates(self) -> str:
         members = self.collection.duplicates(num_workers=num_cores()).members

@@ -72,6 +72,7 @@ figure { margin: 0; min-width: 0; position: relative }
   text-align: center }
 figcaption { font-size: 13px; line-height: 1.4; margin-top: 5px }
 figcaption .name { display: block; overflow-wrap: anywhere; unicode-bidi: isolate }
+figcaption .file { display: inline-block }
 figcaption .folder, figcaption .details { color: var(--faint) }
 figcaption .details { display: block; font-variant-numeric: tabular-nums }
 .strip { display: block; width: 100%; aspect-ratio: 4; border-radius: 6px; object-fit: cover;

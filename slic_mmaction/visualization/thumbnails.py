@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +26,8 @@ PLAYABLE = {
     ".webm": "video/webm",
     ".ogv": "video/ogg",
 }
+_NAME = """{% if folder %}<span class="folder">{{ folder }}</span><wbr>{% endif %}<span class="file">
+{%- for part in parts %}{{ part }}<wbr>{% endfor %}</span>"""
 _CARD = """<figure>
 {% if strip.source %}<img class="strip" src="{{ strip.source }}" alt="" loading="lazy">
 {% else %}<div class="strip">{{ strip.problem }}</div>{% endif %}
@@ -88,8 +91,7 @@ def card(
 ) -> Markup:
     """Make a card of a strip with its path and details, and a link or a player for its URL."""
     folder, slash, file = name.rpartition("/")
-    template = '{% if folder %}<span class="folder">{{ folder }}</span><wbr>{% endif %}{{ file }}'
-    label = render(template, folder=folder + slash, file=file)
+    label = render(_NAME, folder=folder + slash, parts=re.split("(?<=_)", file))
     url = url if strip.source else ""
     values = dict(label=label, details=details, strip=strip, url=url, player=player, badge=badge)
     return render(_CARD, **values)
