@@ -169,6 +169,8 @@ ARMS: dict[str, tuple[Change, ...]] = {
     ),
     # Clusters of embeddings and of motion boundary histograms: docs/motion.md
     "info_nce_motion": (losses(INFO_NCE, TEMPORAL), AVERAGED, *MOTION),
+    # Embeddings and motion, after embeddings have learned; the closest merges only
+    "info_nce_joined20": (*LATE, AVERAGED, *MOTION, SUREST, clustering(begin=20)),
     "motion_alone": (MOTION_ALONE,),
     "info_nce_motion_alone": (losses(INFO_NCE, TEMPORAL), MOTION_ALONE),
     # From weights that have learned already: second_stage_ucf101.py

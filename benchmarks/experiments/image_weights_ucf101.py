@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""EfficientNet-lite0 with ImageNet weights, on clips of 4 frames of 112 pixels."""
+"""EfficientNet-lite0 with ImageNet weights, on clips of 8 frames of 112 pixels."""
 
 _base_ = "slim_ucf101.py"
 
@@ -7,19 +7,19 @@ custom_imports = dict(imports=["slic_mmaction", "image_weights"], allow_failed_i
 model = dict(
     _delete_=True,
     type="Recognizer2D",
-    backbone=dict(type="EfficientNetLite0", frozen_blocks=5),
+    backbone=dict(type="EfficientNetLite0", frozen_blocks=11),
     cls_head=dict(
         type="SLICHead",
         in_channels=1280,
         hidden_channels=512,
-        num_segments=4,
+        num_segments=8,
         losses=_base_.model.cls_head.losses,
     ),
     data_preprocessor=dict(
         type="ActionDataPreprocessor", mean=[127.0] * 3, std=[128.0] * 3, format_shape="NCHW"
     ),
 )
-clip = dict(clip_len=4, frame_interval=4)
+clip = dict(clip_len=8, frame_interval=4)
 other = dict(
     SampleViewFrames=clip,
     SampleFrames=clip,
@@ -50,4 +50,4 @@ optim_wrapper = dict(
     paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))),
 )
 train_cfg = dict(max_epochs=10, val_interval=1000)
-default_hooks = dict(checkpoint=dict(interval=2), logger=dict(interval=3))
+default_hooks = dict(checkpoint=dict(interval=10), logger=dict(interval=3))

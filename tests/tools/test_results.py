@@ -81,6 +81,7 @@ def test_where_records_say_less(tool, left_by) -> None:
     assert (old.method, old.commits, old.epoch) == (("random weights",), ("-",), None)
     assert (old.data, old.split) == ("ucf101 in hmdb51", "1 in 2")
     assert finetuned.column == "finetune/10clip/top1" and finetuned.seeds == (5,)
+    assert (old.value, finetuned.value) == (1.0, 50.0)  # percent
     assert (finetuned.data, finetuned.split, finetuned.videos) == ("mine", "-", 3)
 
 

@@ -35,8 +35,8 @@ HEAD = ("method", "epoch", "data", "split", "videos")
 RUN_HEAD = ("method", "split", "protocol", "values", "seeds", "config", "commit", "folder")
 CHOSEN = ("lr", "weight_decay")  # settings that a linear probe chooses, not results
 NOTE = """\
-Mean ± sample standard deviation over seeds, with their number in brackets. Numbers of different \
-columns are of different protocols: do not compare them."""
+Percent: mean ± sample standard deviation over seeds, with their number in brackets. Numbers of \
+different columns are of different protocols: do not compare them."""
 
 
 class Result(NamedTuple):
@@ -129,7 +129,8 @@ def read_evaluation(folder: Path, evaluation: dict[str, Any]) -> Iterator[Result
             split=" in ".join(unique(split or "-" for _, split in named)),
             videos=sum(part["videos"] for part in parts),
             column="/".join([*kind, metric]),
-            value=float(value),
+            # MMAction2's accuracies are shares.
+            value=float(value) if "name" in evaluation else 100 * float(value),
             commits=unique(run.get("commit", "-") for run in chain),
             folder=str(folder),
         )
