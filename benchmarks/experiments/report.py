@@ -30,9 +30,9 @@ KEYS = ("R@1", "mAP", "kNN")
 FEATURES = ("backbone", "projection")
 TWENTY = matplotlib.colormaps["tab20"]
 JOINED = {
-    "same_source": "pairs from the same source video",
-    "right_beyond": "other mates: of the same class",
-    "found_beyond": "pairs of a class from two sources: mates",
+    "same_source": "pairs of a cluster from the same source video",
+    "right_beyond": "other pairs of a cluster: of the same class",
+    "found_beyond": "pairs of a class from two sources: in one cluster",
 }
 
 
