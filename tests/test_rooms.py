@@ -65,3 +65,9 @@ def test_a_circle_is_found(tmp_path: Path) -> None:
     assert imports == dict(a={"b"}, b={"c"}, c={"a"})
     with pytest.raises(CycleError):
         list(TopologicalSorter(imports).static_order())
+
+
+@pytest.mark.parametrize("folder", ["tools", "benchmarks"])
+def test_nothing_beside_a_script_hides_the_package(folder: str) -> None:
+    """Python looks for modules in a script's own folder first."""
+    assert not list((PACKAGE.parent / folder).rglob(f"{PACKAGE.name}*"))
