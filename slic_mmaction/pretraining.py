@@ -55,7 +55,8 @@ def pretrain(
         epochs: Number of epochs; None for that of the config.
         budget: Total time in seconds. The number of epochs is computed from the measured time of
             some steps.
-        resume: Whether to continue a training in ``out``.
+        resume: Whether to continue a training in ``out``, with the config there. Of the other
+            arguments only ``epochs`` counts then.
 
     Returns:
         Path of ``OUT/model.pth``, which :meth:`Network.load` reads.
@@ -70,11 +71,41 @@ def pretrain(
     base = _base_config(backbone)
     if init is not None and "://" not in init and not Path(init).is_file():
         raise FileNotFoundError(f"There is no checkpoint {init} for the initial weights.")
-    started = (out / WORK_DIR / "last_checkpoint").is_file()
+    config = out / CONFIG
+    started = config.is_file() and (out / WORK_DIR / "last_checkpoint").is_file()
     if started and not resume:
         raise ValueError(
             f"{out} holds a training: continue it with --resume, or choose another --out."
         )
+    again = f"python tools/train.py {config}"
+    if not started:
+        deadline = None if budget is None else begin + budget
+        _prepare(folder, out, base, init, epochs, deadline)
+    cfg = Config.fromfile(config)
+    cfg.resume = started
+    if started:
+        again += " --resume"
+        if epochs is not None:
+            cfg.train_cfg.max_epochs = epochs
+            again += f" --cfg-options train_cfg.max_epochs={epochs}"
+        say(f"continuing with {config}, as it is")
+    say(f"the same with MMAction2's tools: {again}")
+    runner = QuietRunner.from_cfg(cfg)
+    runner.train()
+    last = (out / WORK_DIR / "last_checkpoint").read_text().strip()
+    Network.from_config(cfg, last).save(out / MODEL_FILE)
+    return out / MODEL_FILE
+
+
+def _prepare(
+    folder: Path,
+    out: Path,
+    base: Path,
+    init: str | None,
+    epochs: int | None,
+    deadline: float | None,
+) -> None:
+    """Check the videos, and write lists and config of a run, unless the config was edited."""
     report = prepare(list_videos(folder), out / LISTS, Settings(num_cores()), match_paths)
     _show(report)
     if report.usable < 2:
@@ -90,21 +121,12 @@ def pretrain(
         describe_motion(videos, folder, out / "motion.npz", num_cores())
     config = out / CONFIG
     lines = list(_config_lines(report, out, base, init))
-    if budget is not None and not resume:
-        write_config(config, base, lines)
-        epochs = _epochs_that_fit(config, report.usable, begin + budget)
+    if deadline is not None and write_config(config, base, lines):
+        epochs = _epochs_that_fit(config, report.usable, deadline)
     if epochs is not None:
         lines.append(f"train_cfg = dict(max_epochs={epochs})")
     if not write_config(config, base, lines):
         say(f"{config} was edited and is used unchanged.")
-    cfg = Config.fromfile(config)
-    cfg.resume = resume and started
-    say(f"the same with MMAction2's tools: python tools/train.py {config}")
-    runner = QuietRunner.from_cfg(cfg)
-    runner.train()
-    last = (out / WORK_DIR / "last_checkpoint").read_text().strip()
-    Network.from_config(cfg, last).save(out / MODEL_FILE)
-    return out / MODEL_FILE
 
 
 def _show(report: Report) -> None:

@@ -114,11 +114,17 @@ def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[.
     assert "holds a training: continue it with --resume" in slic(
         "pretrain", folder, "--out", run, code=2
     )
-    said = slic("pretrain", folder, "--out", run, "--resume", "--epochs", 3)
+    said = slic("pretrain", folder, "--out", run, "--resume", "--epochs", 3, "--time", "9h")
     assert "epoch 3 of 3" in said and "epoch 2 of 3" not in said
-    (run / "config.py").write_text((run / "config.py").read_text() + "\nmodel = dict()\n")
-    said = slic("pretrain", folder, "--out", run, "--resume", "--epochs", 4)
-    assert "was edited and is used unchanged" in said and "epoch 4" not in said
+    assert "--resume --cfg-options train_cfg.max_epochs=3" in said
+    before = (run / "config.py").read_text()
+    said = slic("pretrain", folder, "--out", run, "--resume", "--init", run / "model.pth")
+    assert " of 2: loss" not in said and (run / "config.py").read_text() == before
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "config.py").write_text(before.replace(str(run), str(other)) + "\nmodel = dict()\n")
+    said = slic("pretrain", folder, "--out", other, "--epochs", 4)
+    assert "was edited and is used unchanged" in said and "epoch 2 of 2" in said
 
     said = slic(
         "index", folder, "--with", run, "--out", index, "--window", "400ms", "--stride", 0.2

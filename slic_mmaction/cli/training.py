@@ -18,11 +18,19 @@ def pretrain(
         typer.Option(help="Name in configs/backbones, such as slowonly; default: R3D-18."),
     ] = None,
     init: Annotated[str | None, typer.Option(help="Path or URL of initial weights.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs.")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of epochs; default: 40 on a CPU, 600 on a GPU."),
+    ] = None,
     time: Annotated[
         str | None, typer.Option(help="Time limit, such as 2h, instead of a number of epochs.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Continue the run in --out with its config; --epochs may be given."
+        ),
+    ] = False,
 ) -> None:
     """Pretrain on a folder of videos, without labels."""
     register_components()
