@@ -48,22 +48,23 @@ def prepare_three_splits(
         unpacked = unpack_all(archives, args.root, videos, annotations)
         print(f"archives: {len(archives)}, unpacked now: {unpacked}")
     report = prepare(read_lists(annotations, videos), args.root, settings_from(args))
+    base = configs / BASE_CONFIG
     stock = (args.root, videos) == (Path("data/ucf101"), Path("data/ucf101/videos"))
     if stock and report.delimiter == STOCK_DELIMITER:
-        return conclude(report, Path("configs", BASE_CONFIG), configs, None, None)
+        return conclude(report, Path("configs", BASE_CONFIG), base, None, None)
     train, val = (f"{name}_{part}_split_1_videos.txt" for part in ("train", "val"))
-    return conclude(report, args.root / f"slic_r3d_{name}.py", configs, train, val)
+    return conclude(report, args.root / f"slic_r3d_{name}.py", base, train, val)
 
 
 def conclude(
-    report: Report, config: Path, configs: Path, train: str | None, val: str | None
+    report: Report, config: Path, base: Path, train: str | None, val: str | None
 ) -> int:
     """Write a config for prepared files, and print a summary and the next command.
 
     Args:
         report: Result of the preparation.
         config: Path of the config that trains on the files.
-        configs: Folder ``configs`` of this project.
+        base: Path of the config that it changes.
         train: Name of the annotation file for training; None if the config exists already.
         val: Name of the annotation file for validation; None to train without validation.
 
@@ -79,7 +80,7 @@ def conclude(
             lines.append(f"val_dataloader = dict(dataset=dict(query={query}, gallery={gallery}))")
         else:
             lines += ["val_dataloader = None", "val_evaluator = None", "val_cfg = None"]
-        written = write_config(config, configs / BASE_CONFIG, lines)
+        written = write_config(config, base, lines)
     show_report(report)
     if not written:
         say(f"WARNING {config} was edited and stays as it is; delete it to have it written again.")

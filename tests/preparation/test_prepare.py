@@ -128,8 +128,8 @@ def test_stopped_run_goes_on_where_it_was(lists, tmp_path, monkeypatch, capsys) 
     report = prepare(lists, tmp_path / "out", Settings(1, quarantine=tmp_path))
     assert report.probed == whole.probed - 3 and (report.usable, report.passing) == (3, 1)
     assert [path.name for path in report.flat] == ["b.avi"]
-    configs = Path(__file__).parents[2] / "configs"
-    assert conclude(report, tmp_path / "mine.py", configs, "train.txt", "val.txt") == 1
+    base = Path(__file__).parents[2] / "configs" / "slic_r3d_ucf101.py"
+    assert conclude(report, tmp_path / "mine.py", base, "train.txt", "val.txt") == 1
     said = capsys.readouterr().out
     assert "1 videos could not be judged; the same command tries them again" in said
     assert "one colour throughout (black?):\n  " in said and "d.avi: took longer than 60 s" in said

@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(lists.splits) == 1:
         # Validation videos of an earlier run are now used for training.
         (args.root / VAL).unlink(missing_ok=True)
-    return conclude(report, args.root / "slic_r3d_custom.py", CONFIGS, TRAIN, None)
+    base = CONFIGS / "slic_r3d_ucf101.py"
+    return conclude(report, args.root / "slic_r3d_custom.py", base, TRAIN, None)
 
 
 if __name__ == "__main__":

@@ -170,7 +170,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     first = next(iter(folders))
     config = args.root / f"slic_r3d_kinetics400_{first}.py"
     # No validation, which would embed all training videos each time.
-    return conclude(report, config, CONFIGS, lists.splits[0].file_name, None)
+    base = CONFIGS / "slic_r3d_k400.py"
+    return conclude(report, config, base, lists.splits[0].file_name, None)
 
 
 if __name__ == "__main__":
