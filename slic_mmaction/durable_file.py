@@ -8,7 +8,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -96,9 +96,10 @@ def _reason(error: OSError, folder: Path) -> str:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Write the folder's entry of the new name to the disk."""
+    """Write the folder's entry of the new name to the disk, on file systems that can."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with suppress(OSError):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -122,7 +122,7 @@ def _prepare(
     config = out / CONFIG
     lines = list(_config_lines(report, out, base, init))
     if deadline is not None and write_config(config, base, lines):
-        epochs = _epochs_that_fit(config, report.usable, deadline)
+        epochs = _epochs_that_fit(config, deadline)
     if epochs is not None:
         lines.append(f"train_cfg = dict(max_epochs={epochs})")
     if not write_config(config, base, lines):
@@ -153,7 +153,8 @@ def _base_config(backbone: str | None) -> Path:
 
 def _listed(report: Report) -> list[str]:
     """Read the paths of the usable videos, relative to the folder."""
-    lines = (report.out / TRAIN).read_text(encoding="utf-8").splitlines()
+    # Names may hold what splitlines() takes for the end of a line.
+    lines = (report.out / TRAIN).read_text(encoding="utf-8").rstrip("\n").split("\n")
     return [line.rsplit(report.delimiter, 1)[0] for line in lines]
 
 
@@ -185,7 +186,7 @@ def _config_lines(report: Report, out: Path, base: Path, init: str | None) -> It
     yield f"work_dir = {str(out / WORK_DIR)!r}"
 
 
-def _epochs_that_fit(config: Path, num_videos: int, deadline: float) -> int:
+def _epochs_that_fit(config: Path, deadline: float) -> int:
     """Measure some training steps, and compute the number of epochs until a deadline."""
     with tempfile.TemporaryDirectory() as folder:
         cfg = Config.fromfile(config)

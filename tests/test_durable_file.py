@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,19 @@ def test_the_name_appears_when_all_is_on_the_disk(tmp_path: Path, monkeypatch) -
     assert events == ["fsync", "replace", "fsync"]  # the content, its name, the folder
     assert path.read_bytes() == b"one"
     assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_a_file_system_that_cannot_sync_folders(tmp_path: Path, monkeypatch) -> None:
+    fsync = os.fsync
+
+    def refuse_folders(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    write(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ class PacketIndex:
         self.timed = (
             not self.guessed
             and bool(self.keys)
+            and bool(self.order)
             and len(set(known)) == len(self.shown)
             and self.keys[0] <= self.order[0]
         )

@@ -216,7 +216,7 @@ class VideoCache:
                 # NumPy's error for an incomplete write has no errno.
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT, None):
                     raise
-                (self.folder / "next.tmp").unlink()
+                (self.folder / "next.tmp").unlink(missing_ok=True)
                 return False
         return True
 

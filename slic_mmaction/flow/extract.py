@@ -50,7 +50,7 @@ def videos_asked_for(videos: Path, video_root: Path | None) -> tuple[list[Path],
             "with --video-root."
         )
     else:
-        lines = videos.read_text(encoding="utf-8").splitlines()
+        lines = videos.read_text(encoding="utf-8").split("\n")
         names = (_LABELS.sub("", line).strip() for line in lines)
         found = list(dict.fromkeys(video_root / name for name in names if name))
     if not found:

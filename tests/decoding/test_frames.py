@@ -157,6 +157,17 @@ def test_frames_cut_away_by_an_edit_list_do_not_count(tmp_path: Path) -> None:
     assert reader.num_frames == reader.promised_frames == N - 7
 
 
+def test_an_edit_list_that_shows_nothing(tmp_path: Path) -> None:
+    """It begins after the last frame."""
+    path = write(tmp_path / "none.mp4", **x264(keyint=15))
+    content = bytearray(path.read_bytes())
+    begin = content.index(b"elst") + 16  # after the version, the number of entries, a length
+    content[begin : begin + 4] = (1_000_000).to_bytes(4, "big")
+    path.write_bytes(content)
+    with pytest.raises(UnreadableVideoError, match="has no frames"):
+        open_reader(str(path))
+
+
 def test_only_what_is_needed_is_decoded(tmp_path: Path, monkeypatch) -> None:
     path = write(tmp_path / "v.mp4", num_frames=200, **x264(keyint=20, scenecut=0))
     reader = open_reader(str(path))

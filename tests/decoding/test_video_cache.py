@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slic_mmaction.decoding import open_reader
+from slic_mmaction.decoding import open_reader, video_cache
 from slic_mmaction.decoding.video_cache import (
     ArrayReader,
     CachedFrames,
@@ -59,3 +60,12 @@ def test_a_full_disk_is_a_full_cache(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert cache.get("large") is None and cache.get("small").frames.shape == (1, 40, 50, 3)
     assert not any(name.endswith(".tmp") for name in os.listdir(cache.folder))
+
+
+def test_a_disk_without_room_for_a_name_is_a_full_cache(tmp_path: Path, monkeypatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    cache = VideoCache(tmp_path / "cache", max_bytes=1 << 30)
+    monkeypatch.setattr(video_cache, "open", refuse, raising=False)
+    assert not cache.put("one", CachedFrames(np.zeros((1, 40, 50, 3), np.uint8), 25.0))
