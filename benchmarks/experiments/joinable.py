@@ -33,7 +33,7 @@ from slic_mmaction.datasets.videos import video_name
 from slic_mmaction.durable_file import write_text
 from slic_mmaction.evaluation.linear_probe import video_groups
 from slic_mmaction.pseudo_labels.descriptors import descriptors_of
-from slic_mmaction.pseudo_labels.labelling import join_views
+from slic_mmaction.pseudo_labels.labelling import concatenate_views
 from slic_mmaction.transforms import FrameDifference
 
 SURE = (1.0, 0.5, 0.25, 0.1)
@@ -85,7 +85,7 @@ def measure(
     described: list[Tensor] = []
     if descriptors is not None:
         described = [descriptors_of(descriptors, videos, max_missing=0.0)[0]]
-        joined = join_views(described, 1 << 30, folder)
+        joined = concatenate_views(described)
         for row in kinds_of_pairs(joined, groups, labels):
             yield dict(feature="descriptors", clips="none", **row)
     for feature, clips in seen.items():
@@ -93,7 +93,7 @@ def measure(
         for name, part in (("one", clips[..., middle : middle + 1, :]), ("all", clips)):
             rows = part.mean(dim=-2)
             views = [*(rows if difference else [rows]), *described]
-            joined = join_views(views, 1 << 30, folder) if len(views) > 1 else rows
+            joined = concatenate_views(views) if len(views) > 1 else rows
             for row in kinds_of_pairs(joined, groups, labels):
                 yield dict(feature=feature, clips=name, **row)
 

@@ -44,10 +44,8 @@ class PseudoLabelHook(Hook):
         begin: First epoch (0-based) with a clustering.
         batch_size: Number of videos embedded at once on each rank.
         num_workers: Number of loader workers for embedding.
-        max_embedding_bytes: Size above which embeddings (4 N D bytes) are stored in a file in the
-            work directory.
         second_pipeline: Another pipeline of the same videos, such as one with
-            ``FrameDifference(prob=1)``, as a further view (:func:`join_views`).
+            ``FrameDifference(prob=1)``, as a further view (:func:`concatenate_views`).
         descriptors: File with a vector for each video, made without the network
             (``tools/data/extract_motion.py``), as a further view. Videos without one are noise.
             More of them than the training set's ``max_bad_ratio`` are an error.
@@ -79,7 +77,6 @@ class PseudoLabelHook(Hook):
         begin: int = 0,
         batch_size: int = 32,
         num_workers: int = 2,
-        max_embedding_bytes: int = 8 << 30,
         second_pipeline: Sequence[dict | Callable] = (),
         descriptors: str | None = None,
         averaged: bool = False,
@@ -104,7 +101,6 @@ class PseudoLabelHook(Hook):
         self.descriptors = descriptors
         self.interval, self.begin = interval, begin
         self.batch_size, self.num_workers = batch_size, num_workers
-        self.max_embedding_bytes = max_embedding_bytes
         self.averaged = averaged
         self._rows: tuple[Tensor, np.ndarray] | None = None
         self._resumed: dict | None = None
@@ -184,8 +180,6 @@ class PseudoLabelHook(Hook):
             self._videos,
             runner.logger,
             trained=runner.iter > 0,
-            max_bytes=self.max_embedding_bytes,
-            folder=Path(runner.work_dir),
         )
         self._dataset.store.update(labels)
         moment = f"before epoch {runner.epoch + 1}"

@@ -56,9 +56,7 @@ def prepare_three_splits(
     return conclude(report, args.root / f"slic_r3d_{name}.py", base, train, val)
 
 
-def conclude(
-    report: Report, config: Path, base: Path, train: str | None, val: str | None
-) -> int:
+def conclude(report: Report, config: Path, base: Path, train: str | None, val: str | None) -> int:
     """Write a config for prepared files, and print a summary and the next command.
 
     Args:

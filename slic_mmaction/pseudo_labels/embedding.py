@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 
-import numpy as np
 import torch
 from mmengine.dataset import Compose, DefaultSampler, pseudo_collate
-from mmengine.dist import all_reduce, get_rank, is_main_process
+from mmengine.dist import all_reduce, is_main_process
 from mmengine.hooks import EMAHook
 from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.runner import Runner
@@ -22,8 +19,6 @@ from ..datasets.videos import make_clips, video_info
 from ..decoding import UnreadableVideoError
 from ..models.evaluation_mode import evaluation_mode
 from ..progress import SLOW_INTERVAL, progress_bar
-
-_BLOCK_ELEMENTS = 1 << 24
 
 
 def embedding_model(runner: Runner, averaged: bool) -> BaseModel:
@@ -96,9 +91,7 @@ def embedding_loader(
 
 
 @torch.no_grad()
-def embed_videos(
-    model: BaseModel, loader: DataLoader, num_videos: int, max_bytes: int, folder: Path
-) -> Tensor:
+def embed_videos(model: BaseModel, loader: DataLoader, num_videos: int) -> Tensor:
     """Embed every readable video once, in evaluation mode.
 
     The ``video_index`` of a video's data sample is its row, so the order of a loader or of the
@@ -109,16 +102,12 @@ def embed_videos(
             ``embedding`` (D,) to the data samples.
         loader: An :func:`embedding_loader` with this rank's share of the videos.
         num_videos: Number N of videos of all ranks.
-        max_bytes: Size above which embeddings are stored in a memory-mapped file.
-        folder: Folder of that file.
 
     Returns:
-        (N, D) float32, the same on every rank, on the model's device or in the file; zero for an
-        unreadable video.
+        (N, D) float32 on the model's device, the same on every rank; zero for an unreadable video.
 
     Raises:
         RuntimeError: If a video was not embedded, or found unreadable, exactly once.
-        OSError: If the disk is full.
     """
     device = next(model.parameters()).device
     matrix: Tensor | None = None
@@ -137,8 +126,8 @@ def embed_videos(
             if samples:
                 rows = torch.stack([sample.embedding for sample in samples]).float()
                 if matrix is None:
-                    matrix = new_matrix(num_videos, rows.size(1), device, max_bytes, folder)
-                matrix[seen[: len(rows)].to(matrix.device)] = rows.to(matrix.device)
+                    matrix = torch.zeros(num_videos, rows.size(1), device=device)
+                matrix[seen[: len(rows)]] = rows
             times.index_add_(0, seen, torch.ones_like(seen, dtype=times.dtype))
             advance()
 
@@ -153,59 +142,7 @@ def embed_videos(
     all_reduce(width, "max")
     if matrix is None:
         # This rank had no video, but it needs the embeddings of the others.
-        matrix = new_matrix(num_videos, int(width), device, max_bytes, folder)
+        matrix = torch.zeros(num_videos, int(width), device=device)
     if matrix.numel():  # not if every video is unreadable
-        sum_over_ranks(matrix, device)
+        all_reduce(matrix)
     return matrix
-
-
-def new_matrix(
-    num_rows: int, dim: int, device: torch.device, max_bytes: int, folder: Path
-) -> Tensor:
-    """Allocate zeros (num_rows, dim) float32, on the device or in a memory-mapped ``.npy`` file.
-
-    A matrix of more than ``max_bytes`` is in a file. The file is unlinked before this function
-    returns, so that nothing remains in ``folder`` when the process ends. Each rank has its own.
-
-    Raises:
-        OSError: If the disk is full.
-    """
-    if 4 * num_rows * dim <= max_bytes:
-        return torch.zeros(num_rows, dim, device=device)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f".embeddings_rank{get_rank()}.npy"
-    try:
-        rows = np.lib.format.open_memmap(path, "w+", np.float32, (num_rows, dim))
-        # Allocate now: with a sparse file, a full disk would crash the process later.
-        with open(path, "r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
-    except OSError as error:
-        raise OSError(
-            f"The embeddings take {4 * num_rows * dim} bytes, more than max_embedding_bytes="
-            f"{max_bytes}, and do not fit into {folder} ({error}): free disk space there, or raise "
-            "max_embedding_bytes if there is enough memory."
-        ) from error
-    finally:
-        path.unlink(missing_ok=True)
-    return torch.from_numpy(rows)
-
-
-def sum_over_ranks(matrix: Tensor, device: torch.device) -> None:
-    """Sum a matrix (N, D) over all ranks in place, block by block on the device."""
-    for block in matrix.split(max(1, _BLOCK_ELEMENTS // matrix.size(1))):
-        total = block.to(device)  # no copy if it is on the device
-        all_reduce(total)
-        block.copy_(total)
-
-
-def keep_rows(matrix: Tensor, keep: np.ndarray) -> Tensor:
-    """Return the rows (K, D) where ``keep`` (N,) is true, moved up within the matrix."""
-    if keep.all():
-        return matrix
-    rows = torch.from_numpy(np.flatnonzero(keep)).to(matrix.device)
-    start = 0
-    for part in rows.split(max(1, _BLOCK_ELEMENTS // matrix.size(1))):
-        # Rows only move up, so a block never overwrites unread rows.
-        matrix[start : start + len(part)] = matrix[part]
-        start += len(part)
-    return matrix[:start]

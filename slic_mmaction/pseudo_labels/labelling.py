@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import compress
 from logging import Logger
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,10 +16,8 @@ from torch.utils.data import DataLoader
 from ..clustering.all_ranks import Clusterer, cluster_on_all_ranks
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
 from ..datasets.label_store import NOISE
-from .embedding import embed_videos, keep_rows, new_matrix
+from .embedding import embed_videos
 from .report import check_embeddings
-
-_BLOCK_ROWS = 1 << 16
 
 
 def label_videos(
@@ -33,8 +30,6 @@ def label_videos(
     logger: Logger,
     *,
     trained: bool,
-    max_bytes: int,
-    folder: Path,
 ) -> np.ndarray:
     """Embed the videos of a training set and cluster them; every rank calls this.
 
@@ -47,33 +42,31 @@ def label_videos(
         names: N names of the videos, for messages.
         logger: Logger of :func:`check_embeddings`.
         trained: Whether this run has changed the model's weights.
-        max_bytes: Size above which embeddings are stored in a memory-mapped file.
-        folder: Folder of that file.
 
     Returns:
         (N,) int64, the same on every rank. An unreadable video, or one without a descriptor, is
         noise (-1): it belongs to no cluster and is never a positive of another video.
     """
-    views = [embed_videos(model, loader, len(names), max_bytes, folder) for loader in loaders]
+    views = [embed_videos(model, loader, len(names)) for loader in loaders]
     dataset.bad_videos.merge_ranks()
     usable = ~dataset.bad_videos.unreadable.numpy()
     if descriptors is not None:
         usable &= descriptors[1]
     for number, view in enumerate(views):
-        views[number] = keep_rows(view, usable)
+        views[number] = view[torch.from_numpy(usable).to(view.device)]
         check_embeddings(views[number], list(compress(names, usable)), logger, trained)
     if descriptors is not None:
         rows = descriptors[0][torch.from_numpy(usable)]
         views.append(rows.to(views[0].device) if views else rows)
     embeddings = views[0]
     if descriptors is not None or len(views) > 1:
-        embeddings = join_views(views, max_bytes, folder)
+        embeddings = concatenate_views(views)
     labels = np.full(len(names), NOISE)
     labels[usable] = cluster_on_all_ranks(clusterer, embeddings)
     return labels
 
 
-def join_views(views: Sequence[Tensor], max_bytes: int, folder: Path) -> Tensor:
+def concatenate_views(views: Sequence[Tensor]) -> Tensor:
     """Concatenate embeddings so that all views have the same influence on nearest neighbours.
 
     The rows of each view are scaled to length 1, centred, and scaled again. Without centring, a
@@ -82,24 +75,13 @@ def join_views(views: Sequence[Tensor], max_bytes: int, folder: Path) -> Tensor:
 
     Args:
         views: (N, D) each; D may differ.
-        max_bytes: Size above which the result is stored in a memory-mapped file.
-        folder: Folder of that file.
 
     Returns:
-        (N, sum of all D) float32, on the first view's device or in the file.
+        (N, sum of all D) float32.
     """
-    rows, width = len(views[0]), sum(view.size(1) for view in views)
-    joined = new_matrix(rows, width, views[0].device, max_bytes, folder)
-    begin = 0
+    scaled = []
     for view in views:
-        columns = slice(begin, begin + view.size(1))
-        begin = columns.stop
-        total = torch.zeros(view.size(1), dtype=torch.float64, device=view.device)
-        for block in view.split(_BLOCK_ROWS):
-            total += normalize(block, dim=1).sum(dim=0, dtype=torch.float64)
-        mean = (total / rows).float()
-        for number, block in enumerate(view.split(_BLOCK_ROWS)):
-            start = number * _BLOCK_ROWS
-            centred = normalize(normalize(block, dim=1) - mean, dim=1)
-            joined[start : start + len(block), columns] = centred.to(joined.device)
-    return joined
+        units = normalize(view, dim=1)
+        mean = units.mean(dim=0, dtype=torch.float64).float()
+        scaled.append(normalize(units - mean, dim=1))
+    return torch.cat(scaled, dim=1)

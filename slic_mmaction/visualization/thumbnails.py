@@ -26,7 +26,8 @@ PLAYABLE = {
     ".webm": "video/webm",
     ".ogv": "video/ogg",
 }
-_NAME = """{% if folder %}<span class="folder">{{ folder }}</span><wbr>{% endif %}<span class="file">
+_NAME = """{% if folder %}<span class="folder">{{ folder }}</span><wbr>{% endif -%}
+<span class="file">
 {%- for part in parts %}{{ part }}<wbr>{% endfor %}</span>"""
 _CARD = """<figure>
 {% if strip.source %}<img class="strip" src="{{ strip.source }}" alt="" loading="lazy">

@@ -202,7 +202,9 @@ def test_kinetics400_with_spaces_in_folders(run, place, tmp_path: Path) -> None:
     assert read == [("-aaaaaaaaa__000001_000011.mp4", 0), ("bbbbbbbbbbb_000010_000020.mp4", 2)]
     assert config.val_dataloader is config.val_cfg is config.val_evaluator is None
     # The paper's settings for Kinetics-400.
-    assert config.train_dataloader.dataset.p_same_video == 0.5 and config.train_cfg.max_epochs == 340
+    assert (
+        config.train_dataloader.dataset.p_same_video == 0.5 and config.train_cfg.max_epochs == 340
+    )
     (root / "videos_train" / "air_drumming").mkdir()
     with pytest.raises(FileExistsError, match=r"air_drumming exists, too"):
         run(KINETICS, "--root", root, "--underscore-folders")
