@@ -27,18 +27,9 @@ import numpy as np
 
 from slic_mmaction.decoding import open_reader
 from slic_mmaction.durable_file import write_text
-from slic_mmaction.flow import (
-    METHODS,
-    FlowSettings,
-    build_estimator,
-    flow_levels,
-    forward_images,
-    read_flow,
-    read_rawframes,
-    shrunk_gray,
-    video_flow,
-    write_flow,
-)
+from slic_mmaction.flow.estimate import METHODS, build_estimator, shrunk_gray, video_flow
+from slic_mmaction.flow.images import flow_levels, forward_images
+from slic_mmaction.flow.store import FlowSettings, read_flow, read_rawframes, write_flow
 
 CLIP_LEN = 16
 Reader = Callable[[Sequence[int]], list[np.ndarray]]

@@ -34,13 +34,6 @@ def convert_checkpoint(
     Raises:
         ValueError: If there are no weights, their names are unknown, or the network is not
             torchvision's.
-
-    Examples:
-        >>> from slic_mmaction.checkpoints import convert_checkpoint
-        >>> theirs = {"state_dict": {"module.conv1.weight": torch.zeros(64, 3, 7, 7, 7)}}
-        >>> checkpoint, names = convert_checkpoint(theirs, target="mmaction")
-        >>> names
-        {'module.conv1.weight': 'backbone.conv1.conv.weight'}
     """
     if target not in FORMATS:
         raise ValueError(f"The target is one of {', '.join(FORMATS)}, but got {target!r}.")
@@ -101,13 +94,6 @@ def check_r3d18(state: Mapping[str, Tensor], width: int = 64) -> None:
 
     Raises:
         ValueError: If a convolution is missing, unexpected, or has another shape.
-
-    Examples:
-        >>> from slic_mmaction.checkpoints import check_r3d18
-        >>> check_r3d18({"stem.0.weight": torch.zeros(64, 3, 7, 7, 7)})
-        Traceback (most recent call last):
-            ...
-        ValueError: stem.0.weight has the shape (64, 3, 7, 7, 7) in this checkpoint, ...
     """
     expected: dict[str, tuple[int, ...]] = {"stem.0.weight": (width, 3, 3, 7, 7)}
     channels = width

@@ -83,15 +83,7 @@ def unwrapped(name: str) -> str:
 
 
 def detect_format(names: Iterable[str]) -> str | None:
-    """Detect the project of parameter names: one of ``FORMATS``, ``'videomae'``, or None.
-
-    Examples:
-        >>> from slic_mmaction.checkpoints import detect_format
-        >>> detect_format(["stem.0.weight", "stem.1.weight"])
-        'torchvision'
-        >>> detect_format(["module.conv1.weight", "module.bn1.weight"])
-        'authors'
-    """
+    """Detect the project of parameter names: one of ``FORMATS``, ``'videomae'``, or None."""
     known = {unwrapped(name) for name in names}
     if any(name.startswith("backbone.") for name in known):
         return OURS
@@ -114,13 +106,6 @@ def convert_keys(
 
     Raises:
         ValueError: If a name has no counterpart.
-
-    Examples:
-        >>> from slic_mmaction.checkpoints import convert_keys
-        >>> state = {"backbone.layer1.0.conv1.conv.weight": torch.zeros(64, 64, 3, 3, 3)}
-        >>> renamed, names = convert_keys(state, source="mmaction", target="torchvision")
-        >>> list(renamed)
-        ['layer1.0.conv1.0.weight']
     """
     converted: dict[str, Tensor] = {}
     renamed: dict[str, str] = {}

@@ -26,13 +26,6 @@ class LoadingReport:
         missing: Names that the model has and the checkpoint lacks.
         unexpected: Names, as in the checkpoint, that the model lacks.
         reshaped: Names, as in the checkpoint, whose shapes differ.
-
-    Examples:
-        >>> from slic_mmaction.checkpoints import compare_states
-        >>> model = {"backbone.weight": torch.zeros(4, 3), "cls_head.weight": torch.zeros(2, 4)}
-        >>> report = compare_states({"backbone.weight": torch.ones(4, 3)}, model)
-        >>> report.missing, report.matched_share("backbone")
-        (['cls_head.weight'], 1.0)
     """
 
     sizes: dict[str, int]
@@ -63,12 +56,6 @@ def compare_states(checkpoint: Mapping[str, Tensor], model: Mapping[str, Tensor]
     """Compare a checkpoint's weights with a model's ``state_dict()`` by name and shape.
 
     The prefix ``module.`` of a name in the checkpoint is ignored, as by MMEngine.
-
-    Examples:
-        >>> from slic_mmaction.checkpoints import compare_states
-        >>> model = torch.nn.Linear(3, 2).state_dict()
-        >>> compare_states({"module.weight": torch.zeros(2, 3)}, model).missing
-        ['bias']
     """
     offered = {unwrapped(name): name for name in checkpoint}
     in_both = [name for name in model if name in offered]
@@ -86,22 +73,7 @@ def compare_states(checkpoint: Mapping[str, Tensor], model: Mapping[str, Tensor]
 
 
 def report_table(report: LoadingReport, title: str) -> str:
-    """Format a report as a table of numbers of names and values, by part of the model and kind.
-
-    Examples:
-        >>> from slic_mmaction.checkpoints import compare_states, report_table
-        >>> model = {"backbone.weight": torch.zeros(4, 3), "cls_head.weight": torch.zeros(2, 4)}
-        >>> report = compare_states({"backbone.weight": torch.ones(4, 3)}, model)
-        >>> print(report_table(report, "My checkpoint"))
-        My checkpoint
-        ┏━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━┳━━━━━━━━┳━━━━━━━━━━━━━━━━━┓
-        ┃ part     ┃ kind                      ┃ names ┃ values ┃ which           ┃
-        ┡━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━╇━━━━━━━━╇━━━━━━━━━━━━━━━━━┩
-        │ backbone │ matched                   │     1 │     12 │ backbone.weight │
-        ├──────────┼───────────────────────────┼───────┼────────┼─────────────────┤
-        │ cls_head │ missing in the checkpoint │     1 │      8 │ cls_head.weight │
-        └──────────┴───────────────────────────┴───────┴────────┴─────────────────┘
-    """
+    """Format a report as a table of numbers of names and values, by part of the model and kind."""
     table = Table("part", "kind", "names", "values", "which", title=title, title_justify="left")
     for column in table.columns[2:4]:
         column.justify = "right"

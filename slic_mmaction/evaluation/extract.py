@@ -19,7 +19,7 @@ from mmengine.runner import CheckpointLoader, autocast
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from ..checkpoints import compare_states
+from ..checkpoints.loading_report import compare_states
 from ..datasets.retrieval_dataset import RetrievalDataset
 from ..datasets.videos import video_name
 from ..models.evaluation_mode import evaluation_mode

@@ -34,12 +34,6 @@ def build_estimator(method: str) -> FlowEstimator:
     Raises:
         ValueError: If the method is unknown.
         ImportError: If the installed OpenCV lacks TV-L1.
-
-    Examples:
-        >>> from slic_mmaction.flow import build_estimator
-        >>> frame = np.random.default_rng(0).integers(0, 256, (32, 40), dtype=np.uint8)
-        >>> build_estimator("dis")(frame, frame).shape
-        (32, 40, 2)
     """
     if method not in METHODS:
         raise ValueError(f"Unknown flow method {method!r}: choose one of {', '.join(METHODS)}.")
@@ -68,11 +62,6 @@ def shrunk_gray(frame: np.ndarray, short_side: int) -> np.ndarray:
 
     Returns:
         (h, w) uint8.
-
-    Examples:
-        >>> from slic_mmaction.flow import shrunk_gray
-        >>> shrunk_gray(np.zeros((240, 320, 3), np.uint8), short_side=128).shape
-        (128, 171)
     """
     height, width = frame.shape[:2]
     factor = min(short_side / min(height, width), 1.0)
@@ -82,14 +71,7 @@ def shrunk_gray(frame: np.ndarray, short_side: int) -> np.ndarray:
 
 
 def sampled_flow(path: Path, method: str, short_side: int, step: int) -> Iterator[np.ndarray]:
-    """Yield the flow from every ``step``-th frame to the next one; see :func:`video_flow`.
-
-    Examples:
-        >>> from slic_mmaction.flow import sampled_flow
-        >>> flow = sampled_flow("videos/walk_1.mp4", method="dis", short_side=16, step=10)
-        >>> [field.shape for field in flow]  # of 50 frames
-        [(16, 20, 2), (16, 20, 2), (16, 20, 2), (16, 20, 2), (16, 20, 2)]
-    """
+    """Yield the flow from every ``step``-th frame to the next one; see :func:`video_flow`."""
     estimate = build_estimator(method)
     previous: np.ndarray | None = None
     for number, frame in enumerate(_gray_frames(path, short_side)):
@@ -112,11 +94,6 @@ def video_flow(path: Path, method: str, short_side: int) -> Iterator[np.ndarray]
     Raises:
         UnreadableVideoError: If no frame can be decoded or, at the end, if more than 8 frames and
             more than a tenth of the promised frames are missing.
-
-    Examples:
-        >>> from slic_mmaction.flow import video_flow
-        >>> len(list(video_flow("videos/walk_1.mp4", method="dis", short_side=16)))  # 50 frames
-        50
     """
     field: np.ndarray | None = None
     for field in sampled_flow(path, method, short_side, step=1):

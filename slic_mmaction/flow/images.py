@@ -15,11 +15,6 @@ def to_levels(values: np.ndarray, bound: float) -> np.ndarray:
 
     Values beyond the bound are clipped, and halves are rounded to the even level: zero becomes
     128. Negating a value gives ``255 - level``, up to one level.
-
-    Examples:
-        >>> from slic_mmaction.flow import to_levels
-        >>> to_levels(np.array([-30.0, -20.0, 0.0, 10.0, 20.0]), bound=20)
-        array([  0,   0, 128, 191, 255], dtype=uint8)
     """
     scaled = (np.asarray(values, dtype=np.float32) + bound) * (255 / (2 * bound))
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
@@ -38,12 +33,6 @@ def flow_levels(component: np.ndarray, bound: float = 20) -> np.ndarray:
 
     Returns:
         (H, W) uint8, see :func:`to_levels`.
-
-    Examples:
-        >>> from slic_mmaction.flow import flow_levels
-        >>> small, large = np.full((120, 160), 5.0), np.full((240, 320), 10.0)  # the same motion
-        >>> int(flow_levels(small)[0, 0]), int(flow_levels(large)[0, 0])
-        (191, 191)
     """
     return to_levels(component, bound * min(component.shape) / REFERENCE_SIDE)
 
@@ -65,11 +54,6 @@ def forward_images(
 
     Returns:
         T images.
-
-    Examples:
-        >>> from slic_mmaction.flow import forward_images
-        >>> forward_images([3, 5, 9], numbers=[0, 1, 2], image=lambda a, b: b - a)
-        [2, 4, 4]
     """
     made: dict[tuple[int, int], np.ndarray] = {}
     out: list[np.ndarray] = []

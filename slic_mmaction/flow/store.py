@@ -37,11 +37,6 @@ class FlowSettings:
         component: ``'x'``, the component that SLIC uses, or ``'xy'``.
         bound: Largest displacement in pixels.
         short_side: Short side of the frames in pixels.
-
-    Examples:
-        >>> from slic_mmaction.flow import FlowSettings
-        >>> FlowSettings(method="dis")
-        FlowSettings(method='dis', component='x', bound=20.0, short_side=128)
     """
 
     method: str = "tvl1"
@@ -55,11 +50,6 @@ def relative_name(video: str | Path, video_root: str | Path) -> str:
 
     Raises:
         ValueError: If the video is outside the video root.
-
-    Examples:
-        >>> from slic_mmaction.flow import relative_name
-        >>> relative_name("videos/walk/walk_1.mp4", video_root="videos")
-        'walk/walk_1.mp4'
     """
     name = os.path.relpath(video, video_root or os.curdir)
     if Path(name).parts[0] == os.pardir:
@@ -74,11 +64,6 @@ def stored_path(root: str | Path, name: str) -> Path:
     """Return the path of the flow file of the video ``name``, a relative path without suffix.
 
     Without the suffix, the file stays the same when videos are converted to another container.
-
-    Examples:
-        >>> from slic_mmaction.flow import stored_path
-        >>> str(stored_path("flow", "walk/walk_1"))
-        'flow/walk/walk_1.flow.zip'
     """
     return Path(root, name + SUFFIX)
 
@@ -92,14 +77,6 @@ def write_flow(path: Path, flow: Iterable[np.ndarray], settings: FlowSettings) -
         path: Path of the file.
         flow: (H, W, 2) float32 fields in pixels.
         settings: Settings, which are stored in the file. They select components and bound.
-
-    Examples:
-        >>> from pathlib import Path
-        >>> from slic_mmaction.flow import FlowSettings, read_flow, video_flow, write_flow
-        >>> flow = video_flow("videos/walk_1.mp4", method="dis", short_side=16)
-        >>> write_flow(Path("walk_1.flow.zip"), flow, FlowSettings("dis", short_side=16))
-        >>> len(read_flow(Path("walk_1.flow.zip"), frames=range(50)))
-        50
     """
     with durable_file(path) as raw, zipfile.ZipFile(raw, "w") as file:
         frames = 0
@@ -112,15 +89,7 @@ def write_flow(path: Path, flow: Iterable[np.ndarray], settings: FlowSettings) -
 
 
 def read_settings(path: Path) -> FlowSettings | None:
-    """Read the settings of a flow file; None if it does not exist or is damaged.
-
-    Examples:
-        >>> from pathlib import Path
-        >>> from slic_mmaction.flow import FlowSettings, read_settings, write_flow
-        >>> write_flow(Path("a.flow.zip"), [np.zeros((32, 40, 2), np.float32)], FlowSettings())
-        >>> read_settings(Path("a.flow.zip")).method
-        'tvl1'
-    """
+    """Read the settings of a flow file; None if it does not exist or is damaged."""
     try:
         with zipfile.ZipFile(path) as file:
             header = json.loads(file.read(HEADER))
@@ -147,14 +116,6 @@ def read_flow(path: Path, frames: Sequence[int]) -> list[np.ndarray]:
         FileNotFoundError: If the file does not exist.
         OSError: If the file is damaged.
         ValueError: If the file belongs to a shorter video.
-
-    Examples:
-        >>> from pathlib import Path
-        >>> from slic_mmaction.flow import FlowSettings, read_flow, write_flow
-        >>> write_flow(Path("a.flow.zip"), [np.zeros((32, 40, 2), np.float32)] * 9, FlowSettings())
-        >>> images = read_flow(Path("a.flow.zip"), frames=[0, 4])
-        >>> len(images), images[0].shape
-        (2, (32, 40))
     """
     try:
         with zipfile.ZipFile(path) as file:
@@ -187,14 +148,6 @@ def check_template(template: str) -> None:
 
     Raises:
         ValueError: If the template has no field or more than two.
-
-    Examples:
-        >>> from slic_mmaction.flow import check_template
-        >>> check_template("flow_{}_{:05}.jpg")
-        >>> check_template("flow.jpg")
-        Traceback (most recent call last):
-            ...
-        ValueError: filename_tmpl 'flow.jpg' needs a field for the frame's number, ...
     """
     if template.count("{") not in (1, 2):
         raise ValueError(
@@ -223,15 +176,6 @@ def read_rawframes(
     Raises:
         FileNotFoundError: If an image is missing.
         OSError: If an image cannot be decoded.
-
-    Examples:
-        >>> import cv2
-        >>> from pathlib import Path
-        >>> from slic_mmaction.flow import read_rawframes
-        >>> cv2.imwrite("flow_x_00001.jpg", np.full((32, 40), 128, np.uint8))
-        True
-        >>> read_rawframes(Path("."), frames=[0, 1], total_frames=2)[1].shape  # repeats the first
-        (32, 40)
     """
     axis = ["x"] * (template.count("{") - 1)
     images: dict[int, np.ndarray] = {}

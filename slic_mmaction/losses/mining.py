@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -85,10 +84,10 @@ def mine_negatives(
     available = negative.sum(1)
     pairs = (~negative & ((labels >= 0) & (available > 0))[:, None]).triu(diagonal=1)
 
-    ordered, order = _sort_rows(_sortable(distances.masked_fill(~negative, torch.inf)))
+    ordered, order = distances.masked_fill(~negative, torch.inf).sort(dim=1, stable=True)
     # A threshold of -inf gives 0 for entries that are not pairs. It keeps the search's branches
     # predictable, which is much faster on a CPU.
-    threshold = _sortable(torch.where(pairs, distances + margin, -torch.inf))
+    threshold = torch.where(pairs, distances + margin, -torch.inf)
     violating = torch.searchsorted(ordered, threshold)
 
     if strategy == "hardest_violating":
@@ -100,25 +99,3 @@ def mine_negatives(
     # any choice (k = 0) the rank is 0, the closest negative.
     rank = draw.mul_(choices).long()
     return MinedNegatives(order.gather(1, rank), violating, available, pairs)
-
-
-def _sortable(values: Tensor) -> Tensor:
-    """Map floats to integers of the same order: their bits, flipped below the sign of negatives.
-
-    Integers have no NaN, which makes the sort faster on a CPU.
-    """
-    wide = values.dtype == torch.float64
-    # Adding zero turns -0.0, which would sort below 0.0, into 0.0.
-    bits = (values + 0.0).view(torch.int64 if wide else torch.int32)
-    magnitude = torch.iinfo(bits.dtype).max
-    return bits ^ ((bits >> (63 if wide else 31)) & magnitude)
-
-
-def _sort_rows(keys: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the sorted rows of (M, M) integers and the indices that sort them."""
-    if keys.device.type != "cpu" or keys.dtype != torch.int32:
-        return keys.sort(dim=1)
-    # NumPy sorts with vector instructions, which is faster with key and column in one integer.
-    packed = keys.long() << 32 | torch.arange(keys.size(1))
-    packed = torch.from_numpy(np.sort(packed.numpy(), axis=1))
-    return (packed >> 32).int(), packed & 0xFFFFFFFF

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from ..decoding import UnreadableVideoError
-from ..flow import relative_name, sampled_flow
+from ..flow.estimate import sampled_flow
+from ..flow.store import relative_name
 from ..preparation.workers import Failure, run_isolated
 from ..progress import progress_bar
 from .descriptors import Descriptors, read_descriptors, save_descriptors

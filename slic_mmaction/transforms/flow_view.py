@@ -12,17 +12,9 @@ import cv2
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
-from ..flow import (
-    build_estimator,
-    check_template,
-    flow_levels,
-    forward_images,
-    read_flow,
-    read_rawframes,
-    relative_name,
-    stored_path,
-    to_levels,
-)
+from ..flow.estimate import build_estimator
+from ..flow.images import flow_levels, forward_images, to_levels
+from ..flow.store import check_template, read_flow, read_rawframes, relative_name, stored_path
 from .clip_draws import FLOW, RGB
 from .view_frames import ANCHOR, ShownTransform
 

@@ -4,7 +4,6 @@ The page of a training, :func:`.training_report.training_report`, also needs MMA
 """
 
 from .collection_pages import cluster_page, search_page
-from .curves import training_curves
 from .gallery import retrieval_gallery, video_strip
 from .scalars import read_scalars
 from .video_map import map_page
@@ -15,6 +14,5 @@ __all__ = [
     "read_scalars",
     "retrieval_gallery",
     "search_page",
-    "training_curves",
     "video_strip",
 ]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from ..durable_file import write_text
 
@@ -61,8 +58,6 @@ th, td { padding: 7px 18px 7px 0; border-bottom: 1px solid var(--line); vertical
   overflow-wrap: anywhere }
 td.number, th.number { text-align: right; white-space: nowrap }
 tr:last-child td { border-bottom: 0 }
-.picture { display: block; max-width: 100%; margin: 8px auto 0; background: #fff;
-  border-radius: 8px }
 .moments { display: grid; gap: 14px 16px;
   grid-template-columns: repeat(auto-fill, minmax(min(210px, 100%), 1fr)) }
 .moments.large { grid-template-columns: repeat(auto-fill, minmax(min(330px, 100%), 1fr)) }
@@ -177,18 +172,6 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Markup:
         "{% endfor %}</tr>{% endfor %}</tbody></table></div>",
         rows=rows,
         numeric=numeric,
-    )
-
-
-def picture(figure: Figure, description: str) -> Markup:
-    """Embed a matplotlib figure, made without pyplot, in the page."""
-    FigureCanvasAgg(figure)
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=120)
-    return render(
-        '<img class="picture" src="{{ source }}" alt="{{ description }}">',
-        source=data_uri("image/png", file.getvalue()),
-        description=description,
     )
 
 

@@ -13,12 +13,8 @@ from mmengine.config import Config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from slic_mmaction.checkpoints import (
-    check_r3d18,
-    convert_checkpoint,
-    convert_keys,
-    detect_format,
-)
+from slic_mmaction.checkpoints.convert import check_r3d18, convert_checkpoint
+from slic_mmaction.checkpoints.key_maps import convert_keys, detect_format
 from slic_mmaction.models import pool_clips
 
 ROOT = Path(__file__).parents[2]

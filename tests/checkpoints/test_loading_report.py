@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from slic_mmaction.checkpoints import compare_states, report_table
+from slic_mmaction.checkpoints.loading_report import compare_states, report_table
 
 MODEL = {
     "backbone.a.weight": torch.zeros(3, 4),

@@ -18,7 +18,7 @@ from mmengine.fileio import load
 from mmengine.runner import Runner
 from torch import Tensor
 
-from slic_mmaction.checkpoints import convert_checkpoint
+from slic_mmaction.checkpoints.convert import convert_checkpoint
 
 pytestmark = pytest.mark.slow
 

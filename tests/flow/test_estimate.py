@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from slic_mmaction.decoding import UnreadableVideoError
-from slic_mmaction.flow import METHODS, build_estimator, sampled_flow, video_flow
+from slic_mmaction.flow.estimate import METHODS, build_estimator, sampled_flow, video_flow
 
 from ..videos import encode
 

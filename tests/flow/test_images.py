@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slic_mmaction.flow import flow_levels, forward_images, to_levels
+from slic_mmaction.flow.images import flow_levels, forward_images, to_levels
 
 
 def test_documented_levels() -> None:

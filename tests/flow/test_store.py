@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from slic_mmaction.flow import (
+from slic_mmaction.flow.images import flow_levels
+from slic_mmaction.flow.store import (
     FlowSettings,
     check_template,
-    flow_levels,
     read_flow,
     read_rawframes,
     read_settings,

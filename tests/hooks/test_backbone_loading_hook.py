@@ -11,7 +11,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from slic_mmaction.checkpoints import convert_checkpoint
+from slic_mmaction.checkpoints.convert import convert_checkpoint
 from slic_mmaction.hooks import BackboneLoadingHook
 
 from ..runs import hook_of, log_of, state, train

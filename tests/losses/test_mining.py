@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from slic_mmaction.losses import mine_negatives, mining
+from slic_mmaction.losses import mine_negatives
 from slic_mmaction.losses.mining import STRATEGIES
 
 
@@ -71,11 +71,3 @@ def test_draws_are_uniform(strategy, drawn):
 def test_unknown_strategy_is_named():
     with pytest.raises(ValueError, match="'adapted_hard'"):
         mine_negatives(torch.zeros(2, 2), torch.zeros(2), 0.2, "adapted_hard")
-
-
-@pytest.mark.parametrize("size", [1, 2, 7, 300])
-def test_rows_are_sorted_as_torch_sorts_them(size):
-    keys = torch.randint(-(2**31), 2**31 - 1, (size, size)).int()
-    ordered, order = mining._sort_rows(keys)
-    assert torch.equal(ordered, keys.sort(dim=1).values)
-    assert torch.equal(keys.gather(1, order), ordered)

@@ -12,12 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from slic_mmaction.flow import (
-    FlowSettings,
-    read_flow,
-    read_settings,
-    sampled_flow,
-)
+from slic_mmaction.flow.estimate import sampled_flow
+from slic_mmaction.flow.store import FlowSettings, read_flow, read_settings
 from slic_mmaction.preparation.workers import Failure
 from slic_mmaction.pseudo_labels import motion
 from slic_mmaction.pseudo_labels.descriptors import Descriptors, read_descriptors, save_descriptors

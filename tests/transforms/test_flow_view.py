@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from slic_mmaction.datasets import ClusterAwareDataset
-from slic_mmaction.flow import FlowSettings, stored_path, to_levels, video_flow, write_flow
+from slic_mmaction.flow.estimate import video_flow
+from slic_mmaction.flow.images import to_levels
+from slic_mmaction.flow.store import FlowSettings, stored_path, write_flow
 from slic_mmaction.transforms import FlowView, FrameDifference, flow_view
 
 NUM_FRAMES = 20

@@ -24,17 +24,15 @@ from pathlib import Path
 import cv2
 
 from slic_mmaction.decoding import UnreadableVideoError
-from slic_mmaction.flow import (
-    METHODS,
+from slic_mmaction.flow.estimate import METHODS, build_estimator, video_flow
+from slic_mmaction.flow.extract import add_video_arguments, conclude, videos_asked_for
+from slic_mmaction.flow.store import (
     FlowSettings,
-    build_estimator,
     read_settings,
     relative_name,
     stored_path,
-    video_flow,
     write_flow,
 )
-from slic_mmaction.flow.extract import add_video_arguments, conclude, videos_asked_for
 from slic_mmaction.preparation.workers import Failure, run_isolated
 from slic_mmaction.progress import progress_bar
 
