@@ -6,7 +6,7 @@ In the root of the repository:
 
 Then prepare the new folder (``tools/data/*/prepare.py --videos data/ucf101/videos_128``). Frames
 and their times are kept, and names except for the suffix .mp4. The sound is removed. A stopped run
-continues with the same command. The program ffmpeg is used if installed, else PyAV.
+continues with the same command.
 
 The result is H.264 with a key frame every 16 frames, as from MMAction2's ``resize_videos.py
 --dense``. A file of UCF101 has a single key frame, so that decoding a clip from its end takes more
@@ -19,10 +19,7 @@ import argparse
 import functools
 import itertools
 import json
-import re
 import shlex
-import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -72,20 +69,16 @@ class Scaling:
         return f"scale=w='if({wider},-2,{width})':h='if({wider},{height},-2)':flags=bicubic"
 
 
-def resize_video(
-    job: tuple[str, str], scaling: Scaling, ffmpeg: str | None, timeout: float
-) -> None:
+def resize_video(job: tuple[str, str], scaling: Scaling) -> None:
     """Resize a video, check the result and write it atomically.
 
     Args:
         job: Paths of the source and of the target, a .mp4.
         scaling: Settings of the resized video.
-        ffmpeg: Path of the program; None for PyAV.
-        timeout: Time limit of ``ffmpeg`` in seconds.
 
     Raises:
         ValueError: If the source cannot be decoded, or the result has other frames.
-        OSError: If there is no room for the result, or the program takes too long.
+        OSError: If there is no room for the result.
     """
     source, target = map(Path, job)
     before = probe_video(str(source))
@@ -93,57 +86,18 @@ def resize_video(
         raise ValueError(reason)
     with durable_file(target) as file:
         part = Path(file.name)  # opened again by the encoder
-        if ffmpeg is None:
-            resize_by_pyav(source, part, scaling)
-        else:
-            resize_by_ffmpeg(ffmpeg, source, part, scaling, timeout)
+        encode(source, part, scaling)
         after = probe_video(str(part))
         if after.frames != before.frames:
             raise ValueError(f"{before.frames} frames became {after.frames}; left as it is")
 
 
-def resize_by_ffmpeg(
-    ffmpeg: str, source: Path, target: Path, scaling: Scaling, timeout: float
-) -> None:
-    """Resize a video with ffmpeg, keeping the time of every frame."""
-    command = [ffmpeg, "-hide_banner", "-loglevel", "error", "-nostdin", "-y", "-threads", "1"]
-    # A path that begins with `/` is never read as a protocol or an option.
-    command += ["-i", str(source.resolve()), "-map", "0:V:0", "-filter_threads", "1"]
-    command += ["-vf", f"{scaling.filter()},setsar=1,format=yuv420p", *_keep_times(ffmpeg)]
-    # Precise enough for any time in the source, unlike the default, 1 / rate. The option for the
-    # time base of the source differs between versions.
-    command += ["-enc_time_base", "1:90000", "-c:v", "libx264", "-crf", str(scaling.crf)]
-    command += ["-g", str(KEY_FRAME_EVERY), "-threads", "1", "-map_metadata", "-1"]
-    command += ["-f", "mp4", str(target.resolve())]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=timeout)
-    except subprocess.TimeoutExpired as error:
-        raise TimeoutError(f"ffmpeg took longer than {timeout:g} s") from error
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        said = f"ffmpeg failed: {lines[-1] if lines else f'exit code {done.returncode}'}"
-        # Killed, or no room: another try may succeed.
-        passing = done.returncode < 0 or any("No space left" in line for line in lines)
-        raise OSError(said) if passing else ValueError(said)
-
-
-def _keep_times(ffmpeg: str) -> tuple[str, ...]:
-    """Return the options that neither drop nor repeat frames.
-
-    They were renamed in FFmpeg 5.1. FFmpeg 8 removed the old name.
-    """
-    banner = subprocess.run([ffmpeg, "-version"], capture_output=True, text=True).stdout
-    version = re.search(r"version n?(\d+)\.(\d+)", banner)
-    old = version is not None and (int(version[1]), int(version[2])) < (5, 1)
-    return ("-vsync" if old else "-fps_mode", "passthrough")
-
-
-def resize_by_pyav(source: Path, target: Path, scaling: Scaling) -> None:
-    """Resize a video with PyAV, keeping the time of every frame."""
+def encode(source: Path, target: Path, scaling: Scaling) -> None:
+    """Write a resized video, keeping the time of every frame."""
     import av
 
     if "libx264" not in av.codec.codecs_available:
-        raise ValueError("this PyAV has no x264; install ffmpeg (sudo apt install ffmpeg)")
+        raise ValueError("this PyAV has no x264: install PyAV's wheel (pip install av)")
     options = {"crf": str(scaling.crf), "g": str(KEY_FRAME_EVERY)}
     with av.open(str(source)) as reading, av.open(str(target), "w", format="mp4") as writing:
         stream = reading.streams.video[0]
@@ -227,7 +181,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--crf", type=int, default=20, choices=range(52), metavar="0..51", help="x264's quality")
     add_worker_options(parser, timeout=600.0)
     args = parser.parse_args(argv)
-    ffmpeg = shutil.which("ffmpeg")
     scaling = Scaling(args.short_side, args.upscale, args.crf)
     targets = plan(args.source, args.target, scaling)
 
@@ -247,9 +200,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         elif record != DONE:
             faults[source] = record
     before = len(targets) - len(states) - len(faults)
-    # The program has a time limit of its own; that of the workers is for all other hangs.
-    work = functools.partial(resize_video, scaling=scaling, ffmpeg=ffmpeg, timeout=args.timeout)
-    outcomes = run_isolated(work, states, args.workers, args.timeout + 10)
+    work = functools.partial(resize_video, scaling=scaling)
+    outcomes = run_isolated(work, states, args.workers, args.timeout)
     with progress_bar("resizing", total=len(states)) as advance:
         for job, outcome in outcomes:
             source = Path(job[0])
@@ -262,8 +214,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     write_faults(args.target / FAULTS, faults)
     done = len(targets) - before - len(faults)
     print(
-        f"videos found: {len(targets)}, resized now: {done} (by {ffmpeg or 'PyAV'}), "
-        f"before: {before}, failed: {len(faults)}"
+        f"videos found: {len(targets)}, resized now: {done}, before: {before}, "
+        f"failed: {len(faults)}"
     )
     if faults:
         print(f"failed videos and reasons: {args.target / FAULTS}")
