@@ -45,8 +45,8 @@ WIDTHS = {"VideoMAE": 24}
 
 @pytest.fixture(scope="session")
 def analysis() -> Iterator[Callable[[str], ModuleType]]:
-    """Import a module of tools/analysis, as its scripts do."""
-    sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "analysis"))
+    """Import a module of tools/dev, as its scripts do."""
+    sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "dev"))
     yield importlib.import_module
     sys.path.pop(0)
 

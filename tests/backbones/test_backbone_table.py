@@ -1,4 +1,4 @@
-"""tools/analysis/backbone_table.py, its page, and what a trial notices."""
+"""tools/dev/backbone_table.py, its page, and what a trial notices."""
 
 from __future__ import annotations
 

@@ -45,8 +45,8 @@ def load() -> Callable[[str], Config]:
 
 @pytest.fixture(scope="session")
 def trial() -> Iterator[ModuleType]:
-    """``tools/analysis/backbone_trial.py``."""
-    sys.path.insert(0, str(ROOT / "tools" / "analysis"))
+    """``tools/dev/backbone_trial.py``."""
+    sys.path.insert(0, str(ROOT / "tools" / "dev"))
     yield importlib.import_module("backbone_trial")
     sys.path.pop(0)
 

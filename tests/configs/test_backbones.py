@@ -108,7 +108,7 @@ def test_a_config_is_the_zoos_network_under_another_head(family: str, load) -> N
 @pytest.mark.parametrize("row", [pytest.param(row, id=row["config"]) for row in ROWS])
 def test_a_row_of_the_table_is_of_its_config(row: dict, load, trial, build) -> None:
     cfg = load(f"backbones/{row['config']}.py")
-    again = "run python tools/analysis/backbone_table.py"
+    again = "run python tools/dev/backbone_table.py"
     assert row.items() >= importlib.import_module("backbone_table").identity(cfg).items(), again
     skip_without_its_package(trial, cfg)
     model = build(cfg.model)

@@ -1,8 +1,8 @@
 """Measure the configs of configs/backbones and write the table of docs/backbones.md.
 
-    python tools/analysis/backbone_table.py                      new and changed configs
-    python tools/analysis/backbone_table.py --redo               all configs
-    python tools/analysis/backbone_table.py slic_c3d_ucf101 --redo
+    python tools/dev/backbone_table.py                      new and changed configs
+    python tools/dev/backbone_table.py --redo               all configs
+    python tools/dev/backbone_table.py slic_c3d_ucf101 --redo
 
 Width, parameters and forward time are measured with the real settings of a config. Then a small
 version of the network is trained for two iterations with a clustering, and evaluated by retrieval
@@ -48,7 +48,7 @@ ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs" / "backbones"
 ROWS = ROOT / "benchmarks" / "results" / "backbones.json"
 PAGE = ROOT / "docs" / "backbones.md"
-BEGIN = "<!-- backbone table: begin, written by tools/analysis/backbone_table.py -->"
+BEGIN = "<!-- backbone table: begin, written by tools/dev/backbone_table.py -->"
 END = "<!-- backbone table: end -->"
 HEAD = ["family", "backbone", "width", "parameters", "clip", "forward, CPU", "verified"]
 Row = dict[str, Any]
