@@ -10,9 +10,9 @@ STAMP := $(VENV)/.installed
 .PHONY: help demo test test-faults check lint docs
 
 help:
-	@echo "make demo   the whole method on small made-up videos, a few minutes on two CPU cores"
+	@echo "make demo   the whole method on small generated videos, a few minutes on two CPU cores"
 	@echo "make test   the tests, a few injected faults among them"
-	@echo "make test-faults   all of the fault suite: kills, changes, bad days"
+	@echo "make test-faults   all of the fault suite: kills, changes, faults"
 	@echo "make check  format, lint, types, docs and the quick tests: before a pull request"
 	@echo "make lint   ruff and mypy"
 	@echo "make docs   the pages of docs/ as a site in site/; a broken link is an error"

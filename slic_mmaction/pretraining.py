@@ -132,7 +132,7 @@ def _prepare(
 def _show(report: Report) -> None:
     say(f"{report.found} videos found, {report.usable} usable: {report.out / TRAIN}")
     if report.others:
-        say(f"passed over: {count_others(report.others)}")
+        say(f"skipped: {count_others(report.others)}")
     faults = sorted(f"{printable(path)}: {why}" for path, why in report.faults.items())
     list_lines("left out:", faults)
     list_lines("of one colour throughout (black?):", map(printable, report.flat))

@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 class LostRankError(RuntimeError):
-    """Raised when another rank has died or did not answer within the time-out."""
+    """Raised when another rank has died or did not answer within the timeout."""
 
 
 def lost_rank(error: BaseException) -> LostRankError | None:
@@ -36,7 +36,7 @@ def lost_rank(error: BaseException) -> LostRankError | None:
         return None
     if "imed out" in text or "imeout" in text:
         happened = (
-            "did not answer within the time-out (env_cfg.dist_cfg.timeout, in seconds; work of "
+            "did not answer within the timeout (env_cfg.dist_cfg.timeout, in seconds; work of "
             "rank 0 alone, such as clustering by k-means, must end within it)"
         )
     else:
@@ -83,7 +83,7 @@ def together(work: Callable[[], Result]) -> Result:
 def on_main(work: Callable[[], Result]) -> Result:
     """Run some work on rank 0 and return its result, or raise its error, on every rank.
 
-    The result is pickled. The other ranks wait, up to the time-out of the process group.
+    The result is pickled. The other ranks wait, up to the timeout of the process group.
     """
     outcome: list[Any] = [None]
     if is_main_process():

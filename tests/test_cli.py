@@ -103,7 +103,7 @@ def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[.
     """Every command, each given what the one before has left; in the end one sentence each."""
     run, index = tmp_path / "run", tmp_path / "index"
     said = slic("pretrain", folder, "--out", run, "--epochs", 2)
-    assert "9 videos found, 9 usable" in said and "passed over: 1 .txt" in said
+    assert "9 videos found, 9 usable" in said and "skipped: 1 .txt" in said
     assert "consider --init" in said and "clusters: 2 of 9 videos" in said
     assert "epoch 2 of 2: loss" in said and "spread" in said and said.count("training: ") == 1
     assert f"slic index '{folder}' --with {run}" in said
@@ -130,7 +130,7 @@ def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[.
     said = slic(
         "index", folder, "--with", run, "--out", index, "--window", "400ms", "--stride", 0.2
     )
-    assert "9 videos added" in said and "passed over: 1 .txt" in said
+    assert "9 videos added" in said and "skipped: 1 .txt" in said
     assert "9 unchanged" in slic("index", folder, "--out", index)
     said = slic("search", "clip 3.mp4", "--in", index, "--top", 3)
     assert said.count("clip ") == 4 and "of random pairs" in said

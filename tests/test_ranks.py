@@ -23,9 +23,9 @@ SILENT = "[/x/gloo/transport/tcp/unbound_buffer.cc:78] Timed out waiting 10000ms
     ("error", "said"),
     [
         (RuntimeError(CLOSED), "closed its connection"),
-        (RuntimeError(SILENT), "did not answer within the time-out"),
+        (RuntimeError(SILENT), "did not answer within the timeout"),
         (dist.DistBackendError("NCCL communicator was aborted on rank 1"), "closed its connection"),
-        (dist.DistStoreError("wait timeout after 10000ms"), "did not answer within the time-out"),
+        (dist.DistStoreError("wait timeout after 10000ms"), "did not answer within the timeout"),
     ],
 )
 def test_errors_of_torch_distributed_are_told_in_words(error: RuntimeError, said: str) -> None:

@@ -16,6 +16,7 @@ from mmaction.registry import (
     HOOKS,
     MODELS,
     OPTIM_WRAPPERS,
+    OPTIMIZERS,
     TASK_UTILS,
     TRANSFORMS,
     VISBACKENDS,
@@ -94,8 +95,8 @@ def test_python_of_the_pages_runs(page: Path, folder: Path, monkeypatch) -> None
         own.write_text(text.replace('"slic_r3d_', '"../slic_r3d_'))
         Config.fromfile(own, import_custom_modules=False)
         for name in re.findall(r'\btype="(\w+)"', text):
-            registries = (HOOKS, MODELS, OPTIM_WRAPPERS, TASK_UTILS, TRANSFORMS, VISBACKENDS)
-            known = [registry.get(name) for registry in registries]
+            registries = (HOOKS, MODELS, OPTIMIZERS, OPTIM_WRAPPERS, TASK_UTILS, TRANSFORMS)
+            known = [registry.get(name) for registry in (*registries, VISBACKENDS)]
             assert any(known) or name == "TwoConvolutions", name
 
 

@@ -5,7 +5,7 @@
     python -m torch.distributed.run --nproc_per_node 8 tools/extract_features.py CONFIG \
         CHECKPOINT --out features/ucf101 --launcher pytorch
 
-The config may be of any recognizer of MMAction2 with 3D clips. With a RetrievalDataset, queries are
+The config may be of any recognizer of MMAction2, 3D or 2D. With a RetrievalDataset, queries are
 written to OUT/query and the gallery to OUT/gallery; with other datasets, all videos to OUT. The
 same command continues a killed run. In Python:
 

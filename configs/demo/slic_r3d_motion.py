@@ -1,4 +1,4 @@
-# Clusters of videos that move alike, on the made-up videos of tools/demo: `make demo`.
+# Clusters of videos that move alike, on the generated videos of tools/demo: `make demo`.
 # Small enough for two CPU cores.
 _base_ = ["../_base_/models/slic_r3d18.py", "../_base_/default_runtime.py"]
 

@@ -26,7 +26,10 @@ _GROUPS_SHOWN = 20
 def clusters(
     index: Index = Path("index"),
     method: Annotated[
-        str, typer.Option(help="A registered clusterer, such as FINCH or KMeans.")
+        str,
+        typer.Option(
+            help="FINCH, KMeans, SphericalKMeans, DBSCAN, OPTICS or AgglomerativeClustering."
+        ),
     ] = "FINCH",
     level: Annotated[
         int | None, typer.Option(min=0, help="Level of FINCH, from 0, the finest.")

@@ -63,7 +63,7 @@ def index(
     if changes.others:
         from ..preparation.video_files import count_others
 
-        say(f"passed over: {count_others(changes.others)}")
+        say(f"skipped: {count_others(changes.others)}")
     if not changes.added + changes.renewed + changes.unchanged:
         raise ValueError(f"No video of {folder} can be read, so the index {out} is empty.")
     say_next(f"slic search QUERY --in {quoted(out)}", f"slic clusters --in {quoted(out)}")

@@ -32,7 +32,10 @@ def serve(
     index: Index = Path("index"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 chooses a free one.")] = 7860,
     host: Annotated[
-        str, typer.Option(help="Address; other than loopback, others can see the videos.")
+        str,
+        typer.Option(
+            help="Address to listen on. With any other than 127.0.0.1, others can see the videos."
+        ),
     ] = "127.0.0.1",
 ) -> None:
     """Search, play and browse an index in a web browser."""

@@ -21,7 +21,7 @@ def cluster_on_all_ranks(clusterer: Clusterer, embeddings: Tensor) -> np.ndarray
 
     For FINCH, each rank searches its share of the first neighbours. The rest of FINCH, and any
     other clusterer, runs on rank 0 while the others wait. It must therefore end within the
-    time-out of the process group.
+    timeout of the process group.
 
     Args:
         clusterer: Function from (N, D) embeddings to (N,) labels, called on rank 0 only.
@@ -31,7 +31,7 @@ def cluster_on_all_ranks(clusterer: Clusterer, embeddings: Tensor) -> np.ndarray
         (N,) labels, the same on every rank and for every number of ranks.
 
     Raises:
-        LostRankError: If another rank died or did not answer within the time-out.
+        LostRankError: If another rank died or did not answer within the timeout.
         Exception: On every rank, the exception that the clusterer raised.
 
     Examples:

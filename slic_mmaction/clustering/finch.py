@@ -139,11 +139,12 @@ class FINCH:
     def __post_init__(self) -> None:
         if self.level < 0 or self.metric not in METRICS:
             raise ValueError(
-                f"{self} cannot work: it needs level >= 0 and one of {', '.join(METRICS)}."
+                f"Invalid options {self}: level must be >= 0, and metric one of "
+                f"{', '.join(METRICS)}."
             )
         if self.num_clusters is not None and (self.num_clusters < 1 or self.level):
             raise ValueError(
-                f"{self} cannot work: ask for at least one cluster, and for either a number or a "
+                f"Invalid options {self}: num_clusters must be >= 1, and cannot be combined with "
                 "level."
             )
 

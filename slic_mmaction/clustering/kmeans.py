@@ -69,7 +69,7 @@ class KMeans:
 
     def __post_init__(self) -> None:
         if min(self.num_clusters, self.num_restarts, self.max_iterations) < 1:
-            raise ValueError(f"{self} cannot work: it needs numbers >= 1.")
+            raise ValueError(f"Invalid options {self}: the numbers must be at least 1.")
 
     def __call__(self, embeddings: Array) -> np.ndarray:
         """Cluster embeddings.
@@ -89,8 +89,8 @@ class KMeans:
         matrix = check_matrix(embeddings, "cosine")
         if self.num_clusters > len(matrix):
             raise ValueError(
-                f"k-means cannot make {self.num_clusters} clusters of {len(matrix)} embeddings "
-                f"(one per video): set num_clusters to {len(matrix)} or less."
+                f"k-means cannot make {self.num_clusters} clusters of {len(matrix)} embeddings: "
+                f"set num_clusters to {len(matrix)} or less."
             )
         points = np.empty(matrix.shape, dtype=np.float32)
         for rows in row_blocks(*matrix.shape):

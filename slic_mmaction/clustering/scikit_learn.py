@@ -60,7 +60,7 @@ class DBSCAN:
     def __post_init__(self) -> None:
         if not self.eps > 0 or self.min_samples < 1 or self.metric not in METRICS:
             raise ValueError(
-                f"{self} cannot work: it needs eps > 0, min_samples >= 1 and one of "
+                f"Invalid options {self}: eps must be > 0, min_samples >= 1, and metric one of "
                 f"{', '.join(METRICS)}."
             )
 
@@ -124,8 +124,8 @@ class OPTICS:
         in_range = self.min_samples >= 2 and self.max_eps > 0 and 0 <= self.xi < 1
         if not in_range or self.metric not in METRICS:
             raise ValueError(
-                f"{self} cannot work: it needs min_samples >= 2, one of {', '.join(METRICS)}, "
-                "max_eps > 0 and 0 <= xi < 1."
+                f"Invalid options {self}: min_samples must be >= 2, max_eps > 0, 0 <= xi < 1, and "
+                f"metric one of {', '.join(METRICS)}."
             )
 
     def __call__(self, embeddings: Array) -> np.ndarray:
@@ -178,8 +178,8 @@ class AgglomerativeClustering:
         known = self.linkage in LINKAGES and self.metric in METRICS
         if not self.distance_threshold >= 0 or not known:
             raise ValueError(
-                f"{self} cannot work: it needs a threshold >= 0, one of {', '.join(LINKAGES)} "
-                f"and one of {', '.join(METRICS)}."
+                f"Invalid options {self}: distance_threshold must be >= 0, linkage one of "
+                f"{', '.join(LINKAGES)}, and metric one of {', '.join(METRICS)}."
             )
 
     def __call__(self, embeddings: Array) -> np.ndarray:

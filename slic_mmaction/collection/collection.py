@@ -174,7 +174,7 @@ class Collection:
         own = self.windows_of(query)
         if own is None:
             if not Path(query).is_file():
-                raise FileNotFoundError(f"There is no video {query}, neither in the index.")
+                raise FileNotFoundError(f"There is no video {query} on the disk or in the index.")
             return self.searcher.search(self.network.span(Path(query), start, end), top)
         within = windows_between(self.column("start")[own], self.column("end")[own], low, high)
         if not within.any():
@@ -230,9 +230,7 @@ class Collection:
         """
         found, others = scan_folder(Path(folder))
         if not found:
-            raise FileNotFoundError(
-                f"{folder} holds no videos (passed over: {count_others(others)})."
-            )
+            raise FileNotFoundError(f"{folder} holds no videos (skipped: {count_others(others)}).")
         judge = ClusterJudge(self.vectors, self.paths, self.column("cluster"))
         assigned = []
         with progress_bar("embedding videos", len(found)) as advance:

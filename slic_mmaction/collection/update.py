@@ -59,7 +59,7 @@ def update_index(
     """Update an index as :meth:`Collection.index` does; ``folder`` is absolute."""
     found, others = scan_folder(folder)
     if not found:  # the disk may be not mounted: do not empty the index
-        raise FileNotFoundError(f"{folder} holds no videos (passed over: {count_others(others)}).")
+        raise FileNotFoundError(f"{folder} holds no videos (skipped: {count_others(others)}).")
     path.mkdir(parents=True, exist_ok=True)
     with alone(path):
         _begin(folder, path, network, window, stride)

@@ -93,7 +93,7 @@ def video_flow(path: Path, method: str, short_side: int) -> Iterator[np.ndarray]
 
     Raises:
         UnreadableVideoError: If no frame can be decoded or, at the end, if more than 8 frames and
-            more than a tenth of the promised frames are missing.
+            more than a tenth of the declared frames are missing.
     """
     field: np.ndarray | None = None
     for field in sampled_flow(path, method, short_side, step=1):

@@ -84,7 +84,11 @@ def _finding(runner: Runner, batch_idx: int, batch: Any, outputs: dict[str, Any]
     invalid = [name for name in terms if not math.isfinite(_logged(runner, name))]
     loader = runner.train_dataloader
     videos, sampler = batch_videos(loader, batch, batch_idx), type(loader.sampler).__name__
-    which = f"the videos {', '.join(videos)}" if videos else f"videos that {sampler} does not tell"
+    which = (
+        f"the videos {', '.join(videos)}"
+        if videos
+        else f"unknown videos ({sampler} does not list them)"
+    )
     where = f" on rank {rank}" if world_size > 1 else ""
     return f"{_logged(runner, 'loss')} ({', '.join(invalid)}){where} for {which}"
 

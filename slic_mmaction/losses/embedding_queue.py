@@ -87,7 +87,7 @@ class EmbeddingQueue(nn.Module):
         """
         if not self._in_use:
             raise RuntimeError(
-                "The embedding queue has not been told the pseudo-labels: add "
+                "The embedding queue has no pseudo-labels: add "
                 "dict(type='EmbeddingQueueHook') to custom_hooks, or call use_labels()."
             )
         channels = self.embeddings.size(1)

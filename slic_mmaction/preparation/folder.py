@@ -27,7 +27,7 @@ def list_videos(videos: Path, holdout: float = 0.0, quarantine: Path | None = No
     """
     places, others = locate_videos(videos, quarantine)
     if not places:
-        raise ValueError(f"{videos} holds no videos (passed over: {count_others(others)}).")
+        raise ValueError(f"{videos} holds no videos (skipped: {count_others(others)}).")
     by_hash = sorted(places, key=lambda path: hashlib.sha1(os.fsencode(path)).digest())
     held_out = set(by_hash[: round(holdout * len(places))])
     if len(held_out) == len(places):

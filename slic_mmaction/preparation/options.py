@@ -51,7 +51,7 @@ def add_probe_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that decide whether a video is usable."""
     add_worker_options(parser, timeout=60.0)
     add = parser.add_argument
-    part = "leave out videos of which less than this share of the promised frames can be decoded"
+    part = "leave out videos of which less than this share of the declared frames can be decoded"
     add("--min-frames", type=positive_int, default=2, help="leave out videos with fewer frames")
     add("--min-share", type=share, default=0.9, help=part)
     add("--quarantine", type=Path, help="folder to move broken videos to (default: not moved)")

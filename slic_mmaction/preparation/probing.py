@@ -29,7 +29,7 @@ class Settings(NamedTuple):
     num_workers: int  # decoding processes
     timeout: float = 60.0  # seconds for one video
     min_frames: int = 2  # frames of a usable video
-    min_share: float = 0.9  # share of the promised frames of a usable video
+    min_share: float = 0.9  # share of the declared frames of a usable video
     quarantine: Path | None = None  # folder to move broken videos to; None does not move them
 
 
@@ -47,7 +47,7 @@ class Probe(NamedTuple):
         if self.error:
             return self.error
         if self.frames + FRAME_SLACK < min_share * self.promised:
-            return f"breaks off: {self.frames} of {self.promised} frames decode"
+            return f"truncated: only {self.frames} of {self.promised} frames can be decoded"
         if self.frames < min_frames:
             return f"too short: {self.frames} of the {min_frames} frames asked for"
         return None

@@ -87,7 +87,7 @@ def conclude(report: Report, config: Path, base: Path, train: str | None, val: s
             f"config of your own needs dict(type='VideoDataset', delimiter={report.delimiter!r}, "
             "...) for these files.")  # fmt: skip
     if report.passing:
-        say(f"{report.passing} videos could not be judged; the same command tries them again.")
+        say(f"{report.passing} videos could not be checked; the same command tries them again.")
     if not report.usable:
         say("No video is usable.")
         return 1
@@ -109,7 +109,7 @@ def show_report(report: Report) -> None:
         f"missing: {len(report.missing)}, quarantined: {len(faults)}, in no list: "
         f"{len(report.extra)}")  # fmt: skip
     if report.others:
-        say(f"passed over: {count_others(report.others)}")
+        say(f"skipped: {count_others(report.others)}")
     say(_table(report))
     list_lines("missing by class:", (f"{name} {count}" for name, count in counts.most_common()))
     list_lines("quarantined:", faults)

@@ -119,7 +119,7 @@ class CollectionHtml:
         )
 
     def cluster(self, number: int) -> str:
-        """Show all windows of a cluster, or the surest ones of the largest clusters."""
+        """Show all windows of a cluster, or those nearest to the mean of the largest ones."""
         if not self.by_number:
             return self.hint("There are no clusters yet: `slic clusters` makes them.")
         if number != ALL:
@@ -131,11 +131,11 @@ class CollectionHtml:
             return _shown(section(f"Cluster {number}", self._cards(rows), note=note))
         parts = []
         for one in list(self.by_number.values())[:_CLUSTERS]:
-            surest, _ = members(one.rows, self.distance, self.video_of)
+            nearest, _ = members(one.rows, self.distance, self.video_of)
             parts.append(
                 section(
                     f"Cluster {one.number}",
-                    self._cards(surest),
+                    self._cards(nearest),
                     note=render(
                         "{{ note }} \u00b7 {{ button }}",
                         note=self._cluster_note(one),
@@ -156,7 +156,7 @@ class CollectionHtml:
             when = time.strftime("%d %B %Y, %H:%M", time.localtime(file.stat().st_mtime))
         except OSError:
             return self.hint(
-                "Nobody has looked for duplicates yet. It decodes every video once, which takes "
+                "No search for duplicates yet. The search decodes every video once, which takes "
                 "minutes for a thousand videos."
             )
         return self._groups(found, f", according to slic duplicates on {when}")
@@ -174,7 +174,7 @@ class CollectionHtml:
             if row is None:
                 continue
             details = [
-                ("the one to keep" if member["keep"] == "True" else "spare")
+                ("the one to keep" if member["keep"] == "True" else "duplicate")
                 + (", mirrored" if member["mirrored"] == "True" else ""),
                 f"{member['width']}x{member['height']}, {float(member['seconds']):.1f} s, "
                 f"{int(member['bytes']) / 1000:,.0f} kB",
@@ -229,7 +229,7 @@ def _seconds(text: str | None) -> float | None:
     try:
         return float(text) if text else None
     except ValueError:
-        raise ValueError(f"{text!r} is no number of seconds.") from None
+        raise ValueError(f"{text!r} is not a number of seconds.") from None
 
 
 def _button(does: str, number: int, text: str) -> Markup:

@@ -17,7 +17,7 @@ from .thumbnails import Moment, card, cards, span_text, strips, video_url
 if TYPE_CHECKING:
     from ..collection import Collection, Hit
 
-_CLUSTERS, _SUREST, _LEAST_SURE = 60, 5, 3
+_CLUSTERS, _NEAREST, _FARTHEST = 60, 5, 3
 
 
 def search_page(
@@ -97,7 +97,7 @@ def search_page(
 
 
 def cluster_page(collection: Collection, path: str | Path) -> Path:
-    """Write a page of a collection's clusters, with the surest and least sure windows of each.
+    """Write a page of a collection's clusters, with the most and least typical windows of each.
 
     Clusters are ordered by their number of videos, and then by their spread.
 
@@ -138,10 +138,11 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
         for row, moment, strip in zip(rows, moments, strips(moments, height=72))
     }
     sections = []
-    for one, (surest, least) in zip(shown, chosen):
-        parts = [render("<h3>surest members</h3>"), cards([drawn[row] for row in surest])]
-        if least:
-            parts += [render("<h3>least sure members</h3>"), cards([drawn[row] for row in least])]
+    for one, (nearest, farthest) in zip(shown, chosen):
+        parts = [render("<h3>nearest to the mean</h3>"), cards([drawn[row] for row in nearest])]
+        if farthest:
+            parts.append(render("<h3>farthest from the mean</h3>"))
+            parts.append(cards([drawn[row] for row in farthest]))
         folders = folders_text([str(names[video]) for video in one.videos])
         note = f"{size_text(one)} \u00b7 spread {one.spread:.4f}{folders}"
         sections.append(section(f"Cluster {one.number}", *parts, note=note))
@@ -149,9 +150,9 @@ def cluster_page(collection: Collection, path: str | Path) -> Path:
     if (cluster == NOISE).any():
         figures["windows in no cluster"] = int((cluster == NOISE).sum())
     notes = [
-        "Clusters of most videos come first. Spread is the mean distance (1 - cosine) of a "
-        "cluster's windows to their mean; the surest members are nearest to it.",
-        f"Of each cluster at most {_SUREST + _LEAST_SURE} windows are shown, of different videos.",
+        "The largest clusters, by number of videos, come first. Spread is the mean distance "
+        "(1 - cosine) of a cluster's windows to their mean.",
+        f"Of each cluster at most {_NEAREST + _FARTHEST} windows are shown, of different videos.",
     ]
     if len(clusters) > len(shown):
         left_out = sum(len(one.rows) for one in clusters[_CLUSTERS:]) / len(cluster)
@@ -188,7 +189,9 @@ def ordered_clusters(
 def members(
     rows: np.ndarray, distance: np.ndarray, videos: np.ndarray
 ) -> tuple[list[int], list[int]]:
-    """Choose the surest and least sure windows of a cluster, of different videos if possible.
+    """Choose the windows nearest to and farthest from a cluster's mean.
+
+    They are of different videos if the cluster has several.
 
     Args:
         rows: Rows of the cluster.
@@ -211,7 +214,7 @@ def members(
                 found.append(row)
         return found
 
-    return take(order, _SUREST), take(order[::-1], _LEAST_SURE)
+    return take(order, _NEAREST), take(order[::-1], _FARTHEST)
 
 
 def folders_text(paths: Sequence[str]) -> str:

@@ -174,7 +174,7 @@ def test_other_networks_folders_and_processes_are_refused(
     with update.alone(out), pytest.raises(BlockingIOError, match="Another process"):
         build(videos, out)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"holds no videos \(passed over: nothing\)"):
+    with pytest.raises(FileNotFoundError, match=r"holds no videos \(skipped: nothing\)"):
         build(tmp_path / "empty", tmp_path / "none", network)
     with pytest.raises(FileNotFoundError, match="is not an index of videos"):
         Collection(tmp_path)

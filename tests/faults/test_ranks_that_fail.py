@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 # How long a rank waits for one that is frozen, and so may lag behind: the fork server starts both
 # at once, so even a machine in which everything takes ten times as long needs a few seconds. No
-# other test has a time-out but PyTorch's half an hour.
+# other test has a timeout but PyTorch's half an hour.
 FROZEN = 20
 
 pytestmark = pytest.mark.faults

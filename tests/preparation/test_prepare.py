@@ -131,7 +131,7 @@ def test_stopped_run_goes_on_where_it_was(lists, tmp_path, monkeypatch, capsys) 
     base = Path(__file__).parents[2] / "configs" / "slic_r3d_ucf101.py"
     assert conclude(report, tmp_path / "mine.py", base, "train.txt", "val.txt") == 1
     said = capsys.readouterr().out
-    assert "1 videos could not be judged; the same command tries them again" in said
+    assert "1 videos could not be checked; the same command tries them again" in said
     assert "one colour throughout (black?):\n  " in said and "d.avi: took longer than 60 s" in said
     assert (tmp_path / "videos" / "wave" / "d.avi").is_file()  # is not moved
     for name in ("train.txt", "val.txt", "missing.txt", "extra.txt"):

@@ -16,10 +16,10 @@ RAW = Path(__file__).parents[3] / "shared" / "data" / "ucf101_raw"
 REASONS = {
     "empty": "is empty",
     "text": "cannot be opened (Invalid data found when processing input)",
-    "half": "breaks off",
-    "half_mkv": "breaks off",
+    "half": "truncated",
+    "half_mkv": "truncated",
     "half_without_index": "cannot be opened",
-    "half_with_index": "breaks off",
+    "half_with_index": "truncated",
     "sound": "has no video stream",
     "one_frame": "too short",
 }
@@ -51,7 +51,7 @@ def test_only_what_is_cut_off_counts_against_a_file(tmp_path: Path) -> None:
     probe = probe_video(str(cut_off(write_video(tmp_path / "x.avi", 100), 0.7)))
     assert 50 < probe.frames < 75 and probe.promised == 100
     assert probe.fault(2, 0.5) is None
-    assert probe.fault(2, 0.9) == f"breaks off: {probe.frames} of 100 frames decode"
+    assert probe.fault(2, 0.9) == f"truncated: only {probe.frames} of 100 frames can be decoded"
     assert Probe(12, 20).fault(2, 0.9) is None  # within what decoders disagree by
     assert Probe(4, 4).fault(5, 0.9) == "too short: 4 of the 5 frames asked for"
 

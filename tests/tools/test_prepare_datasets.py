@@ -239,7 +239,7 @@ def test_own_videos(run, place, tmp_path: Path) -> None:
     videos, out = tmp_path / "my videos", tmp_path / "out"
     place(videos, *(f"holiday {i}.mp4" for i in range(4)), "two\nlines.mp4", "cover.jpg")
     said = run(CUSTOM, videos, "--root", out, "--holdout", "0.25")
-    assert "usable: 4" in said and "passed over: 1 .jpg" in said and "has a line break" in said
+    assert "usable: 4" in said and "skipped: 1 .jpg" in said and "has a line break" in said
     config = Config.fromfile(out / "slic_r3d_custom.py")
     dataset = config.train_dataloader.dataset.dataset
     assert {label for _, label in paths_and_labels(dataset)} == {-1}
@@ -255,7 +255,7 @@ def test_own_videos(run, place, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="none for training"):
         run(CUSTOM, videos, "--root", out, "--holdout", "1")
     texts = write(tmp_path / "texts", {"a.txt": "", "b.txt": ""})
-    with pytest.raises(ValueError, match=r"holds no videos \(passed over: 2 .txt\)"):
+    with pytest.raises(ValueError, match=r"holds no videos \(skipped: 2 .txt\)"):
         run(CUSTOM, texts)
     write(texts, {"x.avi": "broken"})
     assert run(CUSTOM, texts, "--root", out, code=1).endswith("No video is usable.\n")

@@ -65,7 +65,7 @@ def test_names_are_harmless_and_every_card_has_its_row(
                 attributes.get("src", "") + attributes.get("href", ""),
             )
     plain = first["sub/plain.mp4"]
-    assert f'href="/video/{plain}#t=0,0.4"' in duplicates and "spare, mirrored" in duplicates
+    assert f'href="/video/{plain}#t=0,0.4"' in duplicates and "duplicate, mirrored" in duplicates
     assert f'href="/moment/{first[NAMES[1]]}"' in html.search(None, plain, "", "", 20)
     in_one = re.findall("/thumbnail/([0-9]+)", html.cluster(1))
     order = np.argsort(collection.column("distance"), kind="stable")

@@ -160,7 +160,7 @@ def test_uploaded_clips_are_searched_with_and_no_other_file(
         assert not answer["success"] and len(asked) == 1
     assert not served.call("search", [None, 999, "", "", 4])["success"]
     answer = served.call("search", [None, 0, "soon", "", 4])
-    assert "&#39;soon&#39; is no number of seconds" in answer["output"]["data"][0]
+    assert "&#39;soon&#39; is not a number of seconds" in answer["output"]["data"][0]
 
 
 def test_the_command(

@@ -151,7 +151,7 @@ def plan(source: Path, target: Path, scaling: Scaling) -> dict[Path, Path]:
         raise ValueError(f"{target} lies within {source}, which is read; name another folder.")
     names, others = scan_folder(source)
     if not names:
-        raise ValueError(f"{source} holds no videos (passed over: {count_others(others)}).")
+        raise ValueError(f"{source} holds no videos (skipped: {count_others(others)}).")
     targets = {source / p: target / PurePosixPath(p).with_suffix(".mp4") for p in names}
     for path, count in Counter(targets.values()).items():
         if count > 1:
