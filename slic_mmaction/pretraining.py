@@ -28,6 +28,7 @@ CONFIG, LISTS, WORK_DIR = "config.py", "videos", "training"
 _ON_CPU, _ON_GPU = "slic_r3d_slim_folder.py", "slic_r3d_ucf101.py"
 _VIDEOS_PER_CLUSTER = 1 / 0.0875  # docs/motion.md
 _FEW = 5000  # videos; with fewer, pretrained weights are better than training from scratch
+_EPOCHS_FROM_WEIGHTS = 10
 _BATCH = 32
 _WARM_UP, _MEASURED = 2, 6  # steps
 
@@ -51,8 +52,9 @@ def pretrain(
         folder: Folder of videos, to which nothing is written.
         out: Folder for lists, config, checkpoints and the network.
         backbone: ``NAME`` of ``configs/backbones/slic_NAME_ucf101.py``, such as ``'slowonly'``.
-        init: Path or URL of a checkpoint with this backbone, for the initial weights.
-        epochs: Number of epochs; None for that of the config.
+        init: Path or URL of a checkpoint with this backbone, for the initial weights. They are
+            trained by AdamW, with a tenth of the head's learning rate.
+        epochs: Number of epochs; None for that of the config, or 10 with ``init``.
         budget: Total time in seconds. The number of epochs is computed from the measured time of
             some steps.
         resume: Whether to continue a training in ``out``, with the config there. Of the other
@@ -123,6 +125,8 @@ def _prepare(
     lines = list(_config_lines(report, out, base, init))
     if deadline is not None and write_config(config, base, lines):
         epochs = _epochs_that_fit(config, deadline)
+    if epochs is None and init is not None:
+        epochs = _EPOCHS_FROM_WEIGHTS
     if epochs is not None:
         lines.append(f"train_cfg = dict(max_epochs={epochs})")
     if not write_config(config, base, lines):
@@ -179,6 +183,12 @@ def _config_lines(report: Report, out: Path, base: Path, init: str | None) -> It
     if init is not None:
         hooks = f"dict(type='BackboneLoadingHook'), {hooks}"
         yield f"load_from = {init!r}"
+        # A large learning rate would destroy what the weights know (docs/experiments.md).
+        yield (
+            "optim_wrapper = dict(_delete_=True, type='OptimWrapper', "
+            "optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05), "
+            "paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))"
+        )
     batch = min(_BATCH, report.usable)
     yield f"train_dataloader = dict(batch_size={batch}, {workers}dataset=dict({dataset}))"
     yield f"custom_hooks = [{hooks}]"

@@ -121,6 +121,12 @@ def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[.
     before = (run / "config.py").read_text()
     said = slic("pretrain", folder, "--out", run, "--resume", "--init", run / "model.pth")
     assert " of 2: loss" not in said and (run / "config.py").read_text() == before
+    weights = run / "training" / "epoch_3.pth"
+    said = slic("pretrain", folder, "--out", tmp_path / "more", "--init", weights, "--epochs", 1)
+    optimizer = Config.fromfile(tmp_path / "more" / "config.py").optim_wrapper
+    assert optimizer.optimizer == dict(type="AdamW", lr=1e-3, weight_decay=0.05)
+    assert optimizer.paramwise_cfg == dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
+    assert "epoch 1 of 1" in said
     other = tmp_path / "other"
     other.mkdir()
     (other / "config.py").write_text(before.replace(str(run), str(other)) + "\nmodel = dict()\n")

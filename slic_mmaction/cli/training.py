@@ -20,7 +20,9 @@ def pretrain(
     init: Annotated[str | None, typer.Option(help="Path or URL of initial weights.")] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of epochs; default: 40 on a CPU, 600 on a GPU."),
+        typer.Option(
+            min=1, help="Number of epochs; default: 40 on a CPU, 600 on a GPU, 10 with --init."
+        ),
     ] = None,
     time: Annotated[
         str | None, typer.Option(help="Time limit, such as 2h, instead of a number of epochs.")
