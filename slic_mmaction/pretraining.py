@@ -86,6 +86,7 @@ def pretrain(
     cfg = Config.fromfile(config)
     cfg.resume = started
     if started:
+        cfg.load_from = None  # MMEngine would resume from these initial weights
         again += " --resume"
         if epochs is not None:
             cfg.train_cfg.max_epochs = epochs

@@ -127,6 +127,8 @@ def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[.
     assert optimizer.optimizer == dict(type="AdamW", lr=1e-3, weight_decay=0.05)
     assert optimizer.paramwise_cfg == dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
     assert "epoch 1 of 1" in said
+    said = slic("pretrain", folder, "--out", tmp_path / "more", "--resume", "--epochs", 2)
+    assert "continuing after epoch 1" in said and "epoch 2 of 2" in said
     other = tmp_path / "other"
     other.mkdir()
     (other / "config.py").write_text(before.replace(str(run), str(other)) + "\nmodel = dict()\n")

@@ -202,10 +202,13 @@ def clip_features(
         clips = video["inputs"][0]
         is_frames = clips.ndim == 4
         found.append(clips.unflatten(0, (-1, frames or 1)) if is_frames else clips[:, None])
+    # SLIC's head is trained on the output of the neck, if there is one. Other recognizers are
+    # described by their backbone.
+    stage = "neck" if isinstance(model.cls_head, SLICHead) else "backbone"
     features = []
     # The clips of all videos are concatenated, so that every pass is full.
     for part in torch.cat(found).split(clips_per_pass):
-        feats, _ = model.extract_feat(part, stage="backbone")
+        feats, _ = model.extract_feat(part, stage=stage)
         if layer == "projection":
             rows = model.cls_head(feats)
         else:
@@ -224,7 +227,7 @@ def check_weights(model: BaseModel, checkpoint: str, layer: str) -> None:
     """
     content = CheckpointLoader.load_checkpoint(checkpoint, "cpu", logger="silent")
     report = compare_states(content.get("state_dict", content), model.state_dict())
-    parts = ("backbone.", "cls_head.") if layer == "projection" else ("backbone.",)
+    parts = ("backbone.", "neck.", *(("cls_head.",) if layer == "projection" else ()))
     lacking = [
         name
         for name in (*report.missing, *report.reshaped)

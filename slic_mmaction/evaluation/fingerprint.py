@@ -18,6 +18,8 @@ from ..version import __version__
 FORMAT = 3
 """Format of stored features, which is part of their digest."""
 
+# What MMAction2's data sets of frames say of a video.
+_FRAMES = ("total_frames", "offset", "start_index", "filename_tmpl")
 # Options of a head that do not change its embeddings.
 _ONLY_FOR_TRAINING = ("losses", "init_cfg", "feature")
 
@@ -53,7 +55,8 @@ def weights_hash(model: nn.Module, layer: str | None) -> str:
     For any layer but ``'backbone'`` this includes the head's.
     """
     sums = hashlib.sha256()
-    for part in ("backbone",) if layer == "backbone" else ("backbone", "cls_head"):
+    parts = ("backbone", "neck") if layer == "backbone" else ("backbone", "neck", "cls_head")
+    for part in parts:
         state = getattr(model, part).state_dict() if hasattr(model, part) else {}
         for name in sorted(state):
             tensor = state[name].detach().cpu().contiguous()
@@ -67,6 +70,8 @@ def config_hash(
 ) -> str:
     """Hash the configs of model and transforms that a layer's features depend on, and autocast."""
     parts = {name: model.get(name) for name in ("type", "backbone", "data_preprocessor")}
+    if model.get("neck"):
+        parts["neck"] = model["neck"]
     if layer == "projection":
         head = model.get("cls_head") or {}
         parts["cls_head"] = {k: v for k, v in head.items() if k not in _ONLY_FOR_TRAINING}
@@ -90,6 +95,7 @@ def videos_hash(videos: BaseDataset) -> str:
             stamp = f"{status.st_size} {status.st_mtime_ns}"
         except OSError:
             stamp = "elsewhere"
-        frames = videos.get_data_info(i).get("total_frames", "")
+        info = videos.get_data_info(i)
+        frames = "\t".join(str(info[key]) for key in _FRAMES if key in info)
         sums.update(f"{name}\t{stamp}\t{frames}\n".encode())
     return sums.hexdigest()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,9 +122,21 @@ def test_a_killed_run_goes_on_where_it_was(extract, watch) -> None:
     assert [i - 4 for i in watch.read] == shard.videos
 
 
+class Neck(torch.nn.Conv3d):
+    """A neck as of MMAction2, which also returns losses of its own."""
+
+    def forward(self, features: torch.Tensor, data_samples: Any = None) -> tuple[Any, dict]:
+        return super().forward(features).sin(), {}
+
+
 @pytest.mark.parametrize("layer", ["projection", "backbone"])
-def test_clips_of_videos_of_any_number_in_any_passes(model, dataset, layer: str) -> None:
+@pytest.mark.parametrize("with_neck", [False, True])
+def test_clips_of_videos_of_any_number_in_any_passes(
+    model, dataset, layer: str, with_neck: bool
+) -> None:
     """Videos of 1 to 4 clips; a clip alone, and the mean, are what the head predicts."""
+    if with_neck:
+        model.neck = Neck(32, 32, 1)
     model.eval()
     model.cls_head.feature = layer
     batch = pseudo_collate([dataset[i] for i in range(4)])
@@ -150,6 +163,7 @@ def test_a_network_without_a_projection_is_named(extract, model) -> None:
 
 
 def test_the_hash_counts_every_weight_and_statistic_of_a_layer(model) -> None:
+    model.neck = Neck(2, 2, 1)
     first = weights_hash(model, "projection")
     backbone = weights_hash(model, "backbone")
     assert weights_hash(copy.deepcopy(model), "projection") == first
@@ -176,6 +190,7 @@ def test_settings_that_change_features(cfg) -> None:
     for change, differs in {
         "cfg.model.data_preprocessor.mean = [0, 0, 0]": True,
         "cfg.model.cls_head.hidden_channels = 5": True,
+        "cfg.model.neck = dict(type='Neck')": True,
         "pipeline[1]['clip_len'] = 5": True,
         "pipeline.pop(3)": True,
         "layer = 'backbone'": True,
@@ -203,5 +218,13 @@ def test_videos_are_known_by_path_order_and_content(video_set: Path, tmp_path: P
     assert digest("test_0.mp4 0", "absent.mp4 1") != first
     (tmp_path / "test_1.mp4").write_bytes((video_set / "test_2.mp4").read_bytes())
     assert digest("test_0.mp4 0", "test_1.mp4 1") != first
+
+    def digest_of_frames(line: str, **options: Any) -> str:
+        (tmp_path / "frames.txt").write_text(line)
+        options.update(type="RawframeDataset", ann_file=str(tmp_path / "frames.txt"), pipeline=[])
+        return videos_hash(DATASETS.build(options))
+
+    parts = [digest_of_frames(f"v {offset} 30 0", with_offset=True) for offset in (0, 30)]
+    assert len({*parts, digest_of_frames("v 30 0"), digest_of_frames("v 30 0", start_index=0)}) == 4
     keys = [FeatureKey(*"abc"), FeatureKey(*"abd"), FeatureKey(*"acb"), FeatureKey("ab", "", "c")]
     assert len({key.digest for key in keys}) == 4
