@@ -9,6 +9,7 @@ import mmap
 import os
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +26,8 @@ from .reader import UnreadableVideoError, VideoReader
 # The checksums of the L frames and the pixels follow. check_sum is that of the header and these.
 HEADER = np.dtype([("check_sum", "u8"), ("key", "S40"), ("avg_fps", "f8"), ("shape", "i8", 4)])
 
+# Errors of a full disk or a read-only folder. NumPy's error for an incomplete write has no number.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, None)
 Reopen = Callable[[], VideoReader]
 
 
@@ -171,8 +174,8 @@ class VideoCache:
             return None
 
     def drop(self, key: str) -> None:
-        """Remove a damaged file; the 1st, 10th, 100th... removal is logged."""
-        with FileLock(self.folder / "lock"):
+        """Remove a damaged file, if possible; the 1st, 10th, 100th... removal is logged."""
+        with suppress(OSError), FileLock(self.folder / "lock"):
             self._path(key).unlink(missing_ok=True)
             self._ledger.unlink(missing_ok=True)
         self._num_damaged += 1
@@ -186,7 +189,7 @@ class VideoCache:
             )
 
     def put(self, key: str, video: CachedFrames) -> bool:
-        """Store a video if it fits into ``max_bytes`` and on the disk.
+        """Store a video if it fits into ``max_bytes`` and the folder can be written.
 
         Returns:
             Whether the video is in the cache now.
@@ -196,28 +199,29 @@ class VideoCache:
         header = np.array([(0, key, video.avg_fps, video.frames.shape)], HEADER)
         header["check_sum"] = check_sum(np.concatenate([header.view("u1")[8:], sums.view("u1")]))
         size = header.nbytes + sums.nbytes + video.frames.nbytes
-        # One process writes at a time, so one temporary name is enough. The remains of a killed
-        # process are overwritten.
-        with FileLock(self.folder / "lock"):
-            if target.exists():
-                return True
-            used = self._used()
-            if used + size > self.max_bytes:
-                return False
-            try:
-                with open(self.folder / "next.tmp", "wb") as file:
-                    for part in (header, sums, video.frames):
-                        part.tofile(file)
+        part = self.folder / "next.tmp"
+        try:
+            # One process writes at a time, so one temporary name is enough. The remains of a killed
+            # process are overwritten.
+            with FileLock(self.folder / "lock"):
+                if target.exists():
+                    return True
+                used = self._used()
+                if used + size > self.max_bytes:
+                    return False
+                with open(part, "wb") as file:
+                    for array in (header, sums, video.frames):
+                        array.tofile(file)
                 # The ledger first: after a kill in between it is too large, but never too small.
                 (self.folder / "bytes.tmp").write_text(str(used + size))
                 os.replace(self.folder / "bytes.tmp", self._ledger)
-                os.replace(self.folder / "next.tmp", target)
-            except OSError as error:
-                # NumPy's error for an incomplete write has no errno.
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT, None):
-                    raise
-                (self.folder / "next.tmp").unlink(missing_ok=True)
-                return False
+                os.replace(part, target)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            with suppress(OSError):
+                part.unlink()
+            return False
         return True
 
     def _used(self) -> int:

@@ -95,7 +95,7 @@ class FeatureTestLoop(TestLoop):
         labels = {role: _labels(part) for role, part in parts_of(self.dataloader.dataset).items()}
         layer = getattr(model.cls_head, "feature", "backbone")
         checkpoint = cfg.get("load_from")
-        if checkpoint:
+        if checkpoint and not self.runner.iter:  # not after training in this process
             on_main(lambda: check_weights(model, checkpoint, layer))
         model.eval()
         stored = extract_features(

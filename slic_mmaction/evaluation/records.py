@@ -31,7 +31,10 @@ RUN_RECORD = "run_record.json"
 EVALUATION = "evaluation.json"
 
 # Keys, at any depth, that do not change a training: machine, folders, seed and monitoring.
-_DETAILS = {"num_workers", "out_file", "persistent_workers", "seed", "val_begin", "val_interval"}
+_DETAILS = {
+    *("data_prefix", "num_workers", "out_file", "path", "persistent_workers", "seed"),
+    *("val_begin", "val_interval"),
+}
 _TRAINING = (
     "auto_scale_lr",
     "custom_hooks",
@@ -81,7 +84,8 @@ def write_evaluation(runner: Runner, part: str, figures: dict[str, float]) -> No
     record = dict(
         part=part,
         epoch=runner.epoch if part == "val" else None,
-        checkpoint=runner.cfg.get("load_from"),
+        # None for weights that this run has trained.
+        checkpoint=None if runner.iter else runner.cfg.get("load_from"),
         checkpoint_hash=weights_hash(_model(runner), evaluation.get("feature")),
         config=runner.cfg.filename,
         **evaluation,

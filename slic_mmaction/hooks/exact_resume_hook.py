@@ -37,7 +37,7 @@ class ExactResumeHook(Hook):
     - If the size of the training set has changed, iterations are counted as if it had always had
       its present size. Schedules that were converted from epochs to iterations are refused.
 
-    The hook must be in ``default_hooks``. It does not change iteration-based loops.
+    The hook must be in ``default_hooks``. In iteration-based loops, it only seeds the generators.
 
     Raises:
         ValueError: Before training, if the run cannot be resumed exactly.
@@ -73,9 +73,10 @@ class ExactResumeHook(Hook):
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             return
         # A resumed run gets its seed from the checkpoint, after the sampler was built.
-        own_seeds = runner._randomness_cfg.get("diff_rank_seed")  # all ranks' samplers share one
-        if hasattr(loader.sampler, "seed") and not own_seeds:
-            loader.sampler.seed = runner.seed
+        if hasattr(loader.sampler, "seed"):
+            own_seeds = runner._randomness_cfg.get("diff_rank_seed")
+            # The samplers of all ranks share one seed.
+            loader.sampler.seed = runner.seed - (get_rank() if own_seeds else 0)
         if self._resumed is not None:
             then, now = BatchPlan(**self._resumed), BatchPlan.of(loader, runner.world_size)
             self._resumed = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -12,10 +13,11 @@ from mmengine.dataset import DefaultSampler
 from mmengine.dist import all_gather_object, all_reduce, get_dist_info
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ..compat.last_checkpoint import find_latest_checkpoint
 from ..datasets.cluster_aware_dataset import ClusterAwareDataset
 from ..datasets.videos import video_name
 
@@ -42,6 +44,9 @@ class InvalidLossHook(Hook):
     # After buffers are averaged over ranks, before checkpoints are saved.
     priority = "LOW"
 
+    def __init__(self) -> None:
+        self._has_checkpoint = False  # whether this run has saved one
+
     def after_train_iter(
         self,
         runner: Runner,
@@ -59,18 +64,19 @@ class InvalidLossHook(Hook):
         findings = [text for text in all_gather_object(own) if text]
         raise FloatingPointError(
             f"The loss of epoch {runner.epoch + 1}, iteration {batch_idx + 1} is "
-            f"{' and '.join(findings)}: {_advice(runner)}, and check these videos if it happens "
-            "with them again."
+            f"{' and '.join(findings)}: {_advice(runner, self._has_checkpoint)}, and check these "
+            "videos if it happens with them again."
         )
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Check the weights, which are the same on all ranks."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        _check_weights(runner, model.state_dict())
+        _check_weights(runner, model.state_dict(), self._has_checkpoint)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Check the weights of a checkpoint, which may be saved within an epoch."""
-        _check_weights(runner, checkpoint["state_dict"])
+        _check_weights(runner, checkpoint["state_dict"], self._has_checkpoint)
+        self._has_checkpoint = True
 
 
 def _logged(runner: Runner, name: str) -> float:
@@ -97,7 +103,7 @@ def batch_videos(loader: DataLoader, batch: dict[str, Any], batch_idx: int) -> l
     """Find the paths of the videos in a batch, each once, in the order of the batch.
 
     The result is empty if neither the samples nor the sampler give them. ``batch_idx`` is the
-    0-based number of the batch in the loader's current epoch.
+    0-based number of the batch in the loader's current epoch, or in the run.
     """
     dataset: Any = loader.dataset
     indices: Sequence[int]
@@ -108,25 +114,29 @@ def batch_videos(loader: DataLoader, batch: dict[str, Any], batch_idx: int) -> l
     elif isinstance(loader.sampler, DefaultSampler) and hasattr(dataset, "get_data_info"):
         # Stock samples do not have their video, but the sampler's order can be drawn again.
         assert loader.batch_sampler is not None  # a loader with a sampler has one
-        indices = list(loader.batch_sampler)[batch_idx]
+        # Loops by iterations count from the start of the run.
+        indices = list(loader.batch_sampler)[batch_idx % len(loader)]
     else:
         return []
     return list(dict.fromkeys(video_name(dataset, index) for index in indices))
 
 
-def _check_weights(runner: Runner, state: dict[str, Tensor]) -> None:
+def _check_weights(runner: Runner, state: dict[str, Tensor], has_checkpoint: bool) -> None:
     real = {name: value for name, value in state.items() if value.is_floating_point()}
     broken = [name for name, value in real.items() if not value.isfinite().all()]
     if broken:
         raise FloatingPointError(
             f"{len(broken)} of {len(state)} weights are not finite after epoch "
             f"{runner.epoch + 1}, iteration {runner.iter} of the run (first: {broken[0]}), so "
-            f"they are not saved: {_advice(runner)}."
+            f"they are not saved: {_advice(runner, has_checkpoint)}."
         )
 
 
-def _advice(runner: Runner) -> str:
-    last = find_latest_checkpoint(runner.work_dir)
+def _advice(runner: Runner, has_checkpoint: bool) -> str:
+    last = None
+    if has_checkpoint or runner._resume:  # else the folder may have one of an earlier run
+        with suppress(ValueError):
+            last = find_latest_checkpoint(runner.work_dir)
     if last is None:
         return (
             "there is no checkpoint yet, so start again with optim_wrapper.clip_grad or a lower "

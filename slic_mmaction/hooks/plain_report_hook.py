@@ -88,12 +88,12 @@ class PlainReportHook(Hook):
         if self._store is None:
             return
         labels = self._store.labels.numpy().copy()
-        before, self._labels = self._labels, labels
-        if before is not None and np.array_equal(before, labels):
-            return
         sizes = Counter(labels[labels >= 0].tolist())
         if len(sizes) == len(labels):
             return  # every video is a cluster of its own
+        before, self._labels = self._labels, labels
+        if before is not None and np.array_equal(before, labels):
+            return
         line = (
             f"clusters: {len(sizes)} of {len(labels)} videos, the largest of "
             f"{max(sizes.values(), default=0)}"

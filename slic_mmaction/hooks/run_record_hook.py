@@ -44,6 +44,8 @@ class RunRecordHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Write the record, before any checkpoint is loaded."""
+        if self.record:
+            return  # a test after the training
         self.record = dict(
             name=experiment_name(runner.cfg.filename, runner.experiment_name),
             config_hash=training_hash(runner.cfg),

@@ -126,7 +126,9 @@ def check_shared_memory(loader: DataLoader) -> None:
         sample = loader.dataset[0]
     batch = _num_bytes(sample) * (loader.batch_size or 1)
     prefetched = loader.num_workers * (loader.prefetch_factor or 2) + 1
-    ranks = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    # Set by torchrun, and by srun.
+    names = ("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE")
+    ranks = int(next((os.environ[name] for name in names if name in os.environ), 1))
     needed, free = batch * prefetched * ranks, shutil.disk_usage(SHARED_MEMORY).free
     if needed > free:
         raise OSError(

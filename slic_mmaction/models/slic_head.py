@@ -124,7 +124,8 @@ class SLICHead(BaseModule):
             **kwargs: Not used. Recognizers pass them to every head.
 
         Returns:
-            Scalars of the losses by name, and ``mean_cosine`` of the videos of the batch.
+            Scalars of the losses by name, and ``mean_cosine`` of the videos of the batch if it has
+            at least two.
 
         Raises:
             ValueError: If the number of embeddings is not N * V.
@@ -143,7 +144,8 @@ class SLICHead(BaseModule):
         scalars: dict[str, Tensor] = {}
         for loss in self.losses:
             scalars.update(loss(embeddings, labels, generator))
-        scalars["mean_cosine"] = _mean_cosine(embeddings[:, 0].detach())
+        if len(embeddings) > 1:
+            scalars["mean_cosine"] = _mean_cosine(embeddings[:, 0].detach())
         return scalars
 
     def predict(
@@ -187,7 +189,7 @@ class SLICHead(BaseModule):
 def _mean_cosine(embeddings: Tensor) -> Tensor:
     """Average the cosines of all pairs of rows (N, D): near 1 if the embeddings have collapsed."""
     units = normalize(embeddings.float(), dim=1)
-    count = max(len(units), 2)
+    count = len(units)
     return (units.sum(dim=0).square().sum() - count) / (count * (count - 1))
 
 

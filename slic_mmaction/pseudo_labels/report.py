@@ -76,8 +76,8 @@ def check_embeddings(
     if len(broken):
         raise FloatingPointError(
             f"{len(broken)} of {len(videos)} embeddings are not finite (first: "
-            f"{videos[broken[0]]}): the weights have diverged; resume from an earlier checkpoint "
-            "with a lower learning rate."
+            f"{videos[broken[0]]}): the weights have diverged; start from an earlier "
+            "checkpoint (load_from) with a lower learning rate."
         )
     zero = (~torch.cat([block.any(1) for block in blocks])).nonzero().flatten().tolist()
     if len(zero):
@@ -96,8 +96,8 @@ def check_embeddings(
     if not trained:
         return
     advice = (
-        "resume from an earlier checkpoint with a lower learning rate, or check the margins and "
-        "the learning rate if this is so from the start."
+        "start from an earlier checkpoint (load_from) with a lower learning rate, or check the "
+        "margins and the learning rate if this is so from the start."
     )
     if mean_cosine > _ALIKE:
         logger.warning(

@@ -87,9 +87,10 @@ class CachedVideo(OpenVideo):
         if self._full and not self._warned:
             self._warned.fill_(True)
             print_log(
-                f"The video cache {self.path} is full ({self.max_bytes} bytes), or "
-                "its disk is: further videos are decoded each time. Delete the folder, which may "
-                "hold frames of other paths, sizes or changed files, or set a larger max_bytes.",
+                f"The video cache {self.path} is full ({self.max_bytes} bytes), its disk is full, "
+                "or it is read-only: further videos are decoded each time. Delete the folder, "
+                "which may hold frames of other paths, sizes or changed files, or set a larger "
+                "max_bytes.",
                 logger="current",
                 level=logging.WARNING,
             )
@@ -97,4 +98,4 @@ class CachedVideo(OpenVideo):
 
     def _decode_again(self, results: dict, key: str) -> VideoReader:
         self._cache.drop(key)
-        return self.open(results)
+        return ShrunkReader(super().open(results), self.short_side)

@@ -62,10 +62,18 @@ def test_a_full_disk_is_a_full_cache(tmp_path: Path) -> None:
     assert not any(name.endswith(".tmp") for name in os.listdir(cache.folder))
 
 
-def test_a_disk_without_room_for_a_name_is_a_full_cache(tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("open", errno.ENOSPC), ("FileLock", errno.EACCES), ("FileLock", errno.EROFS)],
+)
+def test_a_folder_that_cannot_be_written_is_a_full_cache(
+    tmp_path: Path, monkeypatch, name: str, code: int
+) -> None:
     def refuse(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(code, os.strerror(code))
 
     cache = VideoCache(tmp_path / "cache", max_bytes=1 << 30)
-    monkeypatch.setattr(video_cache, "open", refuse, raising=False)
+    monkeypatch.setattr(video_cache, name, refuse, raising=False)
     assert not cache.put("one", CachedFrames(np.zeros((1, 40, 50, 3), np.uint8), 25.0))
+    if name == "FileLock":
+        cache.drop("one")  # which is damaged

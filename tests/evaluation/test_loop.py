@@ -135,6 +135,20 @@ def test_a_checkpoint_of_another_network_is_refused(test, weights: Path) -> None
         test()
 
 
+def test_weights_that_were_just_trained_need_no_file(
+    cfg: Config, weights: Path, tmp_path: Path
+) -> None:
+    state = torch.load(weights, weights_only=False)["state_dict"]
+    state = {name: value for name, value in state.items() if name.startswith("backbone.")}
+    torch.save(dict(state_dict=state), tmp_path / "zoo.pth")
+    cfg.load_from = str(tmp_path / "zoo.pth")
+    cfg.test_evaluator = METRICS
+    cfg.test_cfg = dict(type="FeatureTestLoop", cache_dir=str(tmp_path / "features"))
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert "retrieval/R@1" in runner.test()
+
+
 def test_what_it_cannot_evaluate_is_refused(
     test, cfg: Config, video_set: Path, tmp_path: Path, forbid_reading
 ) -> None:

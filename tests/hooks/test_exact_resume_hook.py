@@ -62,6 +62,10 @@ def test_generators_and_plans_go_on_where_the_run_was_interrupted(tiny_config, t
     other = draws_of(tiny_config(tmp_path / "other", randomness__seed=1))
     assert not set(other.values()) & set(whole.values())
 
+    own_seeds = tiny_config(tmp_path / "own", randomness=dict(seed=None, diff_rank_seed=True))
+    runner = train(own_seeds)
+    assert runner.train_dataloader.sampler.seed == runner.seed
+
     checkpoint = state(first)
     assert checkpoint["meta"].pop("batch_plan") == dict(ranks=1, batch_size=4, epoch_length=2)
     changed = dict(resume=True, train_dataloader__batch_size=2)

@@ -76,6 +76,9 @@ def run(tmp_path: Path) -> Callable[..., Runner]:
 @pytest.mark.parametrize("value", [NAN, -INF])
 def test_the_sentence_names_moment_term_and_videos(run, value: float) -> None:
     runner = run([1.0, 2.0, 3.0, value, 5.0, 6.0])
+    earlier = Path(runner.work_dir) / "epoch_1.pth"  # of another run in this folder
+    earlier.touch()
+    earlier.with_name("last_checkpoint").write_text(str(earlier))
     with pytest.raises(FloatingPointError) as error:
         runner.train()
     assert str(error.value) == (
@@ -104,6 +107,7 @@ def test_videos_of_a_stock_batch_are_those_that_the_sampler_drew(run) -> None:
     for number, batch in enumerate(loader):
         expected = [f"{int(i)}.mp4" for i in batch["inputs"]]
         assert batch_videos(loader, batch, number) == expected
+        assert batch_videos(loader, batch, 2 * len(loader) + number) == expected
     # An order that cannot be drawn again tells no videos.
     runner = run([1.0, NAN])
     numbers = Numbers([NAN, NAN])

@@ -41,7 +41,12 @@ def test_weights_carry_the_record_into_the_runs_that_use_them(tiny_config, tmp_p
 
     # A resumed run stays itself.
     options.update(load_from=str(path), randomness__seed=8)
-    train(tiny_config(tmp_path / "second", **options))
+    second = train(tiny_config(tmp_path / "second", **options))
+    record = record_of(second)
+    second.test()  # in the same process
+    assert record_of(second) == record and record["origin"]["seed"] == 7
+    evaluation = json.loads((Path(second.log_dir) / "evaluation.json").read_text())
+    assert (evaluation["part"], evaluation["checkpoint"]) == ("test", None)
     resumed = tiny_config(tmp_path / "second", resume=True, randomness=dict(seed=None))
     record = record_of(train(resumed))
     assert record["seed"] == 8 and record["origin"]["seed"] == 7

@@ -89,7 +89,10 @@ def test_batches_on_their_way_must_fit_into_shared_memory(
 ) -> None:
     """3,000 bytes a sample, two samples a batch, two batches of each worker and one more."""
     loader = DataLoader(Samples(), batch_size=2, num_workers=workers)
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(ranks))
+    # From torchrun or srun.
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    name = "SLURM_NTASKS_PER_NODE" if workers == 2 else "LOCAL_WORLD_SIZE"
+    monkeypatch.setenv(name, str(ranks))
     free = SimpleNamespace(free=needed)
     monkeypatch.setattr("shutil.disk_usage", lambda path: free)
     torch.manual_seed(0)

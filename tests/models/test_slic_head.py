@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from slic_mmaction.losses import mining, pseudo_label_triplet_loss, temporal_discrimination_loss
+from slic_mmaction.losses import pseudo_label_triplet_loss, temporal_discrimination_loss
 from slic_mmaction.models import SLICHead, device_augment
 from slic_mmaction.transforms.clip_draws import UNIFORMS
 
@@ -74,6 +75,10 @@ def test_loss_is_the_sum_of_its_parts_on_the_right_views(head) -> None:
     )
     torch.testing.assert_close(scalars["loss_triplet"], triplet)
     assert {name for name in scalars if "loss" in name} == {"loss_triplet", "loss_temporal"}
+    pairs = combinations(anchor.detach(), 2)
+    cosines = [float(torch.cosine_similarity(a, b, dim=0)) for a, b in pairs]
+    assert scalars["mean_cosine"].item() == pytest.approx(sum(cosines) / 10, abs=1e-5)
+    assert "mean_cosine" not in head.eval().loss(feats[:3], samples([0]))
 
 
 def test_mining_depends_on_the_samples_seed_only(head) -> None:
@@ -148,7 +153,6 @@ def test_a_training_step_never_waits_for_the_device(monkeypatch: pytest.MonkeyPa
         draws[:, :4] = 0  # all changes
         sample.set_metainfo(dict(clip_draws=draws))
     clips = [torch.zeros(3, 3, 4, 16, 16, dtype=torch.uint8) for _ in batch]
-    monkeypatch.setattr(mining, "_sort_rows", lambda keys: keys.sort(dim=1))  # as off the CPU
     # Compares sizes, as a tensor on the host.
     monkeypatch.setattr(data_preprocessor, "stack_batch", torch.stack)
     device_augment.blur_matrix.cache_clear()
