@@ -1,7 +1,7 @@
 """Draw what an arm gains over another, by the number of source videos.
 
     python benchmarks/experiments/gains.py info_nce_late20 --against info_nce_instance \
-        --reports 54=QUARTER.json 108=HALF.json 216=ALL.json --out OUT.png
+        --reports 48=QUARTER.json 108=HALF.json 216=ALL.json --out OUT.png
 
 A report is the JSON file that ``report.py`` writes. The gain is in points of mAP of the backbone
 feature after the last epoch: a point for each seed that both arms have, and a line of means.
