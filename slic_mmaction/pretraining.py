@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 import time
@@ -12,7 +13,8 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
-from .collection.network import MODEL_FILE, Network
+from .collection.network import MODEL_FILE, WORK_DIR, Network
+from .durable_file import write_text
 from .preparation.annotations import write_config
 from .preparation.folder import TRAIN, list_videos, match_paths
 from .preparation.options import num_cores
@@ -24,7 +26,7 @@ from .pseudo_labels.motion import describe_motion
 from .runner import QuietRunner
 
 CONFIGS = Path(__file__).parent / ".mim" / "configs"
-CONFIG, LISTS, WORK_DIR = "config.py", "videos", "training"
+CONFIG, LISTS = "config.py", "videos"
 _ON_CPU, _ON_GPU = "slic_r3d_slim_folder.py", "slic_r3d_ucf101.py"
 _VIDEOS_PER_CLUSTER = 1 / 0.0875  # docs/motion.md
 _FEW = 5000  # videos; with fewer, pretrained weights are better than training from scratch
@@ -79,8 +81,10 @@ def pretrain(
         raise ValueError(
             f"{out} holds a training: continue it with --resume, or choose another --out."
         )
-    again = f"python tools/train.py {config}"
+    again = f"python tools/train.py {shlex.quote(str(config))}"
     if not started:
+        if resume:
+            say("There is no checkpoint yet: the training starts from the beginning.")
         deadline = None if budget is None else begin + budget
         _prepare(folder, out, base, init, epochs, deadline)
     cfg = Config.fromfile(config)
@@ -119,9 +123,16 @@ def _prepare(
         say(f"With {report.usable} videos, a good pretrained network is better than training from "
             "scratch: consider --init (docs/backbones_weights.md).")  # fmt: skip
     if base.name == _ON_CPU:
-        videos = [folder / line for line in _listed(report)]
         say("Describing the motion in each video, for the clustering:")
-        describe_motion(videos, folder, out / "motion.npz", num_cores())
+        listed = _listed(report)
+        videos = [folder / path for path in listed]
+        broken, _ = describe_motion(videos, folder, out / "motion.npz", num_cores())
+        if broken:
+            reasons = dict(line.split("\t", 1) for line in broken)
+            list_lines("left out:", (f"{printable(Path(v))}: {why}" for v, why in reasons.items()))
+            kept = [line for path, line in listed.items() if str(folder / path) not in reasons]
+            write_text(report.out / TRAIN, "".join(f"{line}\n" for line in kept))
+            report = report._replace(usable=len(kept))
     config = out / CONFIG
     lines = list(_config_lines(report, out, base, init))
     if deadline is not None and write_config(config, base, lines):
@@ -156,11 +167,11 @@ def _base_config(backbone: str | None) -> Path:
     return path
 
 
-def _listed(report: Report) -> list[str]:
-    """Read the paths of the usable videos, relative to the folder."""
+def _listed(report: Report) -> dict[str, str]:
+    """Read the lines of the usable videos by their paths, relative to the folder."""
     # Names may hold what splitlines() takes for the end of a line.
     lines = (report.out / TRAIN).read_text(encoding="utf-8").rstrip("\n").split("\n")
-    return [line.rsplit(report.delimiter, 1)[0] for line in lines]
+    return {line.rsplit(report.delimiter, 1)[0]: line for line in lines}
 
 
 def _config_lines(report: Report, out: Path, base: Path, init: str | None) -> Iterator[str]:
@@ -183,7 +194,8 @@ def _config_lines(report: Report, out: Path, base: Path, init: str | None) -> It
         yield "val_dataloader = val_evaluator = val_cfg = None"
     if init is not None:
         hooks = f"dict(type='BackboneLoadingHook'), {hooks}"
-        yield f"load_from = {init!r}"
+        where = init if "://" in init else str(Path(init).resolve())
+        yield f"load_from = {where!r}"
         # A large learning rate would destroy what the weights know (docs/experiments.md).
         yield (
             "optim_wrapper = dict(_delete_=True, type='OptimWrapper', "
@@ -195,6 +207,8 @@ def _config_lines(report: Report, out: Path, base: Path, init: str | None) -> It
     yield f"custom_hooks = [{hooks}]"
     yield "randomness = dict(seed=0)"
     yield f"work_dir = {str(out / WORK_DIR)!r}"
+    # An epoch may take minutes.
+    yield "default_hooks = dict(checkpoint=dict(interval=1))"
 
 
 def _epochs_that_fit(config: Path, deadline: float) -> int:

@@ -109,6 +109,7 @@ def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[.
     assert f"slic index '{folder}' --with {run}" in said
     assert "Exp name" not in said and "mmengine - INFO" not in said
     cfg = Config.fromfile(run / "config.py")
+    assert cfg.default_hooks.checkpoint.interval == 1
     assert cfg.train_dataloader.batch_size == 9 and cfg.custom_hooks[0].clusterer.num_clusters == 2
     assert (run / "training" / "epoch_2.pth").is_file() and (run / "model.pth").is_file()
 
@@ -129,6 +130,9 @@ def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[.
     assert "epoch 1 of 1" in said
     said = slic("pretrain", folder, "--out", tmp_path / "more", "--resume", "--epochs", 2)
     assert "continuing after epoch 1" in said and "epoch 2 of 2" in said
+    (tmp_path / "more" / "model.pth").unlink()  # as of a stopped run
+    stopped = slic("index", folder, "--with", tmp_path / "more", "--out", tmp_path / "stopped")
+    assert "9 videos added" in stopped
     other = tmp_path / "other"
     other.mkdir()
     (other / "config.py").write_text(before.replace(str(run), str(other)) + "\nmodel = dict()\n")
@@ -164,6 +168,25 @@ def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[.
 
     code, said, errors = slic_process("search", "clip 3.mp4", "--in", index)
     assert code == 0 and "clip " in said and "imported torch: False" in errors
+    write_video(folder / "clip 9.mp4", 20, seed=9)
+    code, said, errors = slic_process("index", folder, "--out", index)
+    assert code == 0 and "1 videos added, 0 renewed, 0 dropped, 9 unchanged" in said, errors
+
+
+@pytest.mark.usefixtures("tiny_base")
+def test_a_video_without_motion_is_left_out(
+    folder: Path, tmp_path: Path, slic: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def describe(videos: list[Path], *others: object) -> tuple[list[str], int]:
+        pretraining_describes(videos[1:], *others)
+        return [f"{videos[0]}\tno frame can be decoded"], 0
+
+    pretraining_describes = pretraining.describe_motion
+    monkeypatch.setattr(pretraining, "describe_motion", describe)
+    said = slic("pretrain", folder, "--out", tmp_path / "run", "--epochs", 1)
+    assert "left out:" in said and "clip 0.mp4: no frame can be decoded" in said
+    lines = (tmp_path / "run" / "videos" / pretraining.TRAIN).read_text().split("\n")
+    assert len(lines) == 9 and "clip 0.mp4" not in "".join(lines) and "epoch 1 of 1" in said
 
 
 @pytest.mark.usefixtures("tiny_base")

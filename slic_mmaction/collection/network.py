@@ -25,6 +25,7 @@ from .network_config import read_config, read_pipeline, without_pretraining
 from .windows import Chunk, Sampling, WindowClips
 
 MODEL_FILE = "model.pth"
+WORK_DIR = "training"  # in the folder of `slic pretrain`
 _CLIPS_PER_PASS = 32
 _FEW = 8  # videos
 
@@ -117,6 +118,8 @@ class Network:
         if checkpoint is not None:
             return cls.from_config(source, checkpoint)
         if source.is_dir() and not (source / MODEL_FILE).is_file():
+            if (source / WORK_DIR / "last_checkpoint").is_file():
+                source /= WORK_DIR  # a run of `slic pretrain` that was stopped
             configs = sorted(source.glob("*.py"))
             last = source / "last_checkpoint"
             if len(configs) != 1 or not last.is_file():

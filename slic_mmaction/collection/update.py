@@ -182,6 +182,9 @@ def _update(
     dropped = [name for name in known if name not in now]
     todo = [name for name in now if known.get(name) != now[name] and name not in bad]
     if todo and network is None:
+        from .. import register
+
+        register()  # the command `slic` has not done it yet
         from .network import Network
 
         network = Network.load(path / NETWORK)

@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from mmengine.dataset import BaseDataset
 from torch import Tensor
 
-from ..datasets.videos import data_folder, relative_path, video_stem
+from ..datasets.videos import data_folder, relative_path, video_name, video_stem
 from ..durable_file import durable_file
 
 
@@ -23,22 +24,25 @@ class Descriptors(NamedTuple):
 
     Attributes:
         rows: (D,) float32 by the video's path, relative to the folder of all videos and without
-            its suffix.
+            its suffix; with it if several differ in it only.
         settings: Settings of the computation; empty for a file from another program.
+        files: Size in bytes and modification time in nanoseconds of the video of a row.
     """
 
     rows: Mapping[str, np.ndarray]
     settings: Mapping[str, Any]
+    files: Mapping[str, list[int]] = MappingProxyType({})
 
 
 def save_descriptors(path: Path, descriptors: Descriptors) -> None:
-    """Write an ``.npz`` of ``videos`` (N,) str, ``descriptors`` (N, D) float32 and ``settings``."""
+    """Write an ``.npz`` of ``videos`` (N,) str, ``descriptors`` (N, D) float32 and the rest."""
     with durable_file(path) as file:
         np.savez(
             file,
             videos=np.array(list(descriptors.rows)),
             descriptors=np.stack(list(descriptors.rows.values())).astype(np.float32),
             settings=np.array(json.dumps(descriptors.settings)),
+            files=np.array(json.dumps(dict(descriptors.files))),
         )
 
 
@@ -55,7 +59,10 @@ def read_descriptors(path: Path) -> Descriptors:
         with open(path, "rb") as opened:
             file = np.load(opened)
             videos, matrix = file["videos"], file["descriptors"]
-            settings = json.loads(str(file["settings"])) if "settings" in file else {}
+            settings, files = (
+                json.loads(str(file[name])) if name in file else {}
+                for name in ("settings", "files")
+            )
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"There is no descriptor file {path}: create it with tools/data/extract_motion.py."
@@ -82,7 +89,7 @@ def read_descriptors(path: Path) -> Descriptors:
     rows = dict(zip(names, matrix))
     if len(rows) < len(names):
         raise ValueError(f"{path} has a video more than once: delete it and create it again.")
-    return Descriptors(rows, settings)
+    return Descriptors(rows, settings, files)
 
 
 def descriptors_of(
@@ -105,7 +112,10 @@ def descriptors_of(
     """
     known = read_descriptors(Path(path)).rows
     folder = data_folder(videos)
-    names = [relative_path(video_stem(videos, index), folder) for index in range(len(videos))]
+    names = []
+    for index in range(len(videos)):
+        whole = relative_path(video_name(videos, index), folder)
+        names.append(whole if whole in known else relative_path(video_stem(videos, index), folder))
     has = np.array([name in known for name in names])
     if (~has).sum() > max_missing * len(names):
         first = names[int(np.flatnonzero(~has)[0])]

@@ -6,6 +6,7 @@ import functools
 import math
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from ..decoding import UnreadableVideoError
 from ..flow.estimate import sampled_flow
 from ..flow.store import relative_name
+from ..preparation.journal import fingerprint
 from ..preparation.workers import Failure, run_isolated
 from ..progress import progress_bar
 from .descriptors import Descriptors, read_descriptors, save_descriptors
@@ -76,7 +78,7 @@ def describe(video: Path, settings: dict[str, Any]) -> np.ndarray | str:
 def describe_motion(
     videos: Sequence[Path], root: Path, out: Path, workers: int
 ) -> tuple[list[str], int]:
-    """Add the vectors of videos to a file, in parallel, except those that it has already.
+    """Add the vectors of videos to a file, in parallel, except those of unchanged videos.
 
     The same call continues a killed run. The file is written every minute.
 
@@ -91,13 +93,20 @@ def describe_motion(
         had one before.
 
     Raises:
-        ValueError: If the file has other settings, or two videos have the same name.
+        ValueError: If the file has other settings.
     """
-    names = {video: os.path.splitext(relative_name(video, root))[0] for video in videos}
-    if len(set(names.values())) < len(names):
-        raise ValueError("Two videos differ only in their suffix: rename one of them.")
-    rows = _described_before(out)
-    todo = {video: name for video, name in names.items() if name not in rows}
+    names = {video: relative_name(video, root) for video in videos}
+    stems = {video: os.path.splitext(name)[0] for video, name in names.items()}
+    alone = Counter(stems.values())
+    names = {video: stem if alone[stem] == 1 else names[video] for video, stem in stems.items()}
+    rows, files = _described_before(out)
+    todo = {}
+    for video, name in names.items():
+        state = fingerprint(video) if video.exists() else []
+        if name not in rows or files.setdefault(name, state) != state:
+            rows.pop(name, None)
+            files[name] = state
+            todo[video] = name
     broken: list[str] = []
     saved = time.monotonic()
     task = functools.partial(describe, settings=SETTINGS)
@@ -112,26 +121,26 @@ def describe_motion(
                     rows[todo[video]] = outcome
                 advance()
                 if rows and time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
-                    save_descriptors(out, Descriptors(rows, SETTINGS))
+                    save_descriptors(out, Descriptors(rows, SETTINGS, files))
                     saved = time.monotonic()
     finally:
         if rows:
-            save_descriptors(out, Descriptors(rows, SETTINGS))
+            save_descriptors(out, Descriptors(rows, SETTINGS, files))
     return broken, len(videos) - len(todo)
 
 
-def _described_before(path: Path) -> dict[str, np.ndarray]:
-    """Read the vectors of an earlier run.
+def _described_before(path: Path) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:
+    """Read the vectors of an earlier run, and what their videos were.
 
     Raises:
         ValueError: If the file has other settings.
     """
     if not path.exists():
-        return {}
+        return {}, {}
     kept = read_descriptors(path)
     if kept.settings != SETTINGS:
         raise ValueError(
             f"{path} was made with the settings {kept.settings} and not {SETTINGS}: choose "
             "another --out, or delete this file."
         )
-    return dict(kept.rows)
+    return dict(kept.rows), dict(kept.files)
