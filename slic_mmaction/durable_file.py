@@ -35,7 +35,11 @@ def durable_file(path: str | Path) -> Iterator[IO[bytes]]:
         OSError: If the file cannot be written. The message has the path and, if the disk is full,
             its free space. A previous file of that name is intact.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # a link stays a link
+    if path.exists() and not path.is_file():  # a device or a pipe
+        with open(path, "wb") as file:
+            yield file
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_orphans(path.parent)
     part = path.with_name(f".{path.name}.{_HOST}.{os.getpid()}.{next(_counter)}.part")

@@ -33,6 +33,18 @@ def test_the_name_appears_when_all_is_on_the_disk(tmp_path: Path, monkeypatch) -
     assert [p.name for p in path.parent.iterdir()] == ["file"]
 
 
+def test_links_and_devices_stay_what_they_are(tmp_path: Path) -> None:
+    link, pipe = tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to("file")
+    write(link, b"new")
+    assert link.is_symlink() and (tmp_path / "file").read_bytes() == b"new"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        write(pipe, b"through")
+        assert reader.stdout.read() == b"through"
+    assert pipe.is_fifo()
+
+
 def test_a_file_system_that_cannot_sync_folders(tmp_path: Path, monkeypatch) -> None:
     fsync = os.fsync
 
