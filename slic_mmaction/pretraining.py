@@ -87,7 +87,10 @@ def pretrain(
             say("There is no checkpoint yet: the training starts from the beginning.")
         deadline = None if budget is None else begin + budget
         _prepare(folder, out, base, init, epochs, deadline)
-    cfg = Config.fromfile(config)
+    try:
+        cfg = Config.fromfile(config)
+    except SyntaxError as error:
+        raise ValueError(f"{config}, line {error.lineno}: {error.msg}. Correct it.") from error
     cfg.resume = started
     if started:
         cfg.load_from = None  # MMEngine would resume from these initial weights
@@ -204,6 +207,8 @@ def _config_lines(report: Report, out: Path, base: Path, init: str | None) -> It
         )
     batch = min(_BATCH, report.usable)
     yield f"train_dataloader = dict(batch_size={batch}, {workers}dataset=dict({dataset}))"
+    if batch < _BATCH:
+        yield f"auto_scale_lr = dict(base_batch_size={batch})"  # no warning of a small batch
     yield f"custom_hooks = [{hooks}]"
     yield "randomness = dict(seed=0)"
     yield f"work_dir = {str(out / WORK_DIR)!r}"

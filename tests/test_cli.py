@@ -138,6 +138,9 @@ def test_from_a_folder_to_answers(folder: Path, tmp_path: Path, slic: Callable[.
     (other / "config.py").write_text(before.replace(str(run), str(other)) + "\nmodel = dict()\n")
     said = slic("pretrain", folder, "--out", other, "--epochs", 4)
     assert "was edited and is used unchanged" in said and "epoch 2 of 2" in said
+    (other / "config.py").write_text("model = (")
+    said = slic("pretrain", folder, "--out", other, "--resume", code=2)
+    assert "config.py, line 1: '(' was never closed. Correct it." in said
 
     said = slic(
         "index", folder, "--with", run, "--out", index, "--window", "400ms", "--stride", 0.2
