@@ -27,7 +27,6 @@ RATE = 10.0
 SIDE = 12
 """Width and height of a picture in pixels."""
 
-_CLOCKLESS = 25.0  # frames per second of a source without timestamps, such as a folder of images
 _LOOK = 64  # width and height of pictures in which bars are searched
 _BAR = (20.0, 0.08)  # range within a bar: at most these grey levels, and this share of the range
 _LARGEST_BAR = 0.4  # share of the width or height
@@ -109,11 +108,11 @@ def read_footage(path: str) -> Footage:
 
 
 def _read(reader: VideoReader) -> Footage:
-    fps = reader.avg_fps or _CLOCKLESS
-    seconds = reader.num_frames / fps
+    rate, shown = reader.timeline()
+    seconds = len(shown) / rate
     # A picture between two frames is interpolated.
-    place = np.minimum(np.arange(max(1, int(seconds * RATE))) / RATE * fps, reader.num_frames - 1)
-    before, after = np.floor(place).astype(int), np.ceil(place).astype(int)
+    place = np.minimum(np.arange(max(1, int(seconds * RATE))) / RATE * rate, len(shown) - 1)
+    before, after = shown[np.floor(place).astype(int)], shown[np.ceil(place).astype(int)]
     looks: dict[int, np.ndarray] = {}
     height = width = 0
     for number, frame in reader.stream(np.unique([before, after]).tolist()):
@@ -134,7 +133,7 @@ def _read(reader: VideoReader) -> Footage:
         }
         first = np.stack([small_ones[before[i]] for i in pairs]).astype(np.float32)
         second = np.stack([small_ones[after[i]] for i in pairs]).astype(np.float32)
-        weight = (place - before)[pairs, None, None].astype(np.float32)
+        weight = (place % 1)[pairs, None, None].astype(np.float32)
         views.append((first + weight * (second - first)).astype(np.float16))
     return Footage(views, repetition(views[0]), width, height, share * width * height, seconds)
 

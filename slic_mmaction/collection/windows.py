@@ -21,7 +21,6 @@ from ..transforms.view_frames import clip_frames
 CLIPS = 4
 """Number of clips of a window. The mean of their features is the window's vector."""
 
-_CLOCKLESS = 25.0  # frames per second of a source without timestamps, such as a folder of images
 _CLIPS_AT_ONCE = 32
 
 
@@ -138,8 +137,8 @@ class WindowClips(IterableDataset):
                 yield Chunk(path, [], None, error=str(error), transient=True)
 
     def _chunks(self, path: str, reader: VideoReader) -> Iterator[Chunk]:
-        fps = reader.avg_fps or _CLOCKLESS
-        duration = reader.num_frames / fps
+        rate, shown = reader.timeline()
+        duration = len(shown) / rate
         if self.span is None:
             spans = place_windows(duration, self.window, self.stride)
         else:
@@ -153,8 +152,8 @@ class WindowClips(IterableDataset):
         numbers: dict[tuple[int, ...], int] = {}  # windows that overlap share clips
         windows = []
         for start, end in spans:
-            clips = self.sampling.clips(start * fps, end * fps, reader.num_frames)
-            own = [numbers.setdefault(tuple(clip.tolist()), len(numbers)) for clip in clips]
+            clips = self.sampling.clips(start * rate, end * rate, len(shown))
+            own = [numbers.setdefault(tuple(shown[clip].tolist()), len(numbers)) for clip in clips]
             windows.append((start, end, own))
         order: list[int] = []
         chunk = Chunk(path, [], None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_right
 from collections.abc import Generator, Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .container import display_matrix, may_split_fields, open_container, upright
-from .reader import UnreadableVideoError, VideoReader
+from .reader import CLOCKLESS, UnreadableVideoError, VideoReader
 
 # Containers that store when each frame is shown. Others, such as AVI, store only the order of
 # decoding. FFmpeg then guesses, and is wrong for UCF101's Xvid files with B-frames.
@@ -21,6 +22,10 @@ TIMED_CONTAINERS = ("mov", "mp4", "matroska", "webm")
 # Fewer frames than this are decoded instead of skipped: seeking a key frame takes as long as
 # decoding one or two frames (0.10 ms in an Xvid file of 320x240, 0.16 in an MP4 of 170x128).
 MIN_JUMP = 3
+# A constant rate is right if it shows no frame this many seconds too early or too late.
+MAX_SHIFT = 0.05
+# No frame is shown for more than this many seconds, except in damaged files.
+MAX_PAUSE = 3600
 
 
 @dataclass
@@ -32,11 +37,13 @@ class PacketIndex:
             which is the order of decoding.
         keys: Timestamps of the key frames, where decoding may begin.
         guessed: Whether FFmpeg guessed the timestamps instead of reading them.
+        last: Duration of the last frame, in units of the timestamps; 0 if unknown.
     """
 
     shown: list[int | None]
     keys: list[int]
     guessed: bool
+    last: int = 0
 
     def __post_init__(self) -> None:
         known = [stamp for stamp in self.shown if stamp is not None]
@@ -146,6 +153,24 @@ class PyAVReader(VideoReader):
         except self._av.FFmpegError as error:
             raise self._failure("decoded", error) from error
 
+    def timeline(self) -> tuple[float, np.ndarray]:
+        """See :meth:`VideoReader.timeline`. True times need reliable timestamps."""
+        rate, numbers = super().timeline()
+        order = self._index.order
+        if not self._index.timed or len(order) < 2:
+            return rate, numbers
+        last = self._index.last or (order[-1] - order[0]) / (len(order) - 1)
+        times = (np.array([*order, order[-1] + last], float) - order[0]) * self._time_base
+        if np.diff(times).max() > MAX_PAUSE:
+            return rate, numbers
+        true_mean = len(order) / float(times[-1])
+        for mean in (rate, true_mean):
+            if np.abs(times - np.arange(len(times)) / mean).max() < MAX_SHIFT:
+                return mean, numbers
+        rate = max(true_mean, CLOCKLESS)
+        middles = (np.arange(max(1, round(times[-1] * rate))) + 0.5) / rate
+        return rate, np.searchsorted(times[:-1], middles, side="right") - 1
+
     def __iter__(self) -> Iterator[np.ndarray]:
         try:
             with closing(self._decoded()) as frames:
@@ -162,6 +187,7 @@ class PyAVReader(VideoReader):
         self._stream.thread_type = "NONE" if self._threads == 1 else "AUTO"
         self._stream.codec_context.thread_count = self._threads
         self.avg_fps = float(self._stream.average_rate or 0)
+        self._time_base = float(self._stream.time_base)
         names = self._container.format.name.split(",")
         self._stores_times = any(name in TIMED_CONTAINERS for name in names)
 
@@ -177,11 +203,13 @@ class PyAVReader(VideoReader):
         shown = [entry for entry in entries if entry.size]
         keys = [entry.timestamp for entry in shown if entry.is_keyframe]
         reordered = bool(self._stream.codec_context.has_b_frames)
-        return PacketIndex([entry.timestamp for entry in shown], keys, guessed=reordered)
+        stamps = [entry.timestamp for entry in shown]
+        last = entries[-1].timestamp + 1 - stamps[-1] if stamps else 0
+        return PacketIndex(stamps, keys, reordered, last)
 
     def _walk(self) -> PacketIndex:
         shown, keys, reordered, edited = [], [], False, False
-        walked = 0
+        walked, last = 0, (-math.inf, 0)
         for packet in self._container.demux(self._stream):
             walked += packet.size > 0 or packet.dts is not None
             if self._container.format.name == "avi" and packet.dts is not None:
@@ -192,13 +220,15 @@ class PyAVReader(VideoReader):
                 edited = True
             else:
                 shown.append(packet.pts)
+                if packet.pts is not None:
+                    last = max(last, (packet.pts, max(packet.duration or 0, 0)))
             if packet.is_keyframe and packet.pts is not None:
                 keys.append(packet.pts)
             reordered |= packet.pts != packet.dts
         # A header also counts frames that an edit list removes.
         promised = self._stream.frames or self._promised_by_time(shown)
         self._lost = 0 if edited else max(promised - walked, 0)
-        return PacketIndex(shown, keys, guessed=reordered and not self._stores_times)
+        return PacketIndex(shown, keys, reordered and not self._stores_times, last[1])
 
     def _promised_by_time(self, shown: list[int | None]) -> int:
         """Estimate the number of frames in Matroska and WebM from the end time of the video."""

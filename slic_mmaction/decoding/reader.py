@@ -8,6 +8,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
+CLOCKLESS = 25.0
+"""Frames per second of a source without timestamps, such as a folder of images."""
+
 
 class UnreadableVideoError(RuntimeError):
     """Raised when a video is missing, empty, not a video, or has no frame that can be decoded.
@@ -77,6 +80,16 @@ class VideoReader(ABC):
         """
         for index in indices:
             yield from self.read([index]).items()
+
+    def timeline(self) -> tuple[float, np.ndarray]:
+        """Return the video at a constant rate, to convert seconds to frames.
+
+        Returns:
+            The rate in frames per second, and the number of the frame that is shown at each step:
+            second ``t`` is step ``t * rate``. Of a video of constant rate, these are
+            ``0..num_frames - 1``; of a variable one, :class:`PyAVReader` repeats or skips frames.
+        """
+        return self.avg_fps or CLOCKLESS, np.arange(self.num_frames)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         number = 0

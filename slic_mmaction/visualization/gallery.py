@@ -109,11 +109,13 @@ def video_strip(
         (60, 240, 3)
     """
     with closing(open_reader(str(path))) as reader:
-        first, last = 0.0, float(reader.num_frames)
-        if reader.avg_fps and start * reader.avg_fps < last:
-            first, last = start * reader.avg_fps, min(end * reader.avg_fps, last)
+        rate, shown = reader.timeline()
+        first, last = 0.0, float(len(shown))
+        if start * rate < last:
+            first, last = start * rate, min(end * rate, last)
         # Use the middles of equal parts, because first and last frames are often black.
-        frames = reader.frames(first + (np.arange(_FRAMES) + 0.5) * (last - first) / _FRAMES)
+        middles = first + (np.arange(_FRAMES) + 0.5) * (last - first) / _FRAMES
+        frames = reader.frames(shown[middles.astype(int)])
     wide = height * 4 // 3
     strip = np.full((height, _FRAMES * wide, 3), fill, dtype=np.uint8)
     for number, frame in enumerate(frames):

@@ -17,6 +17,7 @@ from typing import Any
 
 import av
 import cv2
+import numpy as np
 
 # Read by gradio at its import: no analytics and no requests to the internet.
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
@@ -208,20 +209,23 @@ def _convert(source: Path, start: float, end: float, target: Path) -> None:
     """Write a moment of a video as small H.264, which is fast to convert."""
     part = target.with_suffix(".part")
     with closing(open_reader(str(source))) as reader:
-        rate = reader.avg_fps or 25.0
+        rate, shown = reader.timeline()
         step = max(1, math.ceil(rate / _RATE))
-        numbers = range(int(start * rate), max(1, round(min(end * rate, reader.num_frames))), step)
+        shown = shown[int(start * rate) : max(1, round(min(end * rate, len(shown)))) : step]
+        repeats = dict(zip(*(part.tolist() for part in np.unique(shown, return_counts=True))))
         with av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container:
             stream = container.add_stream(
                 "libx264", rate=Fraction(rate / step).limit_denominator(1001)
             )
             stream.pix_fmt = "yuv420p"
-            for _, image in reader.stream(numbers):
+            for number, image in reader.stream(list(repeats)):
                 scale = min(1.0, _HEIGHT / image.shape[0])
                 height, width = (max(2, 2 * round(side * scale / 2)) for side in image.shape[:2])
                 if not stream.codec_context.is_open:
                     stream.height, stream.width = height, width
                 small: Any = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(small, format="rgb24")))
+                for _ in range(repeats[number]):
+                    frame = av.VideoFrame.from_ndarray(small, format="rgb24")
+                    container.mux(stream.encode(frame))
             container.mux(stream.encode())
     os.replace(part, target)

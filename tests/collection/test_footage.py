@@ -18,7 +18,14 @@ from slic_mmaction.collection.footage import (
     repetition,
     summary,
 )  # fmt: skip
-from tests.collection.near_duplicates import COPIES, HEIGHT, WIDTH, write_near_duplicates
+from tests.collection.near_duplicates import (
+    COPIES,
+    HEIGHT,
+    WIDTH,
+    scene,
+    write_near_duplicates,
+)  # fmt: skip
+from tests.videos import encode
 
 
 def test_footage(tmp_path: Path) -> None:
@@ -43,6 +50,19 @@ def test_footage(tmp_path: Path) -> None:
     assert compare(original, footage["other take.mp4"]).still > 0.8
     assert compare(footage["again.mp4"], footage["again, less.mp4"]).motion > 0.8
     assert not compare(footage["again.mp4"], footage["again, less.mp4"]).is_copy
+
+
+def test_a_copy_with_a_variable_rate(tmp_path: Path) -> None:
+    """As of a screen recording, which leaves out frames without changes."""
+    frames = scene(0, 0)
+    kept = [*range(0, 45, 9), *range(45, 90)]
+    held = [frames[max(k for k in kept if k <= t)] for t in range(90)]
+    constant = read_footage(str(encode(tmp_path / "a.mp4", held)))
+    path = encode(tmp_path / "b.mp4", [frames[k] for k in kept], stamps=kept)
+    variable = read_footage(str(path))
+    match = compare(constant, variable)
+    assert variable.seconds == pytest.approx(constant.seconds, abs=0.04)
+    assert match.is_copy and match.offset == 0 and match.motion > 0.98
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:

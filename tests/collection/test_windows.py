@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from slic_mmaction.collection.windows import CLIPS, Sampling, WindowClips, place
 from slic_mmaction.decoding import open_reader
 
 from ..decoding.numbered_videos import numbers_of, write
+from ..decoding.test_timeline import write_variable
 from ..videos import cut_off
 
 TRANSFORMS = [dict(type="FormatShape", input_format="NCTHW"), dict(type="PackActionInputs")]
@@ -86,6 +88,36 @@ def test_clips_show_the_frames_of_their_windows(tmp_path: Path) -> None:
             expected = np.array(sampling.clips(start * 25, end * 25, count))
             assert np.array_equal(seen, expected)
     assert len(found["a.mp4"]) == 3
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
+@pytest.mark.parametrize("fps", [Fraction(30000, 1001), Fraction(10)])
+def test_clips_of_a_constant_rate_are_by_frame_number(
+    tmp_path: Path, suffix: str, fps: Fraction
+) -> None:
+    """Exactly, so that an index stays valid."""
+    codec = "mpeg4" if suffix == "avi" else "libx264"
+    path = write(tmp_path / f"a.{suffix}", 223, codec=codec, time_base=1 / fps, framerate=fps)
+    rate, sampling = open_reader(str(path)).avg_fps, Sampling(4, 2)
+    clips = WindowClips(tmp_path, [path.name], sampling, TRANSFORMS, 1.3, 0.7)
+    (windows,) = read_all(clips).values()
+    assert [window[:2] for window in windows] == place_windows(223 / rate, 1.3, 0.7)
+    for start, end, seen in windows:
+        assert np.array_equal(seen, sampling.clips(start * rate, end * rate, 223))
+
+
+def test_windows_of_a_variable_rate_are_true_times(tmp_path: Path) -> None:
+    write_variable(tmp_path / "a.mp4")
+    clips = WindowClips(tmp_path, ["a.mp4"], Sampling(4, 2), TRANSFORMS, 4.0, 2.0)
+    (windows,) = read_all(clips).values()
+    assert [window[:2] for window in windows] == [(0, 4), (2, 6), (4, 8), (6, 10)]
+    times = [*range(5), *(5 + np.arange(300) / 60)]
+    for start, end, seen in windows:
+        # A frame that is shown at the start may have begun before it.
+        first = np.searchsorted(times, start, side="right") - 1
+        assert np.min(seen) >= first and times[np.max(seen)] < end
+    (part,) = WindowClips(tmp_path, ["a.mp4"], Sampling(2, None), TRANSFORMS_2D, span=(1.0, 3.0))
+    assert numbers_of(part.clips[0].permute(0, 2, 3, 1).numpy()) == [1, 2]
 
 
 def test_overlapping_windows_share_clips_and_long_videos_come_in_parts(tmp_path: Path) -> None:

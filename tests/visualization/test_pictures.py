@@ -11,6 +11,9 @@ from mmengine.runner import Runner
 from slic_mmaction.decoding import UnreadableVideoError
 from slic_mmaction.visualization import read_scalars, retrieval_gallery, video_strip
 
+from ..decoding.numbered_videos import numbers_of
+from ..decoding.test_timeline import write_variable
+
 
 def test_gallery_marks_hits_and_misses(video_set: Path, tmp_path: Path) -> None:
     train = [str(video_set / f"train_{i}.mp4") for i in range(4)]
@@ -39,6 +42,12 @@ def test_strip_shows_a_video_in_order(tmp_path: Path) -> None:
     assert strip[10, [1, 56, 168, 280, 335], 0].tolist() == [255, 28 * 1, 28 * 4, 28 * 7, 255]
     with pytest.raises(UnreadableVideoError, match=r"missing\.mp4 does not exist"):
         video_strip(tmp_path / "missing.mp4")
+
+
+def test_strip_of_a_moment_of_a_variable_rate(tmp_path: Path) -> None:
+    path = write_variable(tmp_path / "a.mp4", size=(72, 54))
+    strip = video_strip(path, 1.0, 4.0, height=54)
+    assert numbers_of(np.split(strip, 3, axis=1)) == [1, 2, 3]
 
 
 def test_scalars_of_a_real_run(tiny_config, tmp_path: Path) -> None:

@@ -25,8 +25,11 @@ import uvicorn
 
 from slic_mmaction import cli
 from slic_mmaction.collection import Collection
-from slic_mmaction.visualization.server import build_app
+from slic_mmaction.decoding import open_reader
+from slic_mmaction.visualization.server import _convert, build_app
 
+from ..decoding.numbered_videos import numbers_of
+from ..decoding.test_timeline import write_variable
 from .served import CONTENT, Served, slic_serve
 
 
@@ -122,6 +125,16 @@ def test_a_file_that_has_changed_is_not_served(
     finally:
         os.replace(kept, path)
     assert served.get(f"/video/{row}")[0] == 200
+
+
+def test_a_moment_of_a_variable_rate_is_played_at_its_pace(tmp_path: Path) -> None:
+    _convert(write_variable(tmp_path / "a.mp4"), 2.0, 6.0, tmp_path / "moment.mp4")
+    reader = open_reader(str(tmp_path / "moment.mp4"))
+    assert reader.num_frames / reader.avg_fps == pytest.approx(4, abs=0.1)
+    numbers = numbers_of(reader)
+    assert numbers == sorted(numbers) and 60 <= numbers[-1] < 65
+    for number in (2, 3, 4):  # for a second each
+        assert numbers.count(number) / reader.avg_fps == pytest.approx(1, abs=0.1)
 
 
 def test_uploaded_clips_are_searched_with_and_no_other_file(
