@@ -16,9 +16,10 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 
 from slic_mmaction.collection import Collection, update
+from slic_mmaction.collection import windows as windows_module
 from slic_mmaction.collection.network import Network
 from slic_mmaction.collection.windows import Sampling
-from slic_mmaction.decoding import open_reader
+from slic_mmaction.decoding import VideoReader, open_reader
 
 from ..conftest import write_video
 
@@ -191,6 +192,28 @@ def test_a_folder_that_was_moved_is_gone_on_with(
     (moved / "0.mp4").unlink()
     assert build(moved, out) == (0, 0, 1, 5)
     assert Collection(out).folder == moved
+
+
+def test_a_drive_that_drops_out_is_tried_again(
+    videos: Path, tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def drops_out(path: str) -> VideoReader:
+        opened.append(path)
+        if len(opened) == 4:
+            videos.rename(tmp_path / "away")
+        return open_reader(path)
+
+    (videos / "bad.mp4").write_bytes(b"bad")
+    monkeypatch.setattr(windows_module, "open_reader", drops_out)
+    changes = Collection.index(videos, tmp_path / "index", network, WINDOW, STRIDE)
+    assert changes.added == 3 and len(changes.unreadable) == 4
+    (tmp_path / "away").rename(videos)
+    for added in (3, 0):
+        changes = Collection.index(videos, tmp_path / "index")
+        assert changes.added == added and list(changes.unreadable) == ["bad.mp4"]
+    assert len(opened) == 7 + 4  # the bad one not once more
 
 
 def test_a_name_that_is_not_utf8_is_reported(
