@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -40,7 +41,11 @@ class PathTable:
                 "A collection of videos needs LanceDB: pip install 'slic-mmaction[collection]'."
             ) from error
         self._folder, self._name = folder, name
-        self._database = lancedb.connect(folder)
+        # LanceDB writes tags to another folder if a name in the path is not plain ASCII.
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = os.open(folder, os.O_RDONLY)
+        weakref.finalize(self, os.close, opened)
+        self._database = lancedb.connect(f"/proc/self/fd/{opened}")
         self._table: Any = None
         if (folder / f"{name}.lance").is_dir():
             with self._reading():

@@ -88,6 +88,19 @@ def write_index(
     (path / "collection.json").write_text(json.dumps(settings))
 
 
+@pytest.mark.parametrize("name", ["plain", "é 50%#?", "it's \"ü\" $x\n"])
+def test_an_index_is_all_in_its_folder(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    write_index(tmp_path, ["a.mp4"], path)
+    assert os.listdir(tmp_path) == [name]
+    moved = path.rename(tmp_path / "moved")
+    assert Collection(moved).paths == ["a.mp4"]
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        WindowTable(moved)
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
 def test_command(tmp_path: Path) -> None:
     (tmp_path / "near duplicates").mkdir()
     folder = write_near_duplicates(tmp_path / "near duplicates")
