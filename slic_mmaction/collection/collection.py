@@ -251,6 +251,9 @@ class Collection:
             neighbors: Number of nearest neighbours to compare each video with, by vectors and by
                 appearance.
             num_workers: Number of decoding processes; 0 decodes in this one.
+
+        Raises:
+            FileNotFoundError: If no video can be read.
         """
         from .duplicates import find_duplicates
         from .footage_table import FootageTable

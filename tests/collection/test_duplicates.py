@@ -147,6 +147,24 @@ def test_nothing_found(tmp_path: Path) -> None:
     assert (tmp_path / "duplicates.csv").read_text().startswith("group,keep,path")
 
 
+def test_videos_that_cannot_be_reached_are_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, index = tmp_path / "videos", tmp_path / "index"
+    names = ["a.mp4", "b.mp4"]
+    folder.mkdir()
+    for name in names:
+        encode(folder / name, scene(0, 0, 30))
+    write_index(folder, names, index)
+    found = Collection(index).duplicates()
+    away = folder.rename(tmp_path / "away")
+    with pytest.raises(FileNotFoundError, match=f"No video of the index .* the folder {folder}"):
+        Collection(index).duplicates()
+    away.rename(folder)
+    monkeypatch.setattr(footage_table, "read_footage", None)  # nothing is decoded again
+    assert found.pairs and Collection(index).duplicates() == found
+
+
 def test_only_new_and_changed_files_are_decoded_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
