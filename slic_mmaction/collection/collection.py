@@ -207,11 +207,21 @@ class Collection:
             Clusters (N,) int64 of the rows, -1 for noise.
 
         Raises:
-            ValueError: If the clusterer cannot be built, or there are too few windows for it.
+            ValueError: If the clusterer cannot be built, there are too few windows for it, or an
+                update of the index is not finished.
+            BlockingIOError: If another process writes to this index.
         """
-        cluster = cluster_windows(self.vectors, len(set(self.paths)), clusterer)
-        distance = distances_to_means(self.vectors, cluster)
         with alone(self.path):
+            self._table = WindowTable(self.path)
+            if not self._table.is_published:
+                raise ValueError(
+                    f"The last update of the index {self.path} is not finished: run `slic index` "
+                    "again before clustering."
+                )
+            for name in ("rows", "vectors", "paths"):  # of before the last update
+                self.__dict__.pop(name, None)
+            cluster = cluster_windows(self.vectors, len(set(self.paths)), clusterer)
+            distance = distances_to_means(self.vectors, cluster)
             self._table.write_clusters(self.rows, cluster, distance)
         for name in ("rows", "searcher"):
             self.__dict__.pop(name, None)

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from mmengine.config import Config
 from slic_mmaction.collection import Collection, update
 from slic_mmaction.collection import windows as windows_module
 from slic_mmaction.collection.network import Network
+from slic_mmaction.collection.store import WindowTable
 from slic_mmaction.collection.windows import Sampling
 from slic_mmaction.decoding import VideoReader, open_reader
 
@@ -155,6 +157,28 @@ def test_a_killed_run_changes_nothing_that_is_seen_and_goes_on(
     count = 100
     build(videos, out)
     assert "0.mp4" not in Collection(out).paths and len(set(Collection(out).paths)) == 5
+
+
+def test_clustering_loses_no_update(
+    videos: Path, tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "index"
+    build(videos, out, network)
+    opened = Collection(out)
+    assert len(set(opened.paths)) == 6
+    shutil.copy(videos / "1.mp4", videos / "new.mp4")
+    build(videos, out)
+    assert len(opened.cluster()) == len(opened.paths)
+    assert "new.mp4" in opened.paths and "new.mp4" in Collection(out).paths
+
+    shutil.copy(videos / "1.mp4", videos / "newer.mp4")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(WindowTable, "publish", Mock(side_effect=KeyboardInterrupt))
+        build(videos, out)
+    with pytest.raises(ValueError, match="is not finished: run `slic index` again before"):
+        Collection(out).cluster()
+    assert build(videos, out) == (0, 0, 0, 8)  # the newest was kept
+    Collection(out).cluster()
 
 
 def test_other_networks_folders_and_processes_are_refused(
