@@ -188,9 +188,8 @@ class Collection:
     def windows_of(self, query: str | Path) -> np.ndarray | None:
         """Find the rows of an indexed video, by either path."""
         names = {str(query)}
-        absolute = os.path.abspath(query)
-        for path in (absolute, os.path.realpath(absolute)):
-            names.add(Path(os.path.relpath(path, self.folder)).as_posix())
+        for real in (os.path.abspath, os.path.realpath):
+            names.add(Path(os.path.relpath(real(query), real(self.folder))).as_posix())
         own = np.flatnonzero([path in names for path in self.paths])
         return own if len(own) else None
 

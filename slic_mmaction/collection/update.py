@@ -127,13 +127,12 @@ def _begin(
         write_text(path / SETTINGS, json.dumps(new, indent=1) + "\n")
         return
     settings = read_settings(path)
-    moved = Path(settings["folder"]) != folder
-    if moved and (
-        Path(settings["folder"]).exists()
-        or not any((folder / name).exists() for name in WindowTable(path).known())
+    old = Path(settings["folder"])
+    if old.resolve() != folder and (
+        old.exists() or not any((folder / name).exists() for name in WindowTable(path).known())
     ):
         raise ValueError(
-            f"{path} is the index of {settings['folder']}, not of {folder}: choose another --out."
+            f"{path} is the index of {old}, not of {folder}: choose another --out."
         )
     if network is not None and network.digest != settings["network"]:
         raise ValueError(
@@ -146,7 +145,7 @@ def _begin(
                 f"{path} has a {name} of {settings[name]:g} s, not of {asked:g} s: choose another "
                 f"--out, or leave out --{name}."
             )
-    if moved:
+    if old != folder:
         write_text(
             path / SETTINGS, json.dumps({**settings, "folder": str(folder)}, indent=1) + "\n"
         )

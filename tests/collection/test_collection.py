@@ -218,6 +218,20 @@ def test_a_folder_that_was_moved_is_gone_on_with(
     assert Collection(out).folder == moved
 
 
+def test_a_folder_that_was_moved_and_linked_is_gone_on_with(
+    videos: Path, tmp_path: Path, network: Network
+) -> None:
+    out = tmp_path / "index"
+    build(videos, out, network)
+    moved = videos.rename(tmp_path / "moved")
+    videos.symlink_to(moved)
+    for folder in (videos, moved):
+        own = Collection(out).windows_of(folder / "3.mp4")
+        assert own is not None and {Collection(out).paths[row] for row in own} == {"3.mp4"}
+    assert build(videos, out) == (0, 0, 0, 6)
+    assert Collection(out).folder == moved
+
+
 def test_a_drive_that_drops_out_is_tried_again(
     videos: Path, tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
