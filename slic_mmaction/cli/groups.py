@@ -103,7 +103,7 @@ def duplicates(
     members, videos = found.members, len(set(collection.paths))
     out = out or index / "duplicates.csv"
     rows = [member._asdict() for member in members]
-    write_text(out, csv_text(rows) or ",".join(Member._fields) + "\n")
+    write_text(out, csv_text(rows, Member._fields))
     groups = len({member.group for member in members})
     spare = [member for member in members if not member.keep]
     shown_rows = [

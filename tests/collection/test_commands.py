@@ -1,0 +1,25 @@
+"""The commands of `slic` on an index, at its limits."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from slic_mmaction.cli.app import app
+from slic_mmaction.cli.common import csv_text
+
+from .test_duplicates import write_index
+
+
+def test_csv_of_any_name() -> None:
+    rows = [dict(path=name, start="0.5") for name in ("a\rb", "a\r\nb", 'a"\n,', "plain", "")]
+    assert list(csv.DictReader(io.StringIO(csv_text(rows), newline=""))) == rows
+
+
+def test_csv_without_hits_has_a_header(tmp_path: Path) -> None:
+    write_index(tmp_path, ["a.mp4"], tmp_path / "index")
+    found = CliRunner().invoke(app, ["search", "a.mp4", "--in", str(tmp_path / "index"), "--csv"])
+    assert found.output == "rank,path,start,end,cosine,closer_than,cluster\n"
