@@ -108,7 +108,10 @@ class Collection:
     @cached_property
     def rows(self) -> pyarrow.Table:
         """All windows, sorted by path and start, with the columns of :class:`WindowTable`."""
-        return self._table.read()
+        rows = self._table.read()
+        if not len(rows):
+            raise ValueError(f"The index {self.path} is empty: add videos by `slic index`.")
+        return rows
 
     @cached_property
     def vectors(self) -> np.ndarray:

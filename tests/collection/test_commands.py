@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from slic_mmaction.cli.app import app
 from slic_mmaction.cli.common import csv_text
+from slic_mmaction.collection.store import WindowTable
 
 from .test_duplicates import write_index
 
@@ -23,3 +24,20 @@ def test_csv_without_hits_has_a_header(tmp_path: Path) -> None:
     write_index(tmp_path, ["a.mp4"], tmp_path / "index")
     found = CliRunner().invoke(app, ["search", "a.mp4", "--in", str(tmp_path / "index"), "--csv"])
     assert found.output == "rank,path,start,end,cosine,closer_than,cluster\n"
+
+
+def test_an_empty_index_is_one_sentence(tmp_path: Path) -> None:
+    write_index(tmp_path, ["a.mp4"], tmp_path / "index")
+    table = WindowTable(tmp_path / "index")
+    table.remove(["a.mp4"])
+    table.publish()
+    for arguments in (
+        ["search", "a.mp4"],
+        ["search", __file__],
+        ["duplicates"],
+        ["map"],
+        ["clusters"],
+    ):
+        result = CliRunner().invoke(app, [*arguments, "--in", str(tmp_path / "index")])
+        assert isinstance(result.exception, ValueError), arguments
+        assert str(result.exception).endswith("index is empty: add videos by `slic index`.")
