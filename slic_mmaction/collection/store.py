@@ -69,10 +69,9 @@ class PathTable:
 
     def append(self, rows: pyarrow.Table) -> None:
         """Add rows to the newest version."""
-        if self._table is None:
-            self._table = self._database.create_table(self._name, rows)
-        else:
-            self._table.add(rows)
+        if self._table is None:  # another process may have created it
+            self._table = self._database.create_table(self._name, schema=rows.schema, exist_ok=True)
+        self._table.add(rows)
 
     def compact(self) -> None:
         """Merge small files, and remove the files of versions older than a day."""

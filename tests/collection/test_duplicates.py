@@ -88,7 +88,7 @@ def write_index(
     (path / "collection.json").write_text(json.dumps(settings))
 
 
-@pytest.mark.parametrize("name", ["plain", "é 50%#?", "it's \"ü\" $x\n"])
+@pytest.mark.parametrize("name", ["plain", "é 50%#?", 'it\'s "ü" $x\n'])
 def test_an_index_is_all_in_its_folder(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     write_index(tmp_path, ["a.mp4"], path)
@@ -163,6 +163,25 @@ def test_videos_that_cannot_be_reached_are_not_forgotten(
     away.rename(folder)
     monkeypatch.setattr(footage_table, "read_footage", None)  # nothing is decoded again
     assert found.pairs and Collection(index).duplicates() == found
+
+
+def test_two_searches_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["a.mp4", "b.mp4"]
+    for name in names:
+        encode(tmp_path / name, scene(0, 0, 30))
+    write_index(tmp_path, names, tmp_path / "index")
+    others: list[Duplicates] = []
+
+    def read(path: str) -> Footage:
+        if not others:
+            monkeypatch.setattr(footage_table, "read_footage", read_footage)
+            others.append(Collection(tmp_path / "index").duplicates())
+        return read_footage(path)
+
+    monkeypatch.setattr(footage_table, "read_footage", read)
+    for _ in range(2):
+        found = Collection(tmp_path / "index").duplicates()
+        assert found.pairs and found == others[0]
 
 
 def test_only_new_and_changed_files_are_decoded_again(
