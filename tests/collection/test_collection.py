@@ -327,9 +327,12 @@ def test_clusters_are_kept_and_new_videos_find_theirs(
     found = Collection(out)
     with pytest.raises(ValueError, match="has no clusters yet"):
         found.assign(videos)
-    with pytest.raises(ValueError, match="There is no clusterer Nonsense: choose FINCH"):
-        found.cluster(dict(type="Nonsense"))
-    with pytest.raises(ValueError, match=r"DBSCAN has no such option .*level"):
+    for name in ("Nonsense", "json"):  # the second is a module
+        with pytest.raises(ValueError, match=f"There is no clusterer {name}: choose FINCH"):
+            found.cluster(dict(type=name))
+    with pytest.raises(
+        ValueError, match=r"^DBSCAN has no option level, but has eps, min_samples, metric\.$"
+    ):
         found.cluster(dict(type="DBSCAN", level=3))
     labels = found.cluster(dict(type="FINCH", num_clusters=3))
     again = Collection(out)
