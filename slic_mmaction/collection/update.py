@@ -131,9 +131,7 @@ def _begin(
     if old.resolve() != folder and (
         old.exists() or not any((folder / name).exists() for name in WindowTable(path).known())
     ):
-        raise ValueError(
-            f"{path} is the index of {old}, not of {folder}: choose another --out."
-        )
+        raise ValueError(f"{path} is the index of {old}, not of {folder}: choose another --out.")
     if network is not None and network.digest != settings["network"]:
         raise ValueError(
             f"{path} holds vectors of another network, which must not be mixed: choose another "
