@@ -139,6 +139,18 @@ def test_neighbours_by_vectors_are_closer_than_random_pairs(tmp_path: Path) -> N
     assert Collection(tmp_path / "index").duplicates(neighbors=1).compared == len(pairs) + 1
 
 
+def test_groups_are_shown_where_no_csv_can_be_written(tmp_path: Path) -> None:
+    names = ["a.mp4", "b.mp4"]
+    for name in names:
+        encode(tmp_path / name, scene(0, 0, 30))
+    write_index(tmp_path, names, tmp_path / "index")
+    options = ["--in", str(tmp_path / "index"), "--out", str(tmp_path / "index")]
+    result = CliRunner().invoke(app, ["duplicates", *options])
+    assert result.exit_code == 1 and "b.mp4" in result.output
+    assert "1 groups of near-duplicates among 2 videos" in result.output
+    assert "index was not written (Is a directory)" in result.output
+
+
 def test_nothing_found(tmp_path: Path) -> None:
     write_index(encode(tmp_path / "a.mp4", scene(0, 0, 30)).parent, ["a.mp4"], tmp_path)
     result = CliRunner().invoke(app, ["duplicates", "--in", str(tmp_path)])
