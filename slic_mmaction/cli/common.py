@@ -57,8 +57,8 @@ def quoted(path: Path) -> str:
 
 
 def say(text: str) -> None:
-    """Print a line."""
-    print(text, flush=True)
+    """Print a line; bytes of names that are not UTF-8 are escaped."""
+    print(text.encode(errors="backslashreplace").decode(), flush=True)
 
 
 def say_next(*commands: str) -> None:
