@@ -15,7 +15,7 @@ from ..decoding import UnreadableVideoError
 from ..preparation.workers import Failure, run_isolated
 from ..progress import progress_bar
 from .footage import SIDE, Footage, read_footage
-from .store import PathTable
+from .store import PathTable, file_state
 
 _TIMEOUT = 3600.0  # seconds for one video
 _FEW = 8  # videos
@@ -90,8 +90,7 @@ def read_all(
     states: dict[str, State] = {}
     for path in paths:
         with suppress(OSError):  # reading the video reports it
-            status = os.stat(folder / path)
-            states[path] = status.st_size, status.st_mtime_ns
+            states[path] = file_state(folder / path)
     footage = table.read(paths, states)
     todo = [path for path in paths if path not in footage]
     unreadable: dict[str, str] = {}

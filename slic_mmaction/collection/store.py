@@ -21,6 +21,12 @@ _WHOLE = "whole"  # tag of the last published version, which has every video of 
 _PATHS_AT_ONCE = 500
 
 
+def file_state(path: Path) -> tuple[int, int]:
+    """Return the size in bytes and date in ns of a file; LanceDB's dates are from 1677 to 2262."""
+    status = os.stat(path)
+    return status.st_size, min(max(status.st_mtime_ns, -(2**63) + 1), 2**63 - 1)
+
+
 class PathTable:
     """LanceDB table with the columns path, size and date (ns) of a video's file, and others.
 

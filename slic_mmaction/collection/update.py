@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from filelock import FileLock, Timeout
 from ..durable_file import write_text
 from ..preparation.video_files import count_others, scan_folder
 from ..progress import progress_bar
-from .store import WindowTable
+from .store import WindowTable, file_state
 
 if TYPE_CHECKING:
     from .network import Network
@@ -166,14 +165,11 @@ def _update(
     for name in found:
         try:
             name.encode()
-            status = os.stat(folder / name)
+            now[name] = file_state(folder / name)
         except UnicodeEncodeError:
             closed[name] = "its name is not UTF-8: rename it"
-            continue
         except OSError as error:
             closed[name] = f"cannot be opened: {error}"
-            continue
-        now[name] = (status.st_size, status.st_mtime_ns)
     bad = {name: state[2] for name, state in unreadable.items() if now.get(name) == state[:2]}
     changed = [name for name in known if name in now and known[name] != now[name]]
     dropped = [name for name in known if name not in now]

@@ -254,6 +254,18 @@ def test_a_drive_that_drops_out_is_tried_again(
     assert len(opened) == 7 + 4  # the bad one not once more
 
 
+def test_a_date_far_away(videos: Path, tmp_path: Path, network: Network) -> None:
+    try:
+        os.utime(videos / "0.mp4", (1e10, 1e10))  # in the year 2286
+        assert os.stat(videos / "0.mp4").st_mtime == 1e10
+    except (OSError, AssertionError):
+        pytest.skip("this file system has no such dates")
+    out = tmp_path / "index"
+    assert build(videos, out, network) == (6, 0, 0, 0)
+    assert build(videos, out) == (0, 0, 0, 6)
+    assert Collection(out).duplicates() == Collection(out).duplicates()
+
+
 def test_a_name_that_is_not_utf8_is_reported(
     videos: Path, tmp_path: Path, network: Network
 ) -> None:
