@@ -132,7 +132,7 @@ def duplicates(
         write_text(out, csv_text([member._asdict() for member in members], Member._fields))
     except OSError as error:
         raise SystemExit(f"slic: {error}") from error
-    say(f"all groups: {out}")
+    say(f"written: {out}")
     if spare:
         say("Nothing was deleted. After deleting files, update the index:")
         say_next(f"slic index {quoted(collection.folder)} --out {quoted(index)}")
