@@ -18,6 +18,7 @@ from slic_mmaction.collection import Collection, footage_table
 from slic_mmaction.collection.duplicates import Duplicates, best_of, nearest_videos
 from slic_mmaction.collection.footage import Footage, read_footage, summary
 from slic_mmaction.collection.store import WindowTable
+from slic_mmaction.visualization.browser_html import CollectionHtml
 from tests.collection.near_duplicates import COPIES, scene, write_near_duplicates
 from tests.videos import encode
 
@@ -172,6 +173,7 @@ def test_videos_that_cannot_be_reached_are_not_forgotten(
     away = folder.rename(tmp_path / "away")
     with pytest.raises(FileNotFoundError, match=f"No video of the index .* the folder {folder}"):
         Collection(index).duplicates()
+    assert "No video of the index" in CollectionHtml(Collection(index)).find_duplicates()
     away.rename(folder)
     monkeypatch.setattr(footage_table, "read_footage", None)  # nothing is decoded again
     assert found.pairs and Collection(index).duplicates() == found
