@@ -57,8 +57,8 @@ def quoted(path: Path) -> str:
 
 
 def say(text: str) -> None:
-    """Print a line."""
-    print(text, flush=True)
+    """Print a line; bytes of names that are not UTF-8 are escaped."""
+    print(text.encode(errors="backslashreplace").decode(), flush=True)
 
 
 def say_next(*commands: str) -> None:
@@ -66,15 +66,24 @@ def say_next(*commands: str) -> None:
     say("next: " + "\n      ".join(commands))
 
 
-def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Format rows as CSV with a header; bytes of names that are not UTF-8 become ``\\xNN``."""
+def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> str:
+    """Format rows as CSV with a header; bytes of names that are not UTF-8 become ``\\xNN``.
+
+    ``columns`` is the header if there are no rows.
+    """
     from ..preparation.video_files import printable
 
     text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    # By default, Python 3.11 does not quote a carriage return.
+    returns = any("\r" in str(value) for row in rows for value in row.values())
+    writer = csv.DictWriter(
+        text,
+        list(rows[0]) if rows else columns,
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL,
+    )
+    writer.writeheader()
+    writer.writerows(rows)
     return printable(text.getvalue())
 
 

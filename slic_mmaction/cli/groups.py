@@ -102,8 +102,6 @@ def duplicates(
     found = collection.duplicates(neighbors, workers or num_cores())
     members, videos = found.members, len(set(collection.paths))
     out = out or index / "duplicates.csv"
-    rows = [member._asdict() for member in members]
-    write_text(out, csv_text(rows) or ",".join(Member._fields) + "\n")
     groups = len({member.group for member in members})
     spare = [member for member in members if not member.keep]
     shown_rows = [
@@ -125,11 +123,16 @@ def duplicates(
         if groups > _GROUPS_SHOWN:
             say(f"... and {groups - _GROUPS_SHOWN} more groups")
         size = sum(member.bytes for member in spare) / 1e6
-        say(f"{len(spare)} videos could be deleted ({size:.1f} MB); all groups: {out}")
+        say(f"{len(spare)} videos could be deleted ({size:.1f} MB)")
     else:
-        say(f"no near-duplicates among {videos} videos; {found.compared} pairs compared: {out}")
+        say(f"no near-duplicates among {videos} videos; {found.compared} pairs compared")
     for path, reason in list(found.unreadable.items())[:20]:
         say(f"not compared: {shown(path)}: {shown(reason)}")
+    try:
+        write_text(out, csv_text([member._asdict() for member in members], Member._fields))
+    except OSError as error:
+        raise SystemExit(f"slic: {error}") from error
+    say(f"written: {out}")
     if spare:
         say("Nothing was deleted. After deleting files, update the index:")
         say_next(f"slic index {quoted(collection.folder)} --out {quoted(index)}")

@@ -84,6 +84,8 @@ def search(
     ] = None,
 ) -> None:
     """Find the moments most similar to a clip."""
+    from ..collection import Hit
+
     span = [None if moment is None else seconds(moment) for moment in (start, end)]
     collection = open_collection(index)
     if collection.windows_of(query) is None:
@@ -97,7 +99,7 @@ def search(
     if as_json:
         print(json.dumps(rows, indent=1))
     elif as_csv:
-        print(csv_text(rows), end="")
+        print(csv_text(rows, Hit._fields), end="")
     elif not hits:
         say(f"{index} has no video other than {shown(query)}.")
     else:

@@ -108,7 +108,10 @@ class Collection:
     @cached_property
     def rows(self) -> pyarrow.Table:
         """All windows, sorted by path and start, with the columns of :class:`WindowTable`."""
-        return self._table.read()
+        rows = self._table.read()
+        if not len(rows):
+            raise ValueError(f"The index {self.path} is empty: add videos by `slic index`.")
+        return rows
 
     @cached_property
     def vectors(self) -> np.ndarray:
@@ -188,9 +191,8 @@ class Collection:
     def windows_of(self, query: str | Path) -> np.ndarray | None:
         """Find the rows of an indexed video, by either path."""
         names = {str(query)}
-        absolute = os.path.abspath(query)
-        for path in (absolute, os.path.realpath(absolute)):
-            names.add(Path(os.path.relpath(path, self.folder)).as_posix())
+        for real in (os.path.abspath, os.path.realpath):
+            names.add(Path(os.path.relpath(real(query), real(self.folder))).as_posix())
         own = np.flatnonzero([path in names for path in self.paths])
         return own if len(own) else None
 
@@ -207,11 +209,21 @@ class Collection:
             Clusters (N,) int64 of the rows, -1 for noise.
 
         Raises:
-            ValueError: If the clusterer cannot be built, or there are too few windows for it.
+            ValueError: If the clusterer cannot be built, there are too few windows for it, or an
+                update of the index is not finished.
+            BlockingIOError: If another process writes to this index.
         """
-        cluster = cluster_windows(self.vectors, len(set(self.paths)), clusterer)
-        distance = distances_to_means(self.vectors, cluster)
         with alone(self.path):
+            self._table = WindowTable(self.path)
+            if not self._table.is_published:
+                raise ValueError(
+                    f"The last update of the index {self.path} is not finished: run `slic index` "
+                    "again before clustering."
+                )
+            for name in ("rows", "vectors", "paths"):  # of before the last update
+                self.__dict__.pop(name, None)
+            cluster = cluster_windows(self.vectors, len(set(self.paths)), clusterer)
+            distance = distances_to_means(self.vectors, cluster)
             self._table.write_clusters(self.rows, cluster, distance)
         for name in ("rows", "searcher"):
             self.__dict__.pop(name, None)
@@ -251,6 +263,9 @@ class Collection:
             neighbors: Number of nearest neighbours to compare each video with, by vectors and by
                 appearance.
             num_workers: Number of decoding processes; 0 decodes in this one.
+
+        Raises:
+            FileNotFoundError: If no video can be read.
         """
         from .duplicates import find_duplicates
         from .footage_table import FootageTable

@@ -105,16 +105,20 @@ def find_duplicates(
         table: Footage of earlier calls, to which that of new videos is added.
         neighbors: Number of nearest neighbours of each kind.
         num_workers: Number of decoding processes; 0 decodes in this one.
+
+    Raises:
+        FileNotFoundError: If no video can be read.
     """
     names = list(dict.fromkeys(paths))
     footage, unreadable = read_all(folder, names, num_workers, table)
+    if not footage:
+        raise FileNotFoundError(f"No video of the index can be read: check the folder {folder}.")
     readable = [name for name in names for _ in range(2) if name in footage]
     random = random_cosines(vectors, paths)
     limit = float(np.quantile(random, _CLOSER_THAN)) if len(random) else -np.inf
     pairs = set(nearest_videos(paths, vectors, neighbors, limit))
-    if footage:
-        looks = np.concatenate([summary(footage[name]) for name in readable[::2]])
-        pairs |= set(nearest_videos(readable, looks, neighbors))
+    looks = np.concatenate([summary(footage[name]) for name in readable[::2]])
+    pairs |= set(nearest_videos(readable, looks, neighbors))
     both = sorted((a, b) for a, b in pairs if a in footage and b in footage)
     found: dict[tuple[str, str], Match] = {}
     with progress_bar("comparing pairs", len(both)) as advance:

@@ -15,7 +15,7 @@ from ..decoding import UnreadableVideoError
 from ..preparation.workers import Failure, run_isolated
 from ..progress import progress_bar
 from .footage import SIDE, Footage, read_footage
-from .store import PathTable
+from .store import PathTable, file_state
 
 _TIMEOUT = 3600.0  # seconds for one video
 _FEW = 8  # videos
@@ -37,10 +37,13 @@ class FootageTable(PathTable):
         super().__init__(folder, TABLE)
         self._writable = os.access(folder, os.W_OK)
 
-    def read(self, states: Mapping[str, State]) -> dict[str, Footage]:
-        """Return the footage of all unchanged videos, and remove the rows of all others."""
-        known = self.known()
-        old = [name for name, state in known.items() if states.get(name) != state]
+    def read(self, paths: Sequence[str], states: Mapping[str, State]) -> dict[str, Footage]:
+        """Return the footage of all unchanged videos, and remove rows of changed and other videos.
+
+        Rows of videos without a state, which cannot be reached now, are kept.
+        """
+        known, wanted = self.known(), set(paths)
+        old = [n for n, state in known.items() if n not in wanted or states.get(n, state) != state]
         if old and self._writable:
             self.remove(old)
             self.compact()
@@ -87,9 +90,8 @@ def read_all(
     states: dict[str, State] = {}
     for path in paths:
         with suppress(OSError):  # reading the video reports it
-            status = os.stat(folder / path)
-            states[path] = status.st_size, status.st_mtime_ns
-    footage = table.read(states)
+            states[path] = file_state(folder / path)
+    footage = table.read(paths, states)
     todo = [path for path in paths if path not in footage]
     unreadable: dict[str, str] = {}
     new: dict[str, Footage] = {}

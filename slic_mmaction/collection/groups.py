@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,13 +119,16 @@ def cluster_windows(
         return result.labels[:, few[0] if len(few) else -1]
     from mmaction.registry import TASK_UTILS
 
-    try:
-        build = TASK_UTILS.build(dict(clusterer))
-    except KeyError as error:
+    kind = TASK_UTILS.get(clusterer["type"])
+    if not isinstance(kind, type):  # MMEngine also finds modules
         raise ValueError(
             f"There is no clusterer {clusterer['type']}: choose FINCH, KMeans, "
             "SphericalKMeans, DBSCAN, OPTICS or AgglomerativeClustering."
-        ) from error
-    except TypeError as error:
-        raise ValueError(f"{clusterer['type']} has no such option ({error}).") from error
-    return build(vectors)
+        )
+    options = signature(kind).parameters
+    unknown = [name for name in clusterer if name not in (*options, "type")]
+    if unknown:
+        raise ValueError(
+            f"{clusterer['type']} has no option {unknown[0]}, but has {', '.join(options)}."
+        )
+    return TASK_UTILS.build(dict(clusterer))(vectors)

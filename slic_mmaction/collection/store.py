@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,6 +19,12 @@ TABLE = "windows"
 NOT_CLUSTERED = -1
 _WHOLE = "whole"  # tag of the last published version, which has every video of the folder
 _PATHS_AT_ONCE = 500
+
+
+def file_state(path: Path) -> tuple[int, int]:
+    """Return the size in bytes and date in ns of a file; LanceDB's dates are from 1677 to 2262."""
+    status = os.stat(path)
+    return status.st_size, min(max(status.st_mtime_ns, -(2**63) + 1), 2**63 - 1)
 
 
 class PathTable:
@@ -40,7 +47,11 @@ class PathTable:
                 "A collection of videos needs LanceDB: pip install 'slic-mmaction[collection]'."
             ) from error
         self._folder, self._name = folder, name
-        self._database = lancedb.connect(folder)
+        # LanceDB writes tags to another folder if a name in the path is not plain ASCII.
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = os.open(folder, os.O_RDONLY)
+        weakref.finalize(self, os.close, opened)
+        self._database = lancedb.connect(f"/proc/self/fd/{opened}")
         self._table: Any = None
         if (folder / f"{name}.lance").is_dir():
             with self._reading():
@@ -64,10 +75,9 @@ class PathTable:
 
     def append(self, rows: pyarrow.Table) -> None:
         """Add rows to the newest version."""
-        if self._table is None:
-            self._table = self._database.create_table(self._name, rows)
-        else:
-            self._table.add(rows)
+        if self._table is None:  # another process may have created it
+            self._table = self._database.create_table(self._name, schema=rows.schema, exist_ok=True)
+        self._table.add(rows)
 
     def compact(self) -> None:
         """Merge small files, and remove the files of versions older than a day."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from filelock import FileLock, Timeout
 from ..durable_file import write_text
 from ..preparation.video_files import count_others, scan_folder
 from ..progress import progress_bar
-from .store import WindowTable
+from .store import WindowTable, file_state
 
 if TYPE_CHECKING:
     from .network import Network
@@ -127,14 +126,11 @@ def _begin(
         write_text(path / SETTINGS, json.dumps(new, indent=1) + "\n")
         return
     settings = read_settings(path)
-    moved = Path(settings["folder"]) != folder
-    if moved and (
-        Path(settings["folder"]).exists()
-        or not any((folder / name).exists() for name in WindowTable(path).known())
+    old = Path(settings["folder"])
+    if old.resolve() != folder and (
+        old.exists() or not any((folder / name).exists() for name in WindowTable(path).known())
     ):
-        raise ValueError(
-            f"{path} is the index of {settings['folder']}, not of {folder}: choose another --out."
-        )
+        raise ValueError(f"{path} is the index of {old}, not of {folder}: choose another --out.")
     if network is not None and network.digest != settings["network"]:
         raise ValueError(
             f"{path} holds vectors of another network, which must not be mixed: choose another "
@@ -146,7 +142,7 @@ def _begin(
                 f"{path} has a {name} of {settings[name]:g} s, not of {asked:g} s: choose another "
                 f"--out, or leave out --{name}."
             )
-    if moved:
+    if old != folder:
         write_text(
             path / SETTINGS, json.dumps({**settings, "folder": str(folder)}, indent=1) + "\n"
         )
@@ -169,14 +165,11 @@ def _update(
     for name in found:
         try:
             name.encode()
-            status = os.stat(folder / name)
+            now[name] = file_state(folder / name)
         except UnicodeEncodeError:
             closed[name] = "its name is not UTF-8: rename it"
-            continue
         except OSError as error:
             closed[name] = f"cannot be opened: {error}"
-            continue
-        now[name] = (status.st_size, status.st_mtime_ns)
     bad = {name: state[2] for name, state in unreadable.items() if now.get(name) == state[:2]}
     changed = [name for name in known if name in now and known[name] != now[name]]
     dropped = [name for name in known if name not in now]

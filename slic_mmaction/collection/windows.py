@@ -128,11 +128,12 @@ class WindowClips(IterableDataset):
         worker = get_worker_info()
         share = self.paths[worker.id :: worker.num_workers] if worker else self.paths
         for path in share:
+            file = os.path.join(self.folder, path)
             try:
-                with closing(open_reader(os.path.join(self.folder, path))) as reader:
+                with closing(open_reader(file)) as reader:
                     yield from self._chunks(path, reader)
             except UnreadableVideoError as error:
-                yield Chunk(path, [], None, error=str(error))
+                yield Chunk(path, [], None, error=str(error), transient=not _opens(file))
             except OSError as error:  # a disk that fails
                 yield Chunk(path, [], None, error=str(error), transient=True)
 
@@ -185,6 +186,16 @@ class WindowClips(IterableDataset):
         for transform in self._transforms:
             results = transform(results)
         return results["inputs"], results["data_samples"]
+
+
+def _opens(path: str) -> bool:
+    """Return whether a file can be opened and read, whatever it holds."""
+    try:
+        with open(path, "rb") as file:
+            file.read(1)
+    except OSError:
+        return False
+    return True
 
 
 def _complete(

@@ -162,7 +162,10 @@ class CollectionHtml:
         return self._groups(found, f", according to slic duplicates on {when}")
 
     def find_duplicates(self) -> str:
-        members = self.collection.duplicates(num_workers=num_cores()).members
+        try:
+            members = self.collection.duplicates(num_workers=num_cores()).members
+        except FileNotFoundError as error:
+            return self.hint(str(error))
         return self._groups(
             [{name: str(value) for name, value in one._asdict().items()} for one in members]
         )

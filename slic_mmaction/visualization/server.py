@@ -34,6 +34,7 @@ except ImportError as error:
     ) from error
 
 from ..collection import Collection
+from ..collection.store import file_state
 from ..decoding import UnreadableVideoError, open_reader
 from .browser_page import HEAD, THEME, browser_page
 from .gallery import video_strip
@@ -178,10 +179,10 @@ class _Files:
             raise HTTPException(404, "The index has no such row.")
         path = self.collection.folder / self.collection.paths[row]
         try:
-            status = path.stat()
+            state = file_state(path)
         except OSError as error:
             raise HTTPException(404, "This video is gone.") from error
-        if (status.st_size, status.st_mtime_ns) != self._states[row]:
+        if state != self._states[row]:
             raise HTTPException(404, "This video has changed since it was indexed.")
         return path
 

@@ -114,6 +114,6 @@ def video_url(moment: Moment, page: Path) -> str:
     """Return the URL of a moment, relative to a page; empty if browsers cannot play the video."""
     if moment.path.suffix.lower() not in PLAYABLE:
         return ""
-    url = quote(Path(os.path.relpath(moment.path, page.parent.resolve())).as_posix())
+    url = quote(os.fsencode(os.path.relpath(moment.path, page.parent.resolve())))
     end = "" if moment.end == math.inf else f",{moment.end:g}"
     return f"{url}#t={moment.start:g}{end}" if moment.start or end else url

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
@@ -16,9 +17,11 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 
 from slic_mmaction.collection import Collection, update
+from slic_mmaction.collection import windows as windows_module
 from slic_mmaction.collection.network import Network
+from slic_mmaction.collection.store import WindowTable
 from slic_mmaction.collection.windows import Sampling
-from slic_mmaction.decoding import open_reader
+from slic_mmaction.decoding import VideoReader, open_reader
 
 from ..conftest import write_video
 
@@ -156,6 +159,28 @@ def test_a_killed_run_changes_nothing_that_is_seen_and_goes_on(
     assert "0.mp4" not in Collection(out).paths and len(set(Collection(out).paths)) == 5
 
 
+def test_clustering_loses_no_update(
+    videos: Path, tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "index"
+    build(videos, out, network)
+    opened = Collection(out)
+    assert len(set(opened.paths)) == 6
+    shutil.copy(videos / "1.mp4", videos / "new.mp4")
+    build(videos, out)
+    assert len(opened.cluster()) == len(opened.paths)
+    assert "new.mp4" in opened.paths and "new.mp4" in Collection(out).paths
+
+    shutil.copy(videos / "1.mp4", videos / "newer.mp4")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(WindowTable, "publish", Mock(side_effect=KeyboardInterrupt))
+        build(videos, out)
+    with pytest.raises(ValueError, match="is not finished: run `slic index` again before"):
+        Collection(out).cluster()
+    assert build(videos, out) == (0, 0, 0, 8)  # the newest was kept
+    Collection(out).cluster()
+
+
 def test_other_networks_folders_and_processes_are_refused(
     videos: Path, video_set: Path, tmp_path: Path, network: Network, tiny_config: Callable
 ) -> None:
@@ -191,6 +216,54 @@ def test_a_folder_that_was_moved_is_gone_on_with(
     (moved / "0.mp4").unlink()
     assert build(moved, out) == (0, 0, 1, 5)
     assert Collection(out).folder == moved
+
+
+def test_a_folder_that_was_moved_and_linked_is_gone_on_with(
+    videos: Path, tmp_path: Path, network: Network
+) -> None:
+    out = tmp_path / "index"
+    build(videos, out, network)
+    moved = videos.rename(tmp_path / "moved")
+    videos.symlink_to(moved)
+    for folder in (videos, moved):
+        own = Collection(out).windows_of(folder / "3.mp4")
+        assert own is not None and {Collection(out).paths[row] for row in own} == {"3.mp4"}
+    assert build(videos, out) == (0, 0, 0, 6)
+    assert Collection(out).folder == moved
+
+
+def test_a_drive_that_drops_out_is_tried_again(
+    videos: Path, tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def drops_out(path: str) -> VideoReader:
+        opened.append(path)
+        if len(opened) == 4:
+            videos.rename(tmp_path / "away")
+        return open_reader(path)
+
+    (videos / "bad.mp4").write_bytes(b"bad")
+    monkeypatch.setattr(windows_module, "open_reader", drops_out)
+    changes = Collection.index(videos, tmp_path / "index", network, WINDOW, STRIDE)
+    assert changes.added == 3 and len(changes.unreadable) == 4
+    (tmp_path / "away").rename(videos)
+    for added in (3, 0):
+        changes = Collection.index(videos, tmp_path / "index")
+        assert changes.added == added and list(changes.unreadable) == ["bad.mp4"]
+    assert len(opened) == 7 + 4  # the bad one not once more
+
+
+def test_a_date_far_away(videos: Path, tmp_path: Path, network: Network) -> None:
+    try:
+        os.utime(videos / "0.mp4", (1e10, 1e10))  # in the year 2286
+        assert os.stat(videos / "0.mp4").st_mtime == 1e10
+    except (OSError, AssertionError):
+        pytest.skip("this file system has no such dates")
+    out = tmp_path / "index"
+    assert build(videos, out, network) == (6, 0, 0, 0)
+    assert build(videos, out) == (0, 0, 0, 6)
+    assert Collection(out).duplicates() == Collection(out).duplicates()
 
 
 def test_a_name_that_is_not_utf8_is_reported(
@@ -266,9 +339,12 @@ def test_clusters_are_kept_and_new_videos_find_theirs(
     found = Collection(out)
     with pytest.raises(ValueError, match="has no clusters yet"):
         found.assign(videos)
-    with pytest.raises(ValueError, match="There is no clusterer Nonsense: choose FINCH"):
-        found.cluster(dict(type="Nonsense"))
-    with pytest.raises(ValueError, match=r"DBSCAN has no such option .*level"):
+    for name in ("Nonsense", "json"):  # the second is a module
+        with pytest.raises(ValueError, match=f"There is no clusterer {name}: choose FINCH"):
+            found.cluster(dict(type=name))
+    with pytest.raises(
+        ValueError, match=r"^DBSCAN has no option level, but has eps, min_samples, metric\.$"
+    ):
         found.cluster(dict(type="DBSCAN", level=3))
     labels = found.cluster(dict(type="FINCH", num_clusters=3))
     again = Collection(out)

@@ -18,6 +18,7 @@ from slic_mmaction.collection import Collection, footage_table
 from slic_mmaction.collection.duplicates import Duplicates, best_of, nearest_videos
 from slic_mmaction.collection.footage import Footage, read_footage, summary
 from slic_mmaction.collection.store import WindowTable
+from slic_mmaction.visualization.browser_html import CollectionHtml
 from tests.collection.near_duplicates import COPIES, scene, write_near_duplicates
 from tests.videos import encode
 
@@ -88,6 +89,19 @@ def write_index(
     (path / "collection.json").write_text(json.dumps(settings))
 
 
+@pytest.mark.parametrize("name", ["plain", "é 50%#?", 'it\'s "ü" $x\n'])
+def test_an_index_is_all_in_its_folder(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    write_index(tmp_path, ["a.mp4"], path)
+    assert os.listdir(tmp_path) == [name]
+    moved = path.rename(tmp_path / "moved")
+    assert Collection(moved).paths == ["a.mp4"]
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        WindowTable(moved)
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
 def test_command(tmp_path: Path) -> None:
     (tmp_path / "near duplicates").mkdir()
     folder = write_near_duplicates(tmp_path / "near duplicates")
@@ -126,12 +140,62 @@ def test_neighbours_by_vectors_are_closer_than_random_pairs(tmp_path: Path) -> N
     assert Collection(tmp_path / "index").duplicates(neighbors=1).compared == len(pairs) + 1
 
 
+def test_groups_are_shown_where_no_csv_can_be_written(tmp_path: Path) -> None:
+    names = ["a.mp4", "b.mp4"]
+    for name in names:
+        encode(tmp_path / name, scene(0, 0, 30))
+    write_index(tmp_path, names, tmp_path / "index")
+    options = ["--in", str(tmp_path / "index"), "--out", str(tmp_path / "index")]
+    result = CliRunner().invoke(app, ["duplicates", *options])
+    assert result.exit_code == 1 and "b.mp4" in result.output
+    assert "1 groups of near-duplicates among 2 videos" in result.output
+    assert "index was not written (Is a directory)" in result.output
+
+
 def test_nothing_found(tmp_path: Path) -> None:
     write_index(encode(tmp_path / "a.mp4", scene(0, 0, 30)).parent, ["a.mp4"], tmp_path)
     result = CliRunner().invoke(app, ["duplicates", "--in", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert "no near-duplicates among 1 videos" in result.output and "slic clusters" in result.output
     assert (tmp_path / "duplicates.csv").read_text().startswith("group,keep,path")
+
+
+def test_videos_that_cannot_be_reached_are_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, index = tmp_path / "videos", tmp_path / "index"
+    names = ["a.mp4", "b.mp4"]
+    folder.mkdir()
+    for name in names:
+        encode(folder / name, scene(0, 0, 30))
+    write_index(folder, names, index)
+    found = Collection(index).duplicates()
+    away = folder.rename(tmp_path / "away")
+    with pytest.raises(FileNotFoundError, match=f"No video of the index .* the folder {folder}"):
+        Collection(index).duplicates()
+    assert "No video of the index" in CollectionHtml(Collection(index)).find_duplicates()
+    away.rename(folder)
+    monkeypatch.setattr(footage_table, "read_footage", None)  # nothing is decoded again
+    assert found.pairs and Collection(index).duplicates() == found
+
+
+def test_two_searches_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["a.mp4", "b.mp4"]
+    for name in names:
+        encode(tmp_path / name, scene(0, 0, 30))
+    write_index(tmp_path, names, tmp_path / "index")
+    others: list[Duplicates] = []
+
+    def read(path: str) -> Footage:
+        if not others:
+            monkeypatch.setattr(footage_table, "read_footage", read_footage)
+            others.append(Collection(tmp_path / "index").duplicates())
+        return read_footage(path)
+
+    monkeypatch.setattr(footage_table, "read_footage", read)
+    for _ in range(2):
+        found = Collection(tmp_path / "index").duplicates()
+        assert found.pairs and found == others[0]
 
 
 def test_only_new_and_changed_files_are_decoded_again(
