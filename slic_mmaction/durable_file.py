@@ -36,7 +36,7 @@ def durable_file(path: str | Path) -> Iterator[IO[bytes]]:
             its free space. A previous file of that name is intact.
     """
     path = Path(os.path.realpath(path))  # a link stays a link
-    if path.exists() and not path.is_file():  # a device or a pipe
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a device or a pipe
         with open(path, "wb") as file:
             yield file
         return
