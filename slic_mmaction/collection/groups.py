@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .search import unit_rows
+
 NOISE = -1
 _VIDEOS_IN_A_CLUSTER = 5
 _SAMPLE = 2000  # number of windows from which the largest usual distance is estimated
@@ -39,7 +41,7 @@ def distances_to_means(vectors: np.ndarray, cluster: np.ndarray) -> np.ndarray:
     means = cluster_means(vectors, cluster)
     inside = cluster != NOISE
     distance = np.full(len(vectors), np.nan, np.float32)
-    distance[inside] = 1 - (_units(vectors[inside]) * means[cluster[inside]]).sum(1)
+    distance[inside] = 1 - (unit_rows(vectors[inside]) * means[cluster[inside]]).sum(1)
     return distance
 
 
@@ -47,8 +49,8 @@ def cluster_means(vectors: np.ndarray, cluster: np.ndarray) -> np.ndarray:
     """Average the normalised vectors of clusters 0..K-1, and normalise the means (K, D)."""
     sums = np.zeros((int(cluster.max(initial=NOISE)) + 1, vectors.shape[1]))
     inside = cluster != NOISE
-    np.add.at(sums, cluster[inside], _units(vectors[inside]))
-    return _units(sums)
+    np.add.at(sums, cluster[inside], unit_rows(vectors[inside]))
+    return unit_rows(sums)
 
 
 class ClusterJudge:
@@ -68,14 +70,14 @@ class ClusterJudge:
             raise ValueError("This collection has no clusters yet: `slic clusters` makes them.")
         self.paths = paths
         self.means = cluster_means(vectors, cluster)
-        self.units = _units(vectors)
+        self.units = unit_rows(vectors)
         self.far = self._far()
 
     def assign(self, path: str, vectors: np.ndarray, error: str = "") -> Assignment:
         """Find the cluster of a video by the mean of its windows' vectors (W, D)."""
         if error:
             return Assignment(path, NOISE, float("nan"), "", False, error)
-        unit = _units(vectors.mean(axis=0, keepdims=True))[0]
+        unit = unit_rows(vectors.mean(axis=0, keepdims=True))[0]
         to_means = self.means @ unit
         similarity = self.units @ unit
         nearest = int(similarity.argmax())
@@ -100,11 +102,6 @@ class ClusterJudge:
         distances = np.concatenate(nearest)
         finite = distances[np.isfinite(distances)]
         return float(np.quantile(finite, _FAR)) if len(finite) else 0.0
-
-
-def _units(rows: np.ndarray) -> np.ndarray:
-    rows = rows.astype(np.float32)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
 
 
 def cluster_windows(

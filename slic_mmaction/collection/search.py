@@ -61,7 +61,7 @@ class Searcher:
     ) -> None:
         self.vectors, self.paths, self.clusters = vectors, paths, clusters
         self.starts, self.ends = starts, ends
-        self._units = _units(vectors)
+        self._units = unit_rows(vectors)
         self._random = random_cosines(vectors, paths)
 
     def search(self, query: np.ndarray, top: int, left_out: np.ndarray | None = None) -> list[Hit]:
@@ -125,14 +125,14 @@ def random_cosines(vectors: np.ndarray, paths: Sequence[str]) -> np.ndarray:
     pairs = [(i, j) for i, j in zip(a, b) if paths[i] != paths[j]]
     if not pairs:
         return np.empty(0)
-    first, second = (_units(vectors[list(rows)]) for rows in zip(*pairs))
+    first, second = (unit_rows(vectors[list(rows)]) for rows in zip(*pairs))
     return np.sort((first * second).sum(1))
 
 
-def _units(vectors: np.ndarray) -> np.ndarray:
-    """Scale vectors (N, D) to length 1; zeros stay zeros."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(lengths, np.float32(_TINY))
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
+    """Scale vectors (N, D) to length 1, in float32; zeros stay zeros."""
+    rows = vectors.astype(np.float32, copy=False)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(_TINY))
 
 
 def windows_between(starts: np.ndarray, ends: np.ndarray, low: float, high: float) -> np.ndarray:
