@@ -8,17 +8,27 @@ from mmengine.dist import all_reduce, get_dist_info
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..nearest import Array, check_matrix, exact_pair_similarities, exact_rows, exact_similarities
+from ..nearest import (
+    BLOCK_ELEMENTS,
+    Array,
+    check_matrix,
+    exact_rows,
+    exact_similarities,
+    row_blocks,
+)
 from ..progress import track
 from ..ranks import together
 
-_CPU_BLOCK = 1024  # rows; the product of two blocks stays in a core's cache
+# Rows of a block, powers of two. On a CPU the product of two blocks stays in a core's cache.
+_CPU_BLOCK = 1024
 _ACCELERATOR_BLOCK = 8192
-_TILE = 64  # scores whose maximum is compared first
-_PAIR_ELEMENTS = 1 << 21
+# Every point keeps its best score with each group of other points; the groups of points that may
+# hold its neighbour are then compared in float64.
+_GROUPS = 256  # at most
+_SMALLEST_GROUP = 64  # a power of two
 _UNIT_ROUNDOFF = 2.0**-24  # of float32
-# Share of candidates in the product of two blocks above which all of it is computed in float64.
-_DENSE_SHARE = 1 / 16
+# Whether torch.mm multiplies bfloat16 with float32 results on a GPU (torch 2.8).
+_MM_WIDENS = "dtype" in torch.ops.aten.mm.overloads()
 
 
 def first_neighbors(
@@ -26,11 +36,12 @@ def first_neighbors(
 ) -> np.ndarray:
     """Find the index of the nearest other point of every point.
 
-    The search computes float32 products block by block, each pair of blocks once, with O(N)
-    memory. Candidates closer together than float32's rounding error are compared in float64.
-    Ties (cosines that differ by less than 2**-40, distances that agree in 40 bits) go to the
-    lowest index. The result therefore depends neither on the device nor on the number of ranks.
-    A point is never its own neighbour; exact duplicates are neighbours of each other.
+    The search computes products block by block, each pair of blocks once, with O(N) memory: in
+    float32, or on a CUDA GPU with each factor as the sum of two bfloat16 numbers. Points that may
+    be nearest, given the rounding error of these products, are compared in float64. Ties (cosines
+    that differ by less than 2**-40, distances that agree in 40 bits) go to the lowest index. The
+    result therefore depends neither on the device nor on the number of ranks. A point is never its
+    own neighbour; exact duplicates are neighbours of each other.
 
     Args:
         embeddings: (N, D) array or tensor, N >= 2, memory-mapped or not. The search runs on its
@@ -69,12 +80,12 @@ def first_neighbors(
 
     if size == 1:
         found = search_share()
-        found.decide()
+        found.decide(found.floor())
         return found.index.cpu().numpy()
     found = together(search_share)
-    # Candidates below the best score of any rank need no comparison.
-    all_reduce(found.floor, "max")
-    together(found.decide)
+    floor = found.floor()
+    all_reduce(floor, "max")
+    together(lambda: found.decide(floor))
     own = found.similarity.clone()
     all_reduce(found.similarity, "max")
     found.index[own < found.similarity] = len(own)
@@ -83,7 +94,7 @@ def first_neighbors(
 
 
 class _Points:
-    """Points as factors of float32 products (scores) that grow as the distance falls.
+    """Points as factors of products (scores) that grow as the distance falls.
 
     Cosine: rows have length 1, and the score of two rows is their cosine. Euclidean: rows are
     centred, and the score is ``-d^2 / 2``, written as an inner product of rows with two more
@@ -94,46 +105,61 @@ class _Points:
         self.matrix = matrix
         self.metric = metric
         self.center = torch.zeros(matrix.size(1), dtype=torch.float64, device=matrix.device)
-        blocks = matrix.split(max(1, _PAIR_ELEMENTS // matrix.size(1)))
+        blocks = [matrix[rows] for rows in row_blocks(*matrix.shape)]
         if metric == "euclidean":
             # Distances do not depend on the centre, but a central one keeps |x|^2 small.
             self.center = torch.stack([block.double().sum(0) for block in blocks]).sum(0)
             self.center /= len(matrix)
         self.norms = torch.cat([(block.double() - self.center).norm(dim=1) for block in blocks])
         self._scale = torch.where(self.norms > 0, 1 / self.norms, 0.0)
+        self._in_halves = matrix.device.type == "cuda" and _MM_WIDENS
         # Error of a score, as a multiple of (|x| + |y|)^2: accumulation in the product (Higham,
         # Accuracy and Stability of Numerical Algorithms, section 3.1), rounding of the rows, and
-        # the rounding of factors that torch's settings allow.
-        self._error = (matrix.size(1) + 8) * _UNIT_ROUNDOFF + _factor_rounding(matrix.device)
+        # rounding of the factors.
+        if self._in_halves:
+            # Three products, added up with truncation; what two halves leave of a factor (2**-16 of
+            # each), and the product of two low halves (2**-16).
+            self._length = 3 * matrix.size(1) + 8
+            self._error = 2 * self._length * _UNIT_ROUNDOFF + 2.0**-15
+        else:
+            self._length = matrix.size(1) + 8
+            self._error = self._length * _UNIT_ROUNDOFF + _factor_rounding(matrix.device)
 
-    def factors(self, rows: slice) -> tuple[Tensor, Tensor]:
-        """Compute the left and right factors (n, E) float32 of rows in a product."""
+    def factor(self, rows: slice, right: bool) -> Tensor:
+        """Compute the left or the right factor (n, E) of rows in a product."""
         exact = self.matrix[rows].double()
         if self.metric == "cosine":
-            unit = (exact * self._scale[rows, None]).float()
-            return unit, unit
-        centered = (exact - self.center).float()
-        half = centered.square().sum(1, keepdim=True) / 2
-        one = torch.ones_like(half)
-        return torch.cat((centered, -half, one), 1), torch.cat((centered, one, -half), 1)
+            factor = (exact * self._scale[rows, None]).float()
+        else:
+            centered = (exact - self.center).float()
+            half = -centered.square().sum(1, keepdim=True) / 2
+            one = torch.ones_like(half)
+            factor = torch.cat((centered, one, half) if right else (centered, half, one), 1)
+        if not self._in_halves:
+            return factor
+        high = factor.bfloat16()
+        low = (factor - high.float()).bfloat16()
+        return torch.cat((high, low, high) if right else (high, high, low), 1)
 
-    def slack(self, rows: Tensor, best: Tensor) -> Tensor:
-        """Bound how far the score of the true nearest point may lie below the best score (n,).
+    def scores(self, left: Tensor, right: Tensor) -> Tensor:
+        """Compute the scores (n, m) float32 of factors."""
+        if self._in_halves:
+            return torch.mm(left, right.t(), out_dtype=torch.float32)
+        return torch.mm(left, right.t())
+
+    def slack(self, best: Tensor) -> Tensor:
+        """Bound how far the score of the true nearest point may lie below the best score (N,).
 
         The nearest row y is at most as far as the best one found, so |y| <= |x| + d. The bound
         therefore does not depend on the longest row.
         """
         if self.metric == "cosine":
             return torch.full_like(best, 8 * self._error)
-        reach = 2 * self.norms[rows].float() + (-2 * best).clamp_min(0).sqrt()
+        reach = 2 * self.norms.float() + (-2 * best).clamp_min(0).sqrt()
         # 2.5 instead of 2, because d has an error itself and this is computed in float32.
         # Products of tiny embeddings underflow, which a relative error does not cover.
-        underflow = 4 * (self.matrix.size(1) + 8) * torch.finfo(torch.float32).tiny
+        underflow = 4 * self._length * torch.finfo(torch.float32).tiny
         return 2.5 * self._error * reach.square() + underflow
-
-    def exact(self, rows: slice | Tensor) -> Tensor:
-        """Return the rows (n, D) for exact similarities."""
-        return exact_rows(self.matrix[rows], self.metric)
 
 
 def _factor_rounding(device: torch.device) -> float:
@@ -153,111 +179,86 @@ def _factor_rounding(device: torch.device) -> float:
 
 
 class _Nearest:
-    """The nearest other point of every point, among the pairs searched so far.
+    """The nearest other point of every point.
 
     Attributes:
-        floor: (N,) float32, the lowest possible score of the nearest point.
-        similarity: (N,) float64, the largest exact similarity found; -inf at first.
+        width: Number of points in a group, a power of two.
+        best: (N, groups) float32, the best score of each point with the points of a group.
+        similarity: (N,) float64, the largest exact similarity found; -inf at first. Infinite for
+            a zero row, whose neighbour is known.
         index: (N,) int64, the lowest index with that similarity; N at first.
     """
 
     def __init__(self, points: _Points) -> None:
         count, device = len(points.matrix), points.matrix.device
         self.points = points
-        self.floor = torch.full((count,), torch.finfo(torch.float32).min, device=device)
+        self.width = _SMALLEST_GROUP
+        while self.width * _GROUPS < count:
+            self.width *= 2
+        groups = -(-count // self.width)
+        self.best = torch.full((count, groups), -torch.inf, device=device)
         self.similarity = torch.full((count,), -torch.inf, dtype=torch.float64, device=device)
         self.index = torch.full((count,), count, device=device)
-        self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
-        self._num_waiting = 0
         if points.metric == "cosine":
             # All points are equally far from a zero row: the lowest other index wins the tie.
             zero = (points.norms == 0).nonzero().flatten()
-            self.floor[zero] = torch.inf
             self.similarity[zero] = torch.inf
             self.index[zero] = (zero == 0).long()
 
     def search(self, share: int, shares: int) -> None:
         """Search one of ``shares`` shares of all pairs of points."""
-        count, device = len(self.index), self.floor.device
+        count, device = len(self.index), self.best.device
         size = _CPU_BLOCK if device.type == "cpu" else _ACCELERATOR_BLOCK
         blocks = [slice(i, min(i + size, count)) for i in range(0, count, size)]
-        room = torch.empty(min(size, count) ** 2, device=device)
+        width = min(self.width, size)
         # Blocks form a ring. Each is multiplied by itself and by the half of the ring that
         # follows, so that all blocks have the same work.
         own = range(share, len(blocks), shares)
         for i in track(own, len(own), "Searching first neighbours"):
-            left = self.points.factors(blocks[i])[0]
+            left = self.points.factor(blocks[i], right=False)
             for step in range(len(blocks) // 2 + 1):
                 j = (i + step) % len(blocks)
                 if 2 * step == len(blocks) and i > j:
                     continue  # the ring has each pair of opposite blocks twice
-                right = self.points.factors(blocks[j])[1]
-                scores = room[: len(left) * len(right)].view(len(left), len(right))
-                torch.mm(left, right.t(), out=scores)
+                right = self.points.factor(blocks[j], right=True)
+                scores = self.points.scores(left, right)
                 if i == j:
                     scores.fill_diagonal_(-torch.inf)
-                ragged = -len(right) % _TILE, -len(left) % _TILE
+                ragged = -scores.size(1) % width, -scores.size(0) % width
                 if any(ragged):
                     scores = pad(scores, (0, ragged[0], 0, ragged[1]), value=-torch.inf)
-                tiles = scores.unflatten(1, (-1, _TILE))
-                self._see(tiles, tiles.amax(2), blocks[i], blocks[j])
+                self._see(scores.unflatten(1, (-1, width)).amax(2), blocks[i], blocks[j])
                 if i != j:
-                    tiles = scores.unflatten(0, (-1, _TILE))
-                    self._see(tiles.permute(2, 0, 1), tiles.amax(1).t(), blocks[j], blocks[i])
+                    self._see(scores.unflatten(0, (-1, width)).amax(1).t(), blocks[j], blocks[i])
 
-    def _see(self, scores: Tensor, highest: Tensor, rows: slice, columns: slice) -> None:
-        """Keep candidates by the scores (>= n, T, 64) of n points with T tiles of other points.
+    def _see(self, best: Tensor, rows: slice, columns: slice) -> None:
+        """Keep the best scores (>= n, G) of n points with the groups of a block, or its group."""
+        first = columns.start // self.width
+        kept = self.best[rows, first : first + best.size(1)]
+        torch.maximum(kept, best[: len(kept)], out=kept)
 
-        ``highest`` (>= n, T) is the largest score of each tile.
-        """
-        highest = highest[: rows.stop - rows.start]
-        best = highest.amax(1)
-        hit = (best >= self.floor[rows]).nonzero().flatten()
-        if not len(hit):
-            return
-        own, best = hit + rows.start, best[hit]
-        floor = torch.maximum(self.floor[own], best - self.points.slack(own, best))
-        self.floor[own] = floor
-        who, tile = (highest[hit] >= floor[:, None]).nonzero(as_tuple=True)
-        near = scores[hit[who], tile]
-        which, place = (near >= floor[who, None]).nonzero(as_tuple=True)
-        if len(which) > _DENSE_SHARE * len(hit) * (columns.stop - columns.start):
-            x, y = self.points.exact(own), self.points.exact(columns)
-            exact = exact_similarities(x, y, self.points.metric)
-            if rows == columns:
-                exact[torch.arange(len(hit), device=hit.device), hit] = -torch.inf
-            nearest = exact.argmax(1)  # the first of equal maxima
-            self._take(own, exact.gather(1, nearest[:, None])[:, 0], columns.start + nearest)
-            return
-        others = columns.start + tile[which] * _TILE + place
-        self._waiting.append((own[who[which]], others, near[which, place]))
-        self._num_waiting += len(which)
-        if self._num_waiting > 2 * len(self.index) + _PAIR_ELEMENTS // 8:
-            self.decide()
+    def floor(self) -> Tensor:
+        """Return the lowest possible score (N,) of the nearest point; infinite if it is known."""
+        best = self.best.amax(1)
+        return torch.where(self.similarity == torch.inf, torch.inf, best - self.points.slack(best))
 
-    def decide(self) -> None:
-        """Compare the remaining candidates in float64."""
-        if not self._waiting:
-            return
-        who, which, score = (torch.cat(column) for column in zip(*self._waiting))
-        self._waiting, self._num_waiting = [], 0
-        possible = score >= self.floor[who]
-        who, which = who[possible], which[possible]
-        similarity = torch.empty(len(who), dtype=torch.float64, device=who.device)
-        step = max(1, _PAIR_ELEMENTS // self.points.matrix.size(1))
-        for start in range(0, len(who), step):
-            part = slice(start, start + step)
-            x, y = self.points.exact(who[part]), self.points.exact(which[part])
-            similarity[part] = exact_pair_similarities(x, y, self.points.metric)
-        best = torch.full_like(self.similarity, -torch.inf)
-        best.scatter_reduce_(0, who, similarity, "amax")
-        first = similarity == best[who]
-        index = torch.full_like(self.index, len(self.index))
-        index.scatter_reduce_(0, who[first], which[first], "amin")
-        self._take(torch.arange(len(index), device=index.device), best, index)
-
-    def _take(self, rows: Tensor, similarity: Tensor, index: Tensor) -> None:
-        before, lowest = self.similarity[rows], self.index[rows]
-        better = (similarity > before) | ((similarity == before) & (index < lowest))
-        self.similarity[rows] = torch.where(better, similarity, before)
-        self.index[rows] = torch.where(better, index, lowest)
+    def decide(self, floor: Tensor) -> None:
+        """Compare in float64 with the groups whose best score reaches the floor (N,)."""
+        metric = self.points.metric
+        for group in range(self.best.size(1)):
+            rows = (self.best[:, group] >= floor).nonzero().flatten()
+            if not len(rows):
+                continue
+            start = group * self.width
+            others = exact_rows(self.points.matrix[start : start + self.width], metric)
+            for part in rows.split(BLOCK_ELEMENTS // self.width):
+                exact = exact_rows(self.points.matrix[part], metric)
+                similarity = exact_similarities(exact, others, metric)
+                own = (start <= part) & (part < start + self.width)
+                similarity[own.nonzero()[:, 0], part[own] - start] = -torch.inf
+                # argmax returns the first of equal maxima.
+                nearest = similarity.argmax(1)
+                highest = similarity.gather(1, nearest[:, None])[:, 0]
+                better = highest > self.similarity[part]
+                self.similarity[part[better]] = highest[better]
+                self.index[part[better]] = start + nearest[better]

@@ -70,11 +70,11 @@ def run(out: Path) -> None:
     outcome["main fails"] = attempt(lambda: on_main(broken))
     outcome["from main"] = on_main(lambda: rank)
     if rank == size - 1:
-        see = neighbors._Nearest._see
-        neighbors._Nearest._see = broken  # type: ignore[method-assign]
+        search = neighbors._Nearest.search
+        neighbors._Nearest.search = broken  # type: ignore[method-assign]
     outcome["own failure"] = attempt(lambda: cluster_on_all_ranks(FINCH(), points(2600)))
     if rank == size - 1:
-        neighbors._Nearest._see = see  # type: ignore[method-assign]
+        neighbors._Nearest.search = search  # type: ignore[method-assign]
     # A failure leaves all ranks usable.
     outcome["own result"] = together(lambda: rank)
     outcome["after it"] = torch.from_numpy(cluster_on_all_ranks(FINCH(), points(90)))

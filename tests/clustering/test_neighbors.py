@@ -17,11 +17,11 @@ metrics = pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small_tiles():
-    """Tiles and blocks so small that forty points fill several, the last of them in part."""
+def small_groups():
+    """Groups and blocks so small that forty points fill several, the last of them in part."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbors, "_TILE", 3)
-        patch.setattr(neighbors, "_CPU_BLOCK", 6)
+        patch.setattr(neighbors, "_SMALLEST_GROUP", 4)
+        patch.setattr(neighbors, "_CPU_BLOCK", 8)
         yield
 
 
@@ -97,43 +97,44 @@ def test_what_rounding_blurs_is_decided_in_float64(metric, name):
     expected = exact_similarities(rows, rows, metric).fill_diagonal_(-torch.inf).argmax(1).numpy()
     np.testing.assert_array_equal(first_neighbors(x, metric), expected)
     with pytest.MonkeyPatch.context() as patch:
-        # Neither blocks nor which candidates are compared how may matter.
-        patch.setattr(neighbors, "_TILE", 64)
+        # Neither blocks nor groups may matter: one block of many groups, blocks within groups.
         patch.setattr(neighbors, "_CPU_BLOCK", 128)
-        for share in (0, 1):
-            patch.setattr(neighbors, "_DENSE_SHARE", share)
-            np.testing.assert_array_equal(first_neighbors(x, metric), expected)
+        np.testing.assert_array_equal(first_neighbors(x, metric), expected)
+        patch.setattr(neighbors, "_CPU_BLOCK", 8)
+        patch.setattr(neighbors, "_GROUPS", 3)
+        np.testing.assert_array_equal(first_neighbors(x, metric), expected)
 
 
 def test_rounded_factors_change_nothing(monkeypatch):
     """As where a training script allows bfloat16 in products: they are worse, the bound wider."""
     x = torch.randn(90, 16, generator=torch.Generator().manual_seed(0))
     expected = first_neighbors(x)
-    exact = neighbors._Points.factors
-
-    def rounded(points, rows):
-        return tuple(factor.bfloat16().float() for factor in exact(points, rows))
-
-    monkeypatch.setattr(neighbors._Points, "factors", rounded)
+    exact = neighbors._Points.factor
+    monkeypatch.setattr(
+        neighbors._Points, "factor", lambda *args, **kw: exact(*args, **kw).bfloat16().float()
+    )
     monkeypatch.setattr(neighbors, "_factor_rounding", lambda device: 2.0**-8)
     np.testing.assert_array_equal(first_neighbors(x), expected)
 
 
 @metrics
-def test_many_candidates_wait_in_bounded_memory(metric, monkeypatch):
-    x = np.random.default_rng(1).integers(0, 2, (90, 4)) + 0.5
-    expected = first_neighbors(x, metric)
-    decided = []
-    decide = neighbors._Nearest.decide
-    monkeypatch.setattr(neighbors, "_PAIR_ELEMENTS", 64)
-    monkeypatch.setattr(neighbors, "_DENSE_SHARE", 1)
-    monkeypatch.setattr(
-        neighbors._Nearest,
-        "decide",
-        lambda self: (decided.append(self._num_waiting), decide(self)),
-    )
-    np.testing.assert_array_equal(first_neighbors(x, metric), expected)
-    assert len(decided) > 3 and max(decided) < 2 * 90 + 64
+@pytest.mark.parametrize("name", ["cuda", *difficult_sets()])
+def test_the_products_of_a_gpu_are_within_their_bound(metric, name, monkeypatch):
+    """On a GPU, factors are sums of two bfloat16; here their products are computed in float32."""
+    x = np.random.default_rng(0).standard_normal((120, 32))
+    x = torch.from_numpy(difficult_sets().get(name, x))
+    points = neighbors._Points(x, metric)
+    monkeypatch.setattr(points, "_in_halves", True)
+    everything = slice(0, len(x))
+    left, right = points.factor(everything, right=False), points.factor(everything, right=True)
+    assert left.dtype == right.dtype == torch.bfloat16
+    exact = (x.double() - points.center) * (points._scale[:, None] if metric == "cosine" else 1)
+    score = exact @ exact.T
+    if metric == "euclidean":
+        score = -(torch.cdist(exact, exact, compute_mode="donot_use_mm_for_euclid_dist") ** 2) / 2
+    reach = exact.norm(dim=1)[:, None] + exact.norm(dim=1)
+    bound = 2.0**-15 * reach**2 + torch.finfo(torch.float32).tiny
+    assert bool(((left.double() @ right.double().T - score).abs() <= bound).all())
 
 
 def test_tensor_array_half_precision_and_mapped_file_agree(tmp_path):
