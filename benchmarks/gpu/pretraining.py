@@ -26,7 +26,8 @@ import report
 
 ARMS = ("slic", "instance")
 SEEDS = (0, 1, 2)
-EPOCHS = 200
+# Each continues the one before, so that a call that ends early has figures, too.
+EPOCHS = (25, 100, 200)
 # Seconds for stopping and writing.
 RESERVE = 20.0
 # For a test on a CPU, which shows that it runs, not that it learns.
@@ -123,11 +124,12 @@ def run_program(call: list[str], log: Path, settings: Settings) -> None:
 
 
 def measurements(settings: Settings) -> Iterator[tuple[str, Callable[[], Result]]]:
-    """Yield a measurement for each seed."""
-    arms, seeds, epochs = (ARMS[:1], SEEDS[:1], 1) if settings.small else (ARMS, SEEDS, EPOCHS)
+    """Yield a measurement for each seed and number of epochs."""
+    arms, seeds, lengths = (ARMS[:1], SEEDS[:1], (1,)) if settings.small else (ARMS, SEEDS, EPOCHS)
     for seed in seeds:
-        label = f"seed {seed}, {epochs} epochs of {', '.join(arms)}"
-        yield label, partial(run_seed, arms, seed, epochs, settings)
+        for epochs in lengths:
+            label = f"seed {seed}, {epochs} epochs of {', '.join(arms)}"
+            yield label, partial(run_seed, arms, seed, epochs, settings)
 
 
 def table(results: dict[str, Result]) -> str:

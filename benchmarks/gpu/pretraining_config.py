@@ -34,14 +34,14 @@ model = dict(
     backbone=dict(base_channels=32),
     cls_head=dict(in_channels=256, hidden_channels=1024),
 )
-train_dataloader = dict(num_workers=3, dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(num_workers=6, dataset=dict(pipeline=train_pipeline))
 # Read by benchmarks/experiments/evaluate.py; a training here is not interrupted by validations.
 evaluation_dataset = dict(_base_.val_dataloader.dataset, pipeline=evaluation_pipeline)
-evaluation_workers = 3
+evaluation_workers = 6
 val_dataloader = None
 val_evaluator = None
 val_cfg = None
 
-custom_hooks = [dict(_base_.custom_hooks[0], pipeline=embed_pipeline, batch_size=64, num_workers=3)]
+custom_hooks = [dict(_base_.custom_hooks[0], pipeline=embed_pipeline, batch_size=64, num_workers=6)]
 train_cfg = dict(max_epochs=200, val_interval=100000)
 default_hooks = dict(checkpoint=dict(interval=50, max_keep_ckpts=-1))

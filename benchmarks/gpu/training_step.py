@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -53,22 +52,19 @@ class Variant:
     Attributes:
         precision: ``'fp32'``, ``'tf32'``, ``'bf16'`` or ``'fp16'`` (the latter two by autocast).
         layout: ``'usual'`` is torch's default; ``'loaded'`` has clips with channels last, as from
-            this package's loader; ``'hook'`` also has weights with channels last, as from the
-            configs' ChannelsLastHook.
+            this package's loader; ``'hook'`` has the configs' ChannelsLastHook.
         videos: Number of videos in a batch.
         compiled: Whether the backbone is compiled by ``torch.compile``.
-        tuned: Whether cuDNN compares its algorithms (``cudnn_benchmark`` of a config).
     """
 
     precision: str = "bf16"
     layout: str = "hook"
     videos: int = 32
     compiled: bool = False
-    tuned: bool = True
 
     def __str__(self) -> str:
-        more = (", compiled" if self.compiled else "") + ("" if self.tuned else ", not tuned")
-        return f"{self.precision}, {self.layout}, {self.videos} videos{more}"
+        compiled = ", compiled" if self.compiled else ""
+        return f"{self.precision}, {self.layout}, {self.videos} videos{compiled}"
 
 
 def build_network(small: bool, mining: str = "random_violating") -> BaseRecognizer:
@@ -126,19 +122,23 @@ class TrainingStep:
             self.optimizer.step()
 
 
-def count_flops(work: Callable[[], object]) -> dict[str, int]:
-    """Count the floating-point operations of a function by operator of torch."""
+def count_flops(variant: Variant, settings: Settings, operator: str = "") -> int:
+    """Count the floating-point operations of a step in operators of torch with such a name.
+
+    They are those of the usual layout: ChannelsLastHook adds products with zeros.
+    """
+    step = TrainingStep(replace(variant, layout="usual"), settings)
     counter = FlopCounterMode(display=False)
     with counter:
-        work()
-    return {str(op): int(n) for op, n in counter.get_flop_counts()["Global"].items()}
+        step()
+    counts = counter.get_flop_counts()["Global"]
+    return sum(int(n) for op, n in counts.items() if operator in str(op))
 
 
 def measure_step(variant: Variant, settings: Settings) -> Result:
     """Measure the seconds, operations per second and memory of a step."""
-    torch.backends.cudnn.benchmark = variant.tuned
+    flops = count_flops(variant, settings)
     step = TrainingStep(variant, settings)
-    flops = sum(count_flops(step).values())
     if variant.compiled:
         step.model.backbone.compile()
     peak_mib(settings.device)
@@ -161,9 +161,8 @@ def profile_step(variant: Variant, settings: Settings) -> Result:
     products, the step is bound by the shapes of the convolutions (few channels, a stem of three);
     otherwise, by the other kernels.
     """
-    torch.backends.cudnn.benchmark = variant.tuned
+    flops = count_flops(variant, settings, "convolution")
     step = TrainingStep(variant, settings)
-    flops = sum(n for op, n in count_flops(step).items() if "convolution" in op)
     for _ in range(0 if settings.small else 4):
         step()
     synchronize(settings.device)
@@ -185,11 +184,7 @@ def kind_of(kernel: str) -> str:
 
 
 def summarize_kernels(events: Any, on_gpu: bool) -> Result:
-    """Sum the times of a profile's kernels (operators on a CPU) for one step.
-
-    Raises:
-        RuntimeError: If nothing was recorded.
-    """
+    """Sum the times of a profile's kernels (operators on a CPU) for one step."""
     times: dict[str, float] = defaultdict(float)
     shares: dict[str, float] = defaultdict(float)
     spans = []
@@ -206,17 +201,10 @@ def summarize_kernels(events: Any, on_gpu: bool) -> Result:
     total = sum(times.values())
     span = max(end for _, end in spans) - min(begin for begin, _ in spans)
     longest = sorted(times, key=lambda name: -times[name])[:LISTED_KERNELS]
-    return dict(
-        busy_ms=total / 1e3 / PROFILED_STEPS,
-        span_ms=span / 1e3 / PROFILED_STEPS,
-        shares={k: v / total for k, v in sorted(shares.items(), key=lambda item: -item[1])},
-        kernels=[
-            dict(
-                name=name[:160],
-                kind=kind_of(name),
-                ms=times[name] / 1e3 / PROFILED_STEPS,
-                share=times[name] / total,
-            )
-            for name in longest
-        ],
-    )
+    ms = 1e-3 / PROFILED_STEPS
+    kernels = [
+        dict(name=k[:160], kind=kind_of(k), ms=times[k] * ms, share=times[k] / total)
+        for k in longest
+    ]
+    shares = {k: v / total for k, v in sorted(shares.items(), key=lambda item: -item[1])}
+    return dict(busy_ms=total * ms, span_ms=span * ms, shares=shares, kernels=kernels)

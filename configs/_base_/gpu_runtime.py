@@ -2,7 +2,6 @@
 # without it. docs/precision_and_scale.md says how to switch each off.
 _base_ = "default_runtime.py"
 
-env_cfg = dict(cudnn_benchmark=True)  # cuDNN tries its algorithms for each size of batch
 default_hooks = dict(
     bfloat16=dict(type="BFloat16Hook", devices=["cuda"]),
     channels_last=dict(type="ChannelsLastHook", devices=["cuda"]),

@@ -3,6 +3,7 @@
 from .backbone_loading_hook import BackboneLoadingHook
 from .bfloat16_hook import BFloat16Hook
 from .channels_last_hook import ChannelsLastHook
+from .compile_hook import CompileBackboneHook
 from .durable_checkpoint_hook import DurableCheckpointHook
 from .embedding_queue_hook import EmbeddingQueueHook
 from .exact_resume_hook import ExactResumeHook
@@ -17,6 +18,7 @@ __all__ = [
     "BFloat16Hook",
     "BackboneLoadingHook",
     "ChannelsLastHook",
+    "CompileBackboneHook",
     "DurableCheckpointHook",
     "EmbeddingQueueHook",
     "ExactResumeHook",

@@ -70,11 +70,12 @@ def adjust_hue(clips: Tensor, shifts: Tensor) -> Tensor:
     )
     # The worker rotates by whole steps of 1/256.
     steps = (shifts * 256).round().view(-1, 1, 1, 1)
-    hue = sixths / chroma.clamp(min=1) + steps * (6 / 256)
-    falls = (torch.remainder(hue + offset, 6) for offset in (5, 3, 1))
-    # A channel is at its value near its own colour and lower by the chroma opposite to it.
+    hue = torch.remainder(sixths / chroma.clamp(min=1) + steps * (6 / 256), 6)
+    # A channel is at its value near its own colour (red at 0, green at 2, blue at 4) and lower by
+    # the chroma opposite to it.
+    falls = (2 - (hue - 3).abs_(), (hue - 2).abs_() - 1, (hue - 4).abs_() - 1)
     return torch.stack(
-        [value - chroma * torch.minimum(fall, 4 - fall).clamp_(0, 1) for fall in falls], dim=1
+        [torch.addcmul(value, chroma, fall.clamp_(0, 1), value=-1) for fall in falls], dim=1
     )
 
 
@@ -134,7 +135,7 @@ def augment_clips(
         is_flow: (M,) bool, whether a clip is flow, whose values a flip negates.
     """
     flipped = _numbers(draws.flip, clips)
-    clips[flipped] = clips[flipped].flip(-1)
+    clips.index_copy_(0, flipped, clips.index_select(0, flipped).flip(-1))
     negated = _numbers(draws.flip & is_flow, clips)
     clips[negated] = 255 - clips[negated]
     for place in range(len(ADJUST)):
@@ -161,5 +162,5 @@ def _change(
 ) -> None:
     if mask.any():
         numbers = _numbers(mask, clips)
-        changed = operation(clips[numbers].float(), *args)
-        clips[numbers] = changed.round().clamp_(0, 255).to(torch.uint8)
+        changed = operation(clips.index_select(0, numbers).float(), *args)
+        clips.index_copy_(0, numbers, changed.round().clamp_(0, 255).to(torch.uint8))

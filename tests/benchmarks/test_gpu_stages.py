@@ -65,7 +65,7 @@ def test_a_step_trains_in_the_layout_asked_for(load_gpu, settings) -> None:
         weight = step.model.backbone.layer1[0].conv1.conv.weight
         assert step.clips.flatten(0, 1).is_contiguous(**last) == (layout != "usual")
         assert weight.is_contiguous(**last) == (layout == "hook")
-        hooks = step.model.backbone.conv1.conv._forward_pre_hooks
+        hooks = step.model.backbone.layer1[0].conv1.conv._forward_pre_hooks
         assert bool(hooks) == (layout == "hook")
     before = weight.detach().clone()
     step()

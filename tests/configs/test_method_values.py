@@ -191,7 +191,6 @@ def test_exact_numerics_are_all_that_the_exact_config_changes() -> None:
     where = (f"{DATASET}.pipeline.", "model.data_preprocessor.")
     changed = differences(EXACT)
     assert {p: v for p, v in changed.items() if not p.startswith(where)} == {
-        "env_cfg.cudnn_benchmark": False,
         "train_dataloader.pin_memory": None,
         **{
             f"default_hooks.{hook}.{key}": None
@@ -208,7 +207,7 @@ R3D = [MAIN, "slic_r3d_k400.py", "slic_r3d_ucf101_flow.py", "backbones/slic_r3d5
 @pytest.mark.parametrize("name", R3D)
 def test_every_r3d_trains_fast_on_a_gpu_and_as_ever_on_a_cpu(name: str) -> None:
     cfg = load(name)
-    assert cfg.env_cfg.cudnn_benchmark and cfg.train_dataloader.pin_memory
+    assert cfg.train_dataloader.pin_memory
     hooks = cfg.default_hooks
     assert hooks.bfloat16 == dict(type="BFloat16Hook", devices=["cuda"])
     assert hooks.channels_last == dict(type="ChannelsLastHook", devices=["cuda"])

@@ -40,6 +40,7 @@ def layerwise(name: str, lr: float) -> dict:
 
 KNOBS: dict[str, dict] = {
     "none": dict(),
+    "compile": dict(),
     # Three iterations in an epoch and two for an update: pending gradients at the first one's end.
     "accumulation": dict(
         optim_wrapper=dict(accumulative_counts=2),
@@ -64,6 +65,9 @@ def config(tiny_config: Any, knob: str, work: Path, epochs: int, **options: Any)
     cfg.merge_from_dict(KNOBS[knob])
     if knob == "EMA":
         cfg.custom_hooks.append(dict(type="EMAHook", momentum=0.1, update_buffers=True))
+    if knob == "compile":
+        # Traces forward and backward like the default, and runs them without a C++ compiler.
+        cfg.custom_hooks.append(dict(type="CompileBackboneHook", backend="aot_eager"))
     return cfg
 
 
@@ -103,6 +107,7 @@ def amp_on_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     "knob",
     [
         "SyncBN",
+        "compile",
         "bfloat16",
         "bfloat16 hook",
         pytest.param("float16", marks=needs_gpu),
@@ -120,9 +125,10 @@ def test_trains_and_resumes(
         request.getfixturevalue("amp_on_cpu")
     runner = train(make(tmp_path / "whole", 2))
     assert all(torch.isfinite(value).all() for value in runner.model.parameters())
+    assert (runner.model.backbone._compiled_call_impl is None) == (knob != "compile")
     first = state(tmp_path / "whole" / "epoch_1.pth")["state_dict"]
     same = all(torch.equal(value, plain[name]) for name, value in first.items())
-    assert same == (knob == "SyncBN")
+    assert same == (knob in ("SyncBN", "compile"))
     resumes_exactly(make, tmp_path, 2)
 
 
