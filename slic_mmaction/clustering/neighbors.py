@@ -97,8 +97,9 @@ class _Points:
     """Points as factors of products (scores) that grow as the distance falls.
 
     Cosine: rows have length 1, and the score of two rows is their cosine. Euclidean: rows are
-    centred, and the score is ``-d^2 / 2``, written as an inner product of rows with two more
-    columns. Factors are computed block by block, without a second copy of the matrix.
+    centred, the longest gets length 1 (float32 overflows at 1e38), and the score is ``-d^2 / 2``,
+    written as an inner product of rows with two more columns. Factors are computed block by block,
+    without a second copy of the matrix.
     """
 
     def __init__(self, matrix: Tensor, metric: str) -> None:
@@ -111,7 +112,8 @@ class _Points:
             self.center = torch.stack([block.double().sum(0) for block in blocks]).sum(0)
             self.center /= len(matrix)
         self.norms = torch.cat([(block.double() - self.center).norm(dim=1) for block in blocks])
-        self._scale = torch.where(self.norms > 0, 1 / self.norms, 0.0)
+        longest = self.norms if metric == "cosine" else self.norms.amax()
+        self._scale = torch.where(self.norms > 0, 1 / longest, 0.0)
         self._in_halves = matrix.device.type == "cuda" and _MM_WIDENS
         # Error of a score, as a multiple of (|x| + |y|)^2: accumulation in the product (Higham,
         # Accuracy and Stability of Numerical Algorithms, section 3.1), rounding of the rows, and
@@ -127,14 +129,12 @@ class _Points:
 
     def factor(self, rows: slice, right: bool) -> Tensor:
         """Compute the left or the right factor (n, E) of rows in a product."""
-        exact = self.matrix[rows].double()
-        if self.metric == "cosine":
-            factor = (exact * self._scale[rows, None]).float()
-        else:
-            centered = (exact - self.center).float()
-            half = -centered.square().sum(1, keepdim=True) / 2
+        centered = self.matrix[rows].double() - self.center
+        factor = (centered * self._scale[rows, None]).float()
+        if self.metric == "euclidean":
+            half = -factor.square().sum(1, keepdim=True) / 2
             one = torch.ones_like(half)
-            factor = torch.cat((centered, one, half) if right else (centered, half, one), 1)
+            factor = torch.cat((factor, one, half) if right else (factor, half, one), 1)
         if not self._in_halves:
             return factor
         high = factor.bfloat16()
@@ -155,7 +155,7 @@ class _Points:
         """
         if self.metric == "cosine":
             return torch.full_like(best, 8 * self._error)
-        reach = 2 * self.norms.float() + (-2 * best).clamp_min(0).sqrt()
+        reach = 2 * (self.norms * self._scale).float() + (-2 * best).clamp_min(0).sqrt()
         # 2.5 instead of 2, because d has an error itself and this is computed in float32.
         # Products of tiny embeddings underflow, which a relative error does not cover.
         underflow = 4 * self._length * torch.finfo(torch.float32).tiny

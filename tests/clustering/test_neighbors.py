@@ -86,6 +86,8 @@ def difficult_sets() -> dict[str, np.ndarray]:
         "collapsed": 1 + 1e-7 * x.astype(np.float64),
         "few different rows": x[rng.integers(9, size=120)],
         "tiny": x * np.float32(1e-15),
+        "huge": x * np.float32(1e30),
+        "tiny beside huge": x * np.float32(10) ** rng.integers(-18, 18, (120, 1)),
     }
 
 
@@ -128,7 +130,7 @@ def test_the_products_of_a_gpu_are_within_their_bound(metric, name, monkeypatch)
     everything = slice(0, len(x))
     left, right = points.factor(everything, right=False), points.factor(everything, right=True)
     assert left.dtype == right.dtype == torch.bfloat16
-    exact = (x.double() - points.center) * (points._scale[:, None] if metric == "cosine" else 1)
+    exact = (x.double() - points.center) * points._scale[:, None]
     score = exact @ exact.T
     if metric == "euclidean":
         score = -(torch.cdist(exact, exact, compute_mode="donot_use_mm_for_euclid_dist") ** 2) / 2
