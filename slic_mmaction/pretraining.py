@@ -48,7 +48,9 @@ def pretrain(
 
     On a CPU this runs ``configs/slic_r3d_slim_folder.py``: a slim R3D-18, a cache of decoded frames
     and clusters of motion. On a GPU it runs ``configs/slic_r3d_ucf101.py``, the paper's config.
-    ``OUT/config.py`` is the config of the run. An edited config is not overwritten.
+    From given weights it trains with clusters of motion, too, which gained most in
+    docs/experiments.md. ``OUT/config.py`` is the config of the run; an edited one is not
+    overwritten.
 
     Args:
         folder: Folder of videos, to which nothing is written.
@@ -125,7 +127,8 @@ def _prepare(
     if init is None and report.usable < _FEW:
         say(f"With {report.usable} videos, a good pretrained network is better than training from "
             "scratch: consider --init (docs/backbones_weights.md).")  # fmt: skip
-    if base.name == _ON_CPU:
+    by_motion = base.name == _ON_CPU or init is not None
+    if by_motion:
         say("Describing the motion in each video, for the clustering:")
         listed = _listed(report)
         videos = [folder / path for path in listed]
@@ -137,7 +140,7 @@ def _prepare(
             write_text(report.out / TRAIN, "".join(f"{line}\n" for line in kept))
             report = report._replace(usable=len(kept))
     config = out / CONFIG
-    lines = list(_config_lines(report, out, base, init))
+    lines = list(_config_lines(report, out, base, init, by_motion))
     if deadline is not None and write_config(config, base, lines):
         epochs = _epochs_that_fit(config, deadline)
     if epochs is None and init is not None:
@@ -177,7 +180,9 @@ def _listed(report: Report) -> dict[str, str]:
     return {line.rsplit(report.delimiter, 1)[0]: line for line in lines}
 
 
-def _config_lines(report: Report, out: Path, base: Path, init: str | None) -> Iterator[str]:
+def _config_lines(
+    report: Report, out: Path, base: Path, init: str | None, by_motion: bool
+) -> Iterator[str]:
     dataset = f"dataset={dataset_text(report, TRAIN)}"
     hooks = "*_base_.custom_hooks"
     workers = ""
@@ -186,15 +191,16 @@ def _config_lines(report: Report, out: Path, base: Path, init: str | None) -> It
         room = shutil.disk_usage(out).free // 2
         frames = f"dict(_base_.frames, path={str(out / 'frames')!r}, max_bytes={room})"
         dataset += f", pipeline=[{frames}, *_base_.train_dataloader.dataset.pipeline[1:]]"
-        clusters = max(2, round(report.usable / _VIDEOS_PER_CLUSTER))
-        hooks = (
-            "dict(_base_.custom_hooks[0], "
-            f"clusterer=dict(type='FINCH', num_clusters={clusters}), "
-            f"descriptors={str(out / 'motion.npz')!r})"
-        )
     else:
         workers = f"num_workers={num_cores()}, "
         yield "val_dataloader = val_evaluator = val_cfg = None"
+    if by_motion:
+        clusters = max(2, round(report.usable / _VIDEOS_PER_CLUSTER))
+        hooks = (  # PseudoLabelHook is the last in every config
+            "*_base_.custom_hooks[:-1], dict(_base_.custom_hooks[-1], "
+            f"clusterer=dict(type='FINCH', num_clusters={clusters}), "
+            f"pipeline=[], descriptors={str(out / 'motion.npz')!r})"
+        )
     if init is not None:
         hooks = f"dict(type='BackboneLoadingHook'), {hooks}"
         where = init if "://" in init else str(Path(init).resolve())

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmaction.registry import MODELS
@@ -89,6 +90,23 @@ def tiny_base(tiny_config: Callable[..., Config], tmp_path: Path, monkeypatch) -
     cfg.dump(tmp_path / pretraining._ON_CPU)
     monkeypatch.setattr(pretraining, "CONFIGS", tmp_path)
     monkeypatch.setattr(pretraining, "num_cores", lambda: 1)
+
+
+@pytest.mark.parametrize("backbone", ["tsm", "tsm_slim", "slowonly"])
+def test_given_weights_are_trained_with_clusters_of_motion(
+    backbone: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / "weights.pth"
+    weights.touch()
+    monkeypatch.setattr(pretraining.QuietRunner, "from_cfg", lambda cfg: cfg)
+    with pytest.raises(AttributeError, match="train"):  # of the config, which is no runner
+        pretraining.pretrain(folder, tmp_path / "run", backbone, str(weights))
+    cfg = Config.fromfile(tmp_path / "run" / "config.py")
+    assert cfg.train_cfg.max_epochs == 10 and cfg.load_from == str(weights)
+    hook = next(hook for hook in cfg.custom_hooks if hook.type == "PseudoLabelHook")
+    assert hook.pipeline == [] and hook.clusterer == dict(type="FINCH", num_clusters=2)
+    with np.load(hook.descriptors) as file:
+        assert len(file["videos"]) == 9
 
 
 def test_a_gpu_trains_the_papers_network(monkeypatch: pytest.MonkeyPatch) -> None:
