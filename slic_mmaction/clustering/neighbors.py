@@ -114,6 +114,7 @@ class _Points:
         self.norms = torch.cat([(block.double() - self.center).norm(dim=1) for block in blocks])
         longest = self.norms if metric == "cosine" else self.norms.amax()
         self._scale = torch.where(self.norms > 0, 1 / longest, 0.0)
+        self._room = torch.empty(0)
         self._in_halves = matrix.device.type == "cuda" and _MM_WIDENS
         # Error of a score, as a multiple of (|x| + |y|)^2: accumulation in the product (Higham,
         # Accuracy and Stability of Numerical Algorithms, section 3.1), rounding of the rows, and
@@ -142,10 +143,14 @@ class _Points:
         return torch.cat((high, low, high) if right else (high, high, low), 1)
 
     def scores(self, left: Tensor, right: Tensor) -> Tensor:
-        """Compute the scores (n, m) float32 of factors."""
+        """Compute the scores (n, m) float32 of factors, which the next call may overwrite."""
         if self._in_halves:
             return torch.mm(left, right.t(), out_dtype=torch.float32)
-        return torch.mm(left, right.t())
+        # A CPU would otherwise get new memory from the system for every block.
+        if len(self._room) < len(left) * len(right):
+            self._room = left.new_empty(len(left) * len(right))
+        out = self._room[: len(left) * len(right)].view(len(left), len(right))
+        return torch.mm(left, right.t(), out=out)
 
     def slack(self, best: Tensor) -> Tensor:
         """Bound how far the score of the true nearest point may lie below the best score (N,).
@@ -183,7 +188,7 @@ class _Nearest:
 
     Attributes:
         width: Number of points in a group, a power of two.
-        best: (N, groups) float32, the best score of each point with the points of a group.
+        best: (groups, N) float32, the best score of each point with the points of a group.
         similarity: (N,) float64, the largest exact similarity found; -inf at first. Infinite for
             a zero row, whose neighbour is known.
         index: (N,) int64, the lowest index with that similarity; N at first.
@@ -196,7 +201,7 @@ class _Nearest:
         while self.width * _GROUPS < count:
             self.width *= 2
         groups = -(-count // self.width)
-        self.best = torch.full((count, groups), -torch.inf, device=device)
+        self.best = torch.full((groups, count), -torch.inf, device=device)
         self.similarity = torch.full((count,), -torch.inf, dtype=torch.float64, device=device)
         self.index = torch.full((count,), count, device=device)
         if points.metric == "cosine":
@@ -227,26 +232,26 @@ class _Nearest:
                 ragged = -scores.size(1) % width, -scores.size(0) % width
                 if any(ragged):
                     scores = pad(scores, (0, ragged[0], 0, ragged[1]), value=-torch.inf)
-                self._see(scores.unflatten(1, (-1, width)).amax(2), blocks[i], blocks[j])
+                self._see(scores.unflatten(1, (-1, width)).amax(2).t(), blocks[i], blocks[j])
                 if i != j:
-                    self._see(scores.unflatten(0, (-1, width)).amax(1).t(), blocks[j], blocks[i])
+                    self._see(scores.unflatten(0, (-1, width)).amax(1), blocks[j], blocks[i])
 
-    def _see(self, best: Tensor, rows: slice, columns: slice) -> None:
-        """Keep the best scores (>= n, G) of n points with the groups of a block, or its group."""
-        first = columns.start // self.width
-        kept = self.best[rows, first : first + best.size(1)]
-        torch.maximum(kept, best[: len(kept)], out=kept)
+    def _see(self, best: Tensor, points: slice, others: slice) -> None:
+        """Keep the best scores (G, >= n) of n points with the groups of a block, or its group."""
+        first = others.start // self.width
+        kept = self.best[first : first + len(best), points]
+        torch.maximum(kept, best[:, : kept.size(1)], out=kept)
 
     def floor(self) -> Tensor:
         """Return the lowest possible score (N,) of the nearest point; infinite if it is known."""
-        best = self.best.amax(1)
+        best = self.best.amax(0)
         return torch.where(self.similarity == torch.inf, torch.inf, best - self.points.slack(best))
 
     def decide(self, floor: Tensor) -> None:
         """Compare in float64 with the groups whose best score reaches the floor (N,)."""
         metric = self.points.metric
-        for group in range(self.best.size(1)):
-            rows = (self.best[:, group] >= floor).nonzero().flatten()
+        for group, best in enumerate(self.best):
+            rows = (best >= floor).nonzero().flatten()
             if not len(rows):
                 continue
             start = group * self.width
