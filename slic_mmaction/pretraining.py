@@ -149,6 +149,12 @@ def _prepare(
         lines.append(f"train_cfg = dict(max_epochs={epochs})")
     if not write_config(config, base, lines):
         say(f"{config} was edited and is used unchanged.")
+    elif base.name != _ON_CPU and not torch.cuda.is_available():
+        say(
+            "On a CPU, a batch of this network can need tens of gigabytes. If the training is "
+            f"killed, set a smaller train_dataloader.batch_size in {config}, and run the command "
+            "again."
+        )
 
 
 def _show(report: Report) -> None:

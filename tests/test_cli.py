@@ -94,13 +94,15 @@ def tiny_base(tiny_config: Callable[..., Config], tmp_path: Path, monkeypatch) -
 
 @pytest.mark.parametrize("backbone", ["tsm", "tsm_slim", "slowonly"])
 def test_given_weights_are_trained_with_clusters_of_motion(
-    backbone: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    backbone: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
+    monkeypatch.setattr(pretraining.torch.cuda, "is_available", lambda: False)
     weights = tmp_path / "weights.pth"
     weights.touch()
     monkeypatch.setattr(pretraining.QuietRunner, "from_cfg", lambda cfg: cfg)
     with pytest.raises(AttributeError, match="train"):  # of the config, which is no runner
         pretraining.pretrain(folder, tmp_path / "run", backbone, str(weights))
+    assert "set a smaller train_dataloader.batch_size" in capsys.readouterr().out
     cfg = Config.fromfile(tmp_path / "run" / "config.py")
     assert cfg.train_cfg.max_epochs == 10 and cfg.load_from == str(weights)
     hook = next(hook for hook in cfg.custom_hooks if hook.type == "PseudoLabelHook")
