@@ -141,6 +141,8 @@ def table(results: dict[str, Result]) -> str:
             seeds[str(result["seed"])] = dict(figures=rows, clusterings=[])
     if not runs:
         return left_out(results)
-    epoch = max(row["epoch"] for seeds in runs.values() for row in seeds["0"]["figures"])
-    lines = [*report.table(runs, epoch), "", *report.differences(runs, epoch, ARMS[0])]
+    # The last epoch that all seeds have reached.
+    all_runs = [run["figures"] for seeds in runs.values() for run in seeds.values()]
+    epoch = min(max(row["epoch"] for row in figures) for figures in all_runs)
+    lines = [*report.table(runs, epoch), "", *report.differences(runs, epoch, ARMS[1])]
     return "\n".join([*lines, "", left_out(results)])

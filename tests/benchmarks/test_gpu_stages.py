@@ -119,3 +119,26 @@ def test_the_call_of_the_experiments(load_gpu, settings, tmp_path: Path) -> None
     assert [videos.ann_file for videos in sets] == [
         str(tmp_path / "data" / f"{split}_split1.txt") for split in ("train", "train", "test")
     ]
+
+
+def test_the_table_has_the_last_epoch_that_all_seeds_have_reached(load_gpu) -> None:
+    module = load_gpu("pretraining")
+    others = dict.fromkeys(("R@1", "R@5", "kNN"), 1.0)
+
+    def figures(epochs: list[int], gain: float) -> list[dict]:
+        return [
+            {"epoch": e, "feature": feature, "mAP": 20 + gain * e, **others}
+            for e in epochs
+            for feature in ("backbone", "projection")
+        ]
+
+    results = {}
+    for seed, epochs in ((0, 25), (0, 100), (1, 25)):
+        reached = [e for e in (0, 25, 50, 100) if e <= epochs]
+        arms = dict(slic=figures(reached, 0.2), instance=figures(reached, 0.1))
+        results[f"seed {seed}, {epochs} epochs"] = dict(seed=seed, epochs=epochs, figures=arms)
+    table = module.table(results)
+    slic = next(line for line in table.splitlines() if line.startswith("| slic | 25 | 2 |"))
+    assert slic.count("25.0") == 2
+    gain = table.split("less instance")[1].split("| slic |")[1]
+    assert gain.count("2.5 ± 0.0") == 2
