@@ -144,5 +144,5 @@ def table(results: dict[str, Result]) -> str:
     # The last epoch that all seeds have reached.
     all_runs = [run["figures"] for seeds in runs.values() for run in seeds.values()]
     epoch = min(max(row["epoch"] for row in figures) for figures in all_runs)
-    lines = [*report.table(runs, epoch), "", *report.differences(runs, epoch, ARMS[1])]
+    lines = [*report.table(runs, epoch), "", *report.differences(runs, epoch, list(runs)[-1])]
     return "\n".join([*lines, "", left_out(results)])
